@@ -1,0 +1,357 @@
+"""The values that pass between the stages, and the events a run emits. Standard library only.
+
+The chain: Settings -> ClusterTarget -> BuildPlan -> BuiltImage -> Manifests -> Applied -> Rollout.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from kubekit.errors import Place
+
+Object = dict[str, Any]
+"""A Kubernetes object, or any other JSON of the API, as plain data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildSettings:
+    """What the image is built from; paths are absolute."""
+
+    context: Path
+    dockerfile: Path
+    target: str | None = None
+    args: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncRule:
+    """One folder of the project and where it lies in the container."""
+
+    src: Path
+    dest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DevSettings:
+    """What `kubekit dev` needs beside the rest."""
+
+    port: int | None = None
+    sync: tuple[SyncRule, ...] = ()
+    teardown: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that was asked for, each value with where it came from.
+
+    Attributes:
+        file: the kubekit.yaml that was read; relative paths in it start at its folder.
+        profile: the Minikube profile, or None when `context` names a cluster instead.
+        timeout: seconds the wait on the rollout may take.
+        origins: setting -> where its value came from, such as ``flag --namespace``.
+    """
+
+    file: Path
+    name: str
+    namespace: str
+    profile: str | None
+    context: str | None = None
+    build: BuildSettings | None = None
+    manifests: tuple[Path, ...] = ()
+    env_file: Path | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float = 120.0
+    dev: DevSettings = field(default_factory=DevSettings)
+    allow_contexts: tuple[str, ...] = ()
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        """The folder of kubekit.yaml."""
+        return self.file.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class DockerEndpoint:
+    """A Docker daemon inside a Minikube node, and how to reach it."""
+
+    host: str
+    cert_path: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterTarget:
+    """The one cluster this run may touch.
+
+    Attributes:
+        context: the kubeconfig context every call is made with.
+        profile: the Minikube profile, None for a cluster that was allowed by name.
+        runtime: the container runtime of the profile, such as ``docker``; None where unknown.
+    """
+
+    context: str
+    profile: str | None
+    runtime: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextFile:
+    """One file of the build context: its path relative to it with `/`, and where it really is."""
+
+    path: str
+    source: Path
+    mode: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildPlan:
+    """What would be built: the files, and the name that follows from their content."""
+
+    settings: BuildSettings
+    image: str
+    digest: str
+    files: tuple[ContextFile, ...]
+    hashes: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuiltImage:
+    """An image that is in the daemon of the target.
+
+    Attributes:
+        reference: what a manifest names, such as ``tasks:kk-1f0c2d3e4a5b``.
+        id: the image's ID in the daemon, ``sha256:...``.
+        reason: why it was built, or why not, for people.
+    """
+
+    reference: str
+    id: str
+    built: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One object to apply, and where each of its fields stands in the user's files.
+
+    Attributes:
+        data: the object as it is sent.
+        origin: the start of the document in the user's file.
+        places: path of a field, such as ``("spec", "replicas")``, -> where it stands. For a
+            template the line counts in the rendered text, as `rendered` says.
+        rendered: the file is a template, so lines may differ from the template's own.
+    """
+
+    data: Object
+    origin: Place
+    places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict)
+    rendered: bool = False
+
+    @property
+    def kind(self) -> str:
+        """The object's kind."""
+        return str(self.data["kind"])
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.data["metadata"]["name"])
+
+    @property
+    def ref(self) -> str:
+        """The object as people and kubectl write it, ``Deployment/tasks``."""
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifests:
+    """All objects of the project in the order they are applied in."""
+
+    items: tuple[Manifest, ...]
+    secret_values: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppliedObject:
+    """One object after the apply.
+
+    Attributes:
+        action: ``created``, ``configured`` or ``unchanged``.
+        live: the object as the API server answered it.
+    """
+
+    manifest: Manifest
+    action: str
+    live: Object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applied:
+    """What one apply did; `since` is the API server's own time just before the first write."""
+
+    objects: tuple[AppliedObject, ...]
+    since: float
+
+    @property
+    def writes(self) -> int:
+        """How many objects were written."""
+        return sum(item.action != "unchanged" for item in self.objects)
+
+
+class Emit(Protocol):
+    """Where stages send their events."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clock:
+    """Time as the stages see it, so that a test can bring its own."""
+
+    now: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+
+class Cancel:
+    """Set once, by Ctrl-C or SIGTERM; stages wait on it instead of sleeping."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._callbacks: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+
+    def set(self) -> None:
+        """Ask every stage to stop; safe from a signal handler's thread and more than once."""
+        self._event.set()
+        with self._lock:
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback()
+
+    def is_set(self) -> bool:
+        """Whether to stop."""
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, but no longer than until the cancel; says whether it came."""
+        return self._event.wait(seconds)
+
+    def on_set(self, callback: Callable[[], None]) -> None:
+        """Call back when set, for blocking calls that only closing a socket ends."""
+        with self._lock:
+            if not self._event.is_set():
+                self._callbacks.append(callback)
+                return
+        callback()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened; `-o json` prints each as one line, with `type` and its fields."""
+
+    type: ClassVar[str] = "event"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStarted(Event):
+    """A stage of the run begins; `text` says what it is about to do."""
+
+    type: ClassVar[str] = "stage-started"
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageDone(Event):
+    """A stage ended well; `changed` is False when there was nothing to do."""
+
+    type: ClassVar[str] = "stage-done"
+    stage: str
+    text: str
+    seconds: float
+    changed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """What a stage is waiting for at this moment; a newer one replaces it."""
+
+    type: ClassVar[str] = "progress"
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildStep(Event):
+    """One step of the image build; `state` is started, done, cached or failed."""
+
+    type: ClassVar[str] = "build-step"
+    step: str
+    state: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildLog(Event):
+    """A line that a step of the build printed."""
+
+    type: ClassVar[str] = "build-log"
+    step: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectChanged(Event):
+    """One object was created, configured, left unchanged, pruned or deleted (or would be)."""
+
+    type: ClassVar[str] = "object"
+    ref: str
+    action: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something to know that does not end the run."""
+
+    type: ClassVar[str] = "warning"
+    text: str
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Event):
+    """What the command was asked for; the text view prints `text` on stdout, and only it."""
+
+    type: ClassVar[str] = "output"
+    text: str
+    data: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended(Event):
+    """The last event of a run that ended well."""
+
+    type: ClassVar[str] = "ended"
+    text: str
+    seconds: float
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The last event of a run that did not."""
+
+    type: ClassVar[str] = "failed"
+    id: str
+    exit_code: int
+    message: str
+    hints: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    place: str | None = None
