@@ -168,6 +168,13 @@ class Manifest:
         """The object as people and kubectl write it, ``Deployment/tasks``."""
         return f"{self.kind}/{self.name}"
 
+    def place(self, path: tuple[str | int, ...]) -> Place:
+        """Where the field stands, or its nearest parent that is in the file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.places:
+                return self.places[path[:length]]
+        return self.origin
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifests:
