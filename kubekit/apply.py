@@ -8,11 +8,10 @@ one is not written, and one refusal means that nothing is written at all.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kubekit.errors import KubekitError, Place, RefusedError, UnreachableError
+from kubekit.errors import CancelledError, KubekitError, Place, RefusedError, UnreachableError
 from kubekit.kube import Answer, ApiError, Kube
 from kubekit.model import (
     Applied,
@@ -27,7 +26,7 @@ from kubekit.model import (
     Warned,
 )
 from kubekit.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
-from kubekit.resources import NAMESPACE, Resource, find, ref
+from kubekit.resources import NAMESPACE, Resource, find
 
 DELETION_SECONDS = 60.0
 _STEP_SECONDS = 0.2
@@ -155,41 +154,18 @@ def _action(live: Object | None, answer: Answer) -> str:
 def _settled(
     kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel
 ) -> Object | None:
-    """The live object, once it is not one that is being deleted."""
-    return await_absence(
-        lambda: _unless_deleting(kube, path),
-        what=what,
-        emit=emit,
-        cancel=cancel,
-    )
-
-
-class _DeletingError(Exception):
-    """The object is still being deleted."""
-
-
-def _unless_deleting(kube: Kube, path: str) -> Object | None:
-    live = kube.get(path)
-    if live is not None and live["metadata"].get("deletionTimestamp"):
-        raise _DeletingError
-    return live
-
-
-def await_absence(
-    look: Callable[[], Object | None], *, what: str, emit: Emit, cancel: Cancel
-) -> Object | None:
-    """Look until the object is no longer being deleted, for at most a minute.
+    """The live object or None, once it is not one that is being deleted.
 
     Raises:
-        UnreachableError: it is still being deleted then.
+        UnreachableError: it is still being deleted after a minute.
     """
     for _ in range(int(DELETION_SECONDS / _STEP_SECONDS)):
-        try:
-            return look()
-        except _DeletingError:
-            emit(Progress(stage="apply", text=f"waiting for {what} to be deleted"))
-            if cancel.wait(_STEP_SECONDS):
-                break
+        live = kube.get(path)
+        if live is None or not live["metadata"].get("deletionTimestamp"):
+            return live
+        emit(Progress(stage="apply", text=f"waiting for {what} to be deleted"))
+        if cancel.wait(_STEP_SECONDS):
+            raise CancelledError("interrupted")
     raise UnreachableError(
         f"{what} is still being deleted after {DELETION_SECONDS:.0f} s",
         hints=("see what holds it: its `metadata.finalizers`",),
@@ -276,7 +252,3 @@ def _together(errors: list[KubekitError]) -> KubekitError:
 def _line(place: Place | None, message: str) -> str:
     return f"{place}: {message}" if place else message
 
-
-def refs(objects: list[Object]) -> str:
-    """Objects in one line, for messages."""
-    return ", ".join(f"`{ref(obj)}`" for obj in objects)
