@@ -17,20 +17,36 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def shown(path: Path) -> str:
+    """A path as a person in the current folder would write it; absolute when it is far away."""
+    if not path.is_absolute():
+        return str(path)
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("../..") else relative
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where in the user's files something stands; lines and columns count from 1."""
+    """Where in the user's files something stands; lines and columns count from 1.
+
+    `file` is absolute, so that a place stays right wherever it is kept; it is shortened when shown.
+    """
 
     file: Path
     line: int | None = None
     column: int | None = None
 
     def __str__(self) -> str:
-        parts = [str(self.file)]
+        parts = [shown(self.file)]
         if self.line is not None:
             parts.append(str(self.line))
             if self.column is not None:
@@ -67,6 +83,16 @@ class KubekitError(Exception):
         self.details = details
         self.place = place
         self.id = id or self.default_id
+
+    @classmethod
+    def of(cls, problems: Sequence[tuple[Place, str]], *, hints: tuple[str, ...] = ()) -> Self:
+        """Make one error of all problems of a file, so that one run shows every one of them.
+
+        The first becomes the message and its place, the others details as ``place: cause``.
+        """
+        (place, message), *others = problems
+        details = tuple(f"{other}: {cause}" for other, cause in others)
+        return cls(message, place=place, details=details, hints=hints)
 
 
 class UsageError(KubekitError):
