@@ -5,6 +5,7 @@ It speaks HTTP by itself rather than with urllib, which would send the question 
 
 import os
 import sys
+from contextlib import closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 
@@ -14,10 +15,10 @@ TIMEOUT_SECONDS = 2  # Docker gives it three
 def main() -> int:
     """Ask this container's own port, by address because `localhost` may mean IPv6."""
     port = int(os.environ.get("PORT") or 8000)
-    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
     try:
-        connection.request("GET", "/health/live")
-        return 0 if connection.getresponse().status == HTTPStatus.OK else 1
+        with closing(HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)) as connection:
+            connection.request("GET", "/health/live")
+            return 0 if connection.getresponse().status == HTTPStatus.OK else 1
     except (OSError, HTTPException) as error:
         sys.stderr.write(f"{type(error).__name__}\n")
         return 1
