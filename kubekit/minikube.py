@@ -1,193 +1,152 @@
-"""The commands of minikube that kubekit runs, and what their endings mean."""
+"""Starting, stopping and asking after a Minikube profile."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import re
-from dataclasses import dataclass
-from pathlib import Path
-
-import platformdirs
+from collections.abc import Callable
 
 from kubekit import proc
-from kubekit.cluster import INSTALL_MINIKUBE, Profile
-from kubekit.errors import KubekitError, UnreachableError
-from kubekit.model import Cancel, DockerEndpoint
+from kubekit.cluster import INSTALL_MINIKUBE, read_profile
+from kubekit.errors import UnreachableError
+from kubekit.model import Cancel, Emit, Object, Progress, Warned
 
-DOCKER_ENV_SECONDS = 60.0
-
-_REASON = re.compile(r"Exiting due to ([A-Z0-9_]+): (.*)")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ending:
-    """What one exit code of `minikube docker-env` means."""
-
-    id: str
-    cause: str
-    hint: str
+START_SECONDS = 1200.0
+STATUS_SECONDS = 30.0
+_EVENT = "io.k8s.sigs.minikube."
 
 
-_UP = "start it with `kubekit up`"
-_ANEW = "make it anew: `minikube delete -p {profile}`, then `kubekit up`"
+def up(profile: str, *, emit: Emit, cancel: Cancel) -> bool:
+    """Start the profile, or create it with the docker runtime; False if it was running.
 
-DOCKER_ENV_ENDINGS = {
-    85: _Ending(
-        id="profile-missing",
-        cause="there is no Minikube profile `{profile}`",
-        hint="create it with `kubekit up --profile {profile}`",
-    ),
-    83: _Ending(
-        id="profile-stopped", cause="Minikube profile `{profile}` is stopped or paused", hint=_UP
-    ),
-    80: _Ending(
-        id="node-missing",
-        cause="Minikube profile `{profile}` exists, but its node is gone or cannot be read",
-        hint=_ANEW,
-    ),
-    105: _Ending(
-        id="no-control-plane",
-        cause="Minikube profile `{profile}` names no control plane",
-        hint=_ANEW,
-    ),
-    51: _Ending(
-        id="driver-none",
-        cause="Minikube profile `{profile}` uses the driver `none`: it has no Docker of its own",
-        hint="create a profile with another driver: `kubekit up --profile {profile}-docker`",
-    ),
-    81: _Ending(
-        id="several-nodes",
-        cause="Minikube profile `{profile}` has several nodes: Docker of one is not enough",
-        hint="create one beside it: `kubekit up --profile {profile}-docker`",
-    ),
-    14: _Ending(
-        id="runtime-not-docker",
-        cause="Minikube profile `{profile}` does not run docker as its container runtime",
-        hint="create one beside it: `kubekit up --profile {profile}-docker`",
-    ),
-    90: _Ending(
-        id="ssh-agent",
-        cause="Minikube could not start an ssh-agent, which it needs for containerd",
-        hint="create a profile that runs docker: `kubekit up --profile {profile}-docker`",
-    ),
-    70: _Ending(
-        id="ssh-client",
-        cause="Minikube could not reach the node of profile `{profile}` by ssh",
-        hint="restart it: `minikube stop -p {profile}`, then `kubekit up`",
-    ),
-    50: _Ending(
-        id="port-unreadable",
-        cause="Minikube could not find the address of the node of profile `{profile}`",
-        hint="restart it: `minikube stop -p {profile}`, then `kubekit up`",
-    ),
-    38: _Ending(
-        id="profile-damaged",
-        cause="the config of Minikube profile `{profile}` is damaged",
-        hint=_ANEW,
-    ),
-    10: _Ending(
-        id="docker-env-failed",
-        cause="Minikube could not set up the Docker of profile `{profile}`",
-        hint="see `minikube logs -p {profile}`; a restart of the profile often helps",
-    ),
-}
-"""By exit code; source: minikube v1.38, cmd/minikube/cmd/docker-env.go and pkg/minikube/reason."""
-
-_OTHER = _Ending(
-    id="docker-env-failed",
-    cause="`minikube docker-env` failed for profile `{profile}`",
-    hint="see `minikube logs -p {profile}`",
-)
-_NERDCTLD = "MK_START_NERDCTLD"
-
-
-def docker_env(profile: str, *, cancel: Cancel) -> DockerEndpoint:
-    """Ask Minikube where the Docker of the profile's node is.
-
-    The caller's environment is handed on as it is and nothing is exported or evaluated: `--shell
-    none` prints plain ``KEY=value`` lines.
+    The user's current kubeconfig context stays what it is.
 
     Raises:
-        UnreachableError: one for each way it can end, by exit code.
+        UnreachableError: Minikube could not, with its own words.
         MissingError: there is no `minikube` on PATH.
     """
-    minikube = proc.find("minikube", hint=INSTALL_MINIKUBE)
-    argv = [minikube, "-p", profile, "docker-env", "--shell", "none"]
-    done = proc.run(argv, timeout=DOCKER_ENV_SECONDS, cancel=cancel)
+    known = read_profile(profile)
+    if known is not None and _status(profile, cancel=cancel) == _RUNNING:
+        return False
+    argv = ["start", "-p", profile, "-o", "json", "--interactive=false", "--keep-context"]
+    if known is None:
+        # Minikube's own default has changed between versions; kubekit builds in docker.
+        argv.append("--container-runtime=docker")
+    errors: list[Object] = []
+    done = _run(argv, timeout=START_SECONDS, cancel=cancel, on_line=_reporter(emit, errors))
     if done.code != 0:
-        raise classify(profile, done)
-    return parse_docker_env(profile, done.out)
+        raise _start_failed(profile, done, errors)
+    return True
 
 
-def parse_docker_env(profile: str, text: str) -> DockerEndpoint:
-    """The endpoint in the lines of `docker-env --shell none`, whatever their order.
-
-    Raises:
-        UnreachableError: it is not a Docker that can be reached over TCP with TLS.
-    """
-    pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-    host = pairs.get("DOCKER_HOST", "")
-    if not host.startswith("tcp://"):
+def stop(profile: str, *, cancel: Cancel) -> None:
+    """Stop the profile; what is in it stays."""
+    done = _run(["stop", "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
+    if done.code != 0:
         raise UnreachableError(
-            f"Minikube offers no Docker over TCP for profile `{profile}`: {host or 'no DOCKER_HOST'}",
-            hints=(f"create a profile that runs docker: `kubekit up --profile {profile}-docker`",),
-            id="runtime-not-docker",
+            f"`minikube stop` failed for profile `{profile}`",
+            details=tuple(done.err.splitlines()[-5:]),
+            id="stop-failed",
         )
-    certs = pairs.get("DOCKER_CERT_PATH") or None
-    if certs and not (Path(certs) / "ca.pem").is_file():
+
+
+def delete(profile: str, *, cancel: Cancel) -> None:
+    """Delete this one profile with all that is in it."""
+    done = _run(["delete", "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
+    if done.code != 0:
         raise UnreachableError(
-            f"Minikube names `{certs}` for Docker's certificates, but `ca.pem` is not there",
-            hints=("check that MINIKUBE_HOME is the one the profile was started with",),
-            id="docker-certificates",
+            f"`minikube delete` failed for profile `{profile}`",
+            details=tuple(done.err.splitlines()[-5:]),
+            id="delete-failed",
         )
-    return DockerEndpoint(host=host, cert_path=Path(certs) if certs else None)
 
 
-def classify(profile: str, done: proc.Finished) -> KubekitError:
-    """The error for a `docker-env` that failed: by exit code first, then by its reason id."""
-    match = _REASON.search(done.err)
-    reason = match.group(1) if match else ""
-    ending = DOCKER_ENV_ENDINGS.get(done.code, _OTHER)
-    if reason == _NERDCTLD:
-        ending = DOCKER_ENV_ENDINGS[14]
-    said = [line for line in done.err.splitlines() if line.strip()]
+_RUNNING = "Running"
+_SILENT = {
+    "Stopped": ("is stopped", "profile-stopped", "start it with `kubekit up`"),
+    "Paused": ("is paused", "profile-paused", "`minikube unpause -p {profile}`"),
+    "Nonexistent": (
+        "exists, but its node is gone",
+        "node-missing",
+        "make it anew: `minikube delete -p {profile}`, then `kubekit up`",
+    ),
+    "Misconfigured": (
+        "runs, but the kubeconfig leads elsewhere",
+        "kubeconfig-stale",
+        "`minikube update-context -p {profile}`",
+    ),
+}
+
+
+def why_silent(profile: str, *, cancel: Cancel) -> UnreachableError | None:
+    """What Minikube knows about a profile whose API server does not answer, None if nothing."""
+    state = _status(profile, cancel=cancel)
+    if state not in _SILENT:
+        return None
+    cause, id_, fix = _SILENT[state]
     return UnreachableError(
-        ending.cause.format(profile=profile),
-        hints=(ending.hint.format(profile=profile),),
-        details=(f"`minikube docker-env` ended with {done.code} {reason}".rstrip(), *said[-5:]),
-        id=ending.id,
+        f"Minikube profile `{profile}` {cause}", hints=(fix.format(profile=profile),), id=id_
     )
 
 
-class EndpointCache:
-    """Where a profile's Docker was found last, so that an unchanged run need not start minikube.
+def _status(profile: str, *, cancel: Cancel) -> str:
+    """One word for the profile's first node.
 
-    What is read here is only a guess: the caller proves that the daemon is the profile's own.
+    The exit code is a bit mask that has meant different things; only the JSON is read. It is null
+    when the node is gone, and an array when there are several.
     """
+    done = _run(["status", "-p", profile, "-o", "json"], timeout=STATUS_SECONDS, cancel=cancel)
+    try:
+        data = json.loads(done.out.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return "Unknown"
+    first = data[0] if isinstance(data, list) else data
+    if not isinstance(first, dict):
+        return "Nonexistent"
+    if first.get("Host") != _RUNNING:
+        return str(first.get("Host"))
+    if first.get("APIServer") == _RUNNING and first.get("Kubeconfig") == "Misconfigured":
+        return "Misconfigured"
+    return str(first.get("APIServer"))
 
-    def __init__(self, profile: Profile) -> None:
-        content = hashlib.sha256(str(profile.file).encode() + profile.file.read_bytes())
-        name = f"{profile.name}-{content.hexdigest()[:16]}.json"
-        self._file = platformdirs.user_cache_path("kubekit") / "endpoints" / name
 
-    def read(self) -> DockerEndpoint | None:
-        """The last endpoint, or None."""
+def _run(
+    argv: list[str],
+    *,
+    timeout: float,
+    cancel: Cancel,
+    on_line: Callable[[str], None] | None = None,
+) -> proc.Finished:
+    program = proc.find("minikube", hint=INSTALL_MINIKUBE)
+    return proc.run([program, *argv], timeout=timeout, cancel=cancel, on_line=on_line)
+
+
+def _reporter(emit: Emit, errors: list[Object]) -> Callable[[str], None]:
+    """Turns Minikube's CloudEvents, one JSON object a line, into progress."""
+
+    def report(line: str) -> None:
         try:
-            data = json.loads(self._file.read_bytes())
-            certs = data["cert_path"]
-            return DockerEndpoint(host=data["host"], cert_path=Path(certs) if certs else None)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+            event = json.loads(line)
+            kind, data = str(event["type"]).removeprefix(_EVENT), event["data"]
+        except (ValueError, KeyError, TypeError):
+            return
+        if kind == "step":
+            emit(Progress(stage="up", text=str(data.get("name") or data.get("message"))))
+        elif kind == "warning":
+            emit(Warned(text=f"minikube: {str(data.get('message', '')).strip()}"))
+        elif kind == "error":
+            errors.append(data)
 
-    def write(self, endpoint: DockerEndpoint) -> None:
-        """Remember it; a cache that cannot be written is no error."""
-        data = {"host": endpoint.host, "cert_path": str(endpoint.cert_path or "")}
-        part = self._file.with_suffix(f".{os.getpid()}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part.write_text(json.dumps(data))
-            part.replace(self._file)
-        except OSError:
-            part.unlink(missing_ok=True)
+    return report
+
+
+def _start_failed(profile: str, done: proc.Finished, errors: list[Object]) -> UnreachableError:
+    last = errors[-1] if errors else {}
+    name = str(last.get("name") or f"exit code {done.code}")
+    advice = str(last.get("advice") or "").strip()
+    said = str(last.get("message") or "").strip().splitlines() or done.err.splitlines()
+    return UnreachableError(
+        f"Minikube could not start profile `{profile}`: {name}",
+        hints=(advice,) if advice else (f"see `minikube logs -p {profile}`",),
+        details=tuple(said[-8:]),
+        id="start-failed",
+    )

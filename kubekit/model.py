@@ -111,11 +111,18 @@ class ContextFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildPlan:
-    """What would be built: the files, and the name that follows from their content."""
+    """What would be built: the files, and the name that follows from their content.
+
+    Attributes:
+        dockerfile: the path the Dockerfile has among `files`.
+        files: files, links and folders by path; `mode` is the full `st_mode`.
+        hashes: path -> what it holds, ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``.
+    """
 
     settings: BuildSettings
     image: str
     digest: str
+    dockerfile: str
     files: tuple[ContextFile, ...]
     hashes: Mapping[str, str]
 
@@ -231,7 +238,7 @@ class Cancel:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may set it while this thread is inside
 
     def set(self) -> None:
         """Ask every stage to stop; safe from a signal handler's thread and more than once."""
@@ -256,6 +263,12 @@ class Cancel:
                 self._callbacks.append(callback)
                 return
         callback()
+
+    def forget(self, callback: Callable[[], None]) -> None:
+        """Take back what `on_set` was given, once the call has ended by itself."""
+        with self._lock:
+            if callback in self._callbacks:
+                self._callbacks.remove(callback)
 
 
 @dataclass(frozen=True, kw_only=True)

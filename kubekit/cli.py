@@ -1,0 +1,355 @@
+"""The command line: parse, call one workflow, exit with its code. Only user of typer.
+
+Heavy imports stand inside the commands: `--help`, `--version` and completion need none of them.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kubekit import __version__
+from kubekit.errors import CancelledError, KubekitError, UsageError
+
+if TYPE_CHECKING:
+    from kubekit.model import Settings
+    from kubekit.workflow import Run
+
+EXIT_CODES = """\b
+Exit codes:
+   0  ok
+   1  unexpected; a log file's path is printed
+   2  usage, config or a refused context
+   3  wrong in the files by themselves: syntax, schema, templates
+   4  the image could not be built
+   5  the API server refuses an object or the pod
+   6  a workload that cannot run
+   7  timed out, with the cause if one is known
+   8  cluster, profile or Docker unreachable, stopped or unusable
+   9  something is missing on this machine
+  10  superseded by another apply
+ 130  interrupted"""
+
+app = typer.Typer(
+    name="kubekit",
+    help="The daily loop of a Python backend on Kubernetes with Minikube.\n\n" + EXIT_CODES,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+config_app = typer.Typer(
+    help="What the settings are.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(config_app, name="config")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kubekit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+_COMMON: dict[str, Any] = {
+    "profile": (
+        Annotated[str | None, typer.Option("--profile", "-p", help="Minikube profile.")],
+        None,
+    ),
+    "context": (
+        Annotated[str | None, typer.Option(help="Kubeconfig context, instead of a profile.")],
+        None,
+    ),
+    "namespace": (Annotated[str | None, typer.Option("--namespace", "-n")], None),
+    "file": (
+        Annotated[Path | None, typer.Option("--file", "-f", help="kubekit.yaml to use.")],
+        None,
+    ),
+    "timeout": (
+        Annotated[str | None, typer.Option(help="How long to wait for a rollout, such as 2m.")],
+        None,
+    ),
+    "output": (Annotated[str, typer.Option("--output", "-o", help="text or json.")], "text"),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Only the end.")], False),
+    "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Every line.")], False),
+    "yes": (Annotated[bool, typer.Option("--yes", help="Ask nothing.")], False),
+}
+_SETTINGS = ("profile", "context", "namespace", "file", "timeout")
+
+
+def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[..., None]], None]:
+    """Register a command that takes Settings and a Run, with the flags every command has.
+
+    The function's own parameters after those two become its own flags.
+    """
+
+    def register(function: Callable[..., None]) -> None:
+        own = list(inspect.signature(function, eval_str=True).parameters.values())[2:]
+
+        @functools.wraps(function)
+        def command(**given: Any) -> None:
+            common = {key: given.pop(key) for key in _COMMON}
+            if "yes" in {parameter.name for parameter in own}:
+                given["yes"] = common["yes"]
+            _execute(functools.partial(function, **given), common)
+
+        kind = inspect.Parameter.KEYWORD_ONLY
+        shown = [parameter.replace(kind=kind) for parameter in own if parameter.name != "yes"]
+        shown += [
+            inspect.Parameter(key, kind, annotation=annotation, default=default)
+            for key, (annotation, default) in _COMMON.items()
+        ]
+        command.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+        where.command(name, **extra)(command)
+
+    return register
+
+
+@_command(app, "up")
+def _up(settings: Settings, run: Run) -> None:
+    """Start the Minikube profile, or create it with the docker runtime.
+
+    \b
+    kubekit up                       the profile of kubekit.yaml, or Minikube's own
+    kubekit up --profile tasks-dev   another one
+    """
+    from kubekit import workflow
+
+    workflow.up(settings, run)
+
+
+@_command(app, "build-and-apply")
+def _build_and_apply(
+    settings: Settings,
+    run: Run,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be built and written.")
+    ] = False,
+) -> None:
+    """Build the image, apply the manifests, wait until they are ready.
+
+    \b
+    kubekit build-and-apply                once, also in CI
+    kubekit build-and-apply --dry-run      what it would do
+    kubekit build-and-apply -n try-this    a copy in a namespace of its own
+    """
+    from kubekit import workflow
+
+    workflow.build_and_apply(settings, run, dry_run=dry_run)
+
+
+@_command(app, "render")
+def _render(settings: Settings, run: Run) -> None:
+    """Print the objects as they would be applied, secret values masked; asks no cluster."""
+    from kubekit import workflow
+
+    workflow.render(settings, run)
+
+
+@_command(app, "status")
+def _status(settings: Settings, run: Run) -> None:
+    """Show what of this project is in the namespace, and how it is."""
+    from kubekit import workflow
+
+    workflow.status(settings, run)
+
+
+@_command(app, "teardown")
+def _teardown(  # noqa: PLR0913
+    settings: Settings,
+    run: Run,
+    yes: bool,
+    every_project: Annotated[
+        bool, typer.Option("--all", help="Every project of kubekit in the namespace.")
+    ] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="The images kubekit built, too.")
+    ] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="PersistentVolumeClaims and what is in them, too.")
+    ] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Then stop the Minikube profile.")] = False,
+    delete_cluster: Annotated[
+        bool, typer.Option("--delete-cluster", help="Then delete the Minikube profile.")
+    ] = False,
+) -> None:
+    """Delete all that kubekit made for this project, and wait until it is gone.
+
+    \b
+    kubekit teardown            keeps volumes and images
+    kubekit teardown --data     deletes the volumes too
+    """
+    from kubekit import workflow
+
+    if data:
+        _confirm("Delete the volumes and the data in them?", yes=yes)
+    if delete_cluster:
+        _confirm(f"Delete the Minikube profile `{settings.profile}` with all in it?", yes=yes)
+    workflow.teardown(settings, run, every_project=every_project, data=data)
+    if images:
+        workflow.remove_images(settings, run)
+    if delete_cluster:
+        workflow.delete_cluster(settings, run)
+    elif stop:
+        workflow.stop_cluster(settings, run)
+
+
+@_command(
+    app, "docker", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def _docker(
+    settings: Settings,
+    run: Run,
+    arguments: Annotated[list[str] | None, typer.Argument(help="What to hand to docker.")] = None,
+) -> None:
+    """Run the Docker CLI inside Minikube's daemon.
+
+    \b
+    kubekit docker -- images
+    kubekit docker -- run --rm tasks:kk-0123456789ab id
+    """
+    from kubekit import proc, workflow
+
+    docker = proc.find("docker", hint="install Docker's command line: https://docs.docker.com/")
+    env = workflow.docker_environment(settings, run)
+    proc.replace([docker, *(arguments or [])], env=env)
+
+
+@_command(config_app, "show")
+def _config_show(settings: Settings, run: Run) -> None:
+    """Show each setting and where it came from."""
+    from kubekit import config
+    from kubekit.model import Output
+
+    rows = config.show(settings)
+    width = max(len(name) for name, _, _ in rows)
+    values = max(len(str(value)) for _, value, _ in rows)
+    lines = [f"{name:{width}}  {value!s:{min(values, 40)}}  {origin}" for name, value, origin in rows]
+    data = [{"setting": name, "value": value, "origin": origin} for name, value, origin in rows]
+    run.emit(Output(text="\n".join(lines), data=data))
+
+
+@app.command("schema")
+def _schema() -> None:
+    """Print the JSON schema of kubekit.yaml, for editors."""
+    import json
+
+    from kubekit import config
+
+    typer.echo(json.dumps(config.schema(), indent=2))
+
+
+def main() -> None:
+    """The entry point: runs the command line and exits with its code."""
+    try:
+        app()
+    except BrokenPipeError:
+        # The reader has gone, as in `kubekit render | head`; nothing is left to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _execute(function: Callable[..., None], common: dict[str, Any]) -> None:
+    from kubekit.console import open_view
+    from kubekit.model import Cancel, Clock, Failed
+    from kubekit.workflow import Run
+
+    output = common["output"]
+    if output not in ("text", "json"):
+        raise typer.BadParameter("text or json", param_hint="--output")
+    verbosity = int(common["verbose"]) - int(common["quiet"])
+    view = open_view(output=output, verbosity=verbosity)
+    cancel = Cancel()
+    _on_signals(cancel)
+    try:
+        settings = _load(common)
+        function(settings, Run(emit=view, clock=Clock(), cancel=cancel))
+    except BrokenPipeError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the one place where every failure is told
+        failure = _as_kubekit_error(error, cancel.is_set())
+        view(
+            Failed(
+                id=failure.id,
+                exit_code=failure.exit_code,
+                message=failure.message,
+                hints=failure.hints,
+                details=failure.details,
+                place=str(failure.place) if failure.place else None,
+            )
+        )
+        raise typer.Exit(failure.exit_code) from None
+    finally:
+        view.close()
+
+
+def _load(common: dict[str, Any]) -> Settings:
+    from kubekit import cluster, config
+
+    flags = {key: common[key] for key in _SETTINGS if common[key] is not None}
+    return config.load(
+        flags=flags, environ=os.environ, cwd=Path.cwd(), active_profile=cluster.active_profile
+    )
+
+
+def _on_signals(cancel: Any) -> None:
+    """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them."""
+
+    def handle(number: int, _: object) -> None:
+        if cancel.is_set():
+            os._exit(130)
+        cancel.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+
+
+def _as_kubekit_error(error: Exception, cancelled: bool) -> KubekitError:
+    if cancelled and not isinstance(error, CancelledError):
+        return CancelledError("interrupted")
+    if isinstance(error, KubekitError):
+        return error
+    return KubekitError(
+        f"kubekit has a defect: {type(error).__name__}",
+        hints=(f"report it with the file `{_write_log(error)}`",),
+    )
+
+
+def _write_log(error: Exception) -> Path:
+    """The traceback in a file of its own, for a report: where code stands, not what it worked on."""
+    import tempfile
+    import traceback
+
+    lines = traceback.format_tb(error.__traceback__)
+    handle, name = tempfile.mkstemp(prefix="kubekit-", suffix=".log")
+    with os.fdopen(handle, "w") as file:
+        file.write(f"kubekit {__version__}, Python {sys.version}\n")
+        file.write(f"{type(error).__name__}\n")
+        file.writelines(lines)
+    return Path(name)
+
+
+def _confirm(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question} Nobody is there to answer", hints=("say so with `--yes`",))
+    if not typer.confirm(question, err=True):
+        raise UsageError("not confirmed, so nothing was done", id="not-confirmed")

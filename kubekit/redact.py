@@ -1,0 +1,63 @@
+"""Secret values never leave: every text that goes out passes through here."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from kubekit.errors import KubekitError
+from kubekit.model import Emit, Event
+
+MASK = "***"
+SHORTEST = 4
+"""Shorter values stand in too many innocent texts to be masked, and are no secrets."""
+
+_T = TypeVar("_T")
+
+
+class Redactor:
+    """Replaces secret values, longest first, so that one inside another leaves no rest."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        known = {value for value in values if len(value) >= SHORTEST}
+        # A log shows a multi-line value line by line.
+        known |= {line for value in known for line in value.splitlines() if len(line) >= SHORTEST}
+        self._values = sorted(known, key=len, reverse=True)
+
+    def clean(self, node: _T) -> _T:
+        """The same text, list, mapping or event without the values."""
+        return self._clean(node)  # type: ignore[no-any-return]
+
+    def error(self, error: KubekitError) -> KubekitError:
+        """The same error without the values, in place."""
+        error.message = self.clean(error.message)
+        error.hints = self.clean(error.hints)
+        error.details = self.clean(error.details)
+        error.args = (error.message,)
+        return error
+
+    def wrap(self, emit: Emit) -> Emit:
+        """An emit that cleans each event first."""
+
+        def cleaned(event: Event, /) -> None:
+            emit(self.clean(event))
+
+        return cleaned
+
+    def _clean(self, node: Any) -> Any:
+        if isinstance(node, str):
+            for value in self._values:
+                node = node.replace(value, MASK)
+            return node
+        if isinstance(node, dict):
+            return {self._clean(key): self._clean(value) for key, value in node.items()}
+        if isinstance(node, list | tuple):
+            return type(node)(self._clean(item) for item in node)
+        if dataclasses.is_dataclass(node) and not isinstance(node, type):
+            fields = {
+                field.name: self._clean(getattr(node, field.name))
+                for field in dataclasses.fields(node)
+            }
+            return dataclasses.replace(node, **fields)
+        return node

@@ -1,0 +1,73 @@
+"""What of a project lives in the cluster, for people and as data. Reads only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubekit.judge import settled
+from kubekit.kube import Kube
+from kubekit.model import Object
+from kubekit.ownership import OwnedSet, members, read_kinds
+from kubekit.resources import PODS, ref
+from kubekit.snapshot import REVISION
+
+
+def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
+    """The inventory as lines and as data: each object with its state, and the pods behind it."""
+    kinds = read_kinds(kube, owned)
+    data: dict[str, Any] = {"project": owned.project, "namespace": owned.namespace}
+    if kinds is None:
+        text = f"nothing of `{owned.project}` is in namespace `{owned.namespace}`"
+        return text, {**data, "objects": [], "pods": []}
+    objects = [
+        {"ref": ref(obj), "state": _state(obj)} for _, obj in members(kube, owned, kinds)
+    ]
+    pods = _pods(kube, owned, {row["ref"] for row in objects})
+    width = max(len(row["ref"]) for row in (*objects, *pods)) if objects else 0
+    lines = [f"{owned.project} in namespace {owned.namespace}"]
+    lines += [f"  {row['ref']:{width}}  {row['state']}".rstrip() for row in (*objects, *pods)]
+    return "\n".join(lines), {**data, "objects": objects, "pods": pods}
+
+
+def _state(obj: Object) -> str:
+    match obj["kind"]:
+        case "Deployment":
+            revision = (obj["metadata"].get("annotations") or {}).get(REVISION, "?")
+            images = [item["image"] for item in obj["spec"]["template"]["spec"]["containers"]]
+            state = settled(obj) or "not ready"
+            return f"{state}, revision {revision}, image {', '.join(images)}"
+        case "Secret" | "ConfigMap":
+            count = len(obj.get("data") or {})
+            return f"{count} key{'' if count == 1 else 's'}"
+        case "Service":
+            spec = obj["spec"]
+            ports = ", ".join(str(port["port"]) for port in spec.get("ports") or ())
+            return f"{spec.get('type', 'ClusterIP')}, port {ports}"
+        case "PersistentVolumeClaim":
+            return str((obj.get("status") or {}).get("phase", ""))
+        case _:
+            return ""
+
+
+def _pods(kube: Kube, owned: OwnedSet, refs: set[str]) -> list[dict[str, str]]:
+    """Pods of the project's Deployments: a ReplicaSet's name is the Deployment's and a hash."""
+    rows = []
+    for pod in kube.list(PODS.path(owned.namespace)):
+        owners = pod["metadata"].get("ownerReferences") or ()
+        sets = [o["name"].rpartition("-")[0] for o in owners if o["kind"] == "ReplicaSet"]
+        if any(f"Deployment/{name}" in refs for name in sets):
+            rows.append({"ref": f"Pod/{pod['metadata']['name']}", "state": _pod_state(pod)})
+    return rows
+
+
+def _pod_state(pod: Object) -> str:
+    status = pod.get("status") or {}
+    containers = status.get("containerStatuses") or ()
+    for item in containers:
+        waiting = (item.get("state") or {}).get("waiting")
+        if waiting:
+            return f"{waiting.get('reason')}, {item.get('restartCount', 0)} restarts"
+    ready = sum(bool(item.get("ready")) for item in containers)
+    restarts = sum(int(item.get("restartCount") or 0) for item in containers)
+    phase = "Terminating" if pod["metadata"].get("deletionTimestamp") else status.get("phase", "")
+    return f"{phase}, {ready} of {len(containers)} containers ready, {restarts} restarts"
