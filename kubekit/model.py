@@ -221,7 +221,8 @@ class Applied:
 class Emit(Protocol):
     """Where stages send their events."""
 
-    def __call__(self, event: Event, /) -> None: ...
+    def __call__(self, event: Event, /) -> None:
+        """Take one event."""
 
 
 @dataclass(frozen=True, kw_only=True)

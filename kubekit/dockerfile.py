@@ -1,0 +1,252 @@
+"""What kubekit must know of a Dockerfile before the daemon reads it: images, stages, lines.
+
+Lenient on purpose: the daemon judges the syntax. Grammar: Docker's Dockerfile reference.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_DIRECTIVE = re.compile(r"#\s*(?P<key>[a-zA-Z]+)\s*=\s*(?P<value>.+?)\s*")
+_FLAG = re.compile(r"--(?P<name>[a-z-]+)(?:=(?P<value>\S*))?\s+")
+_HEREDOC = re.compile(r"<<(?P<tabs>-?)(?P<quote>[\"']?)(?P<word>\w+)(?P=quote)")
+_ASSIGNMENT = re.compile(r"(?P<name>\w+)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
+_VARIABLE = re.compile(
+    r"\\(?P<escaped>.)"
+    r"|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<op>[-+])(?P<word>[^}]*))?\})"
+)
+_STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
+_LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instruction:
+    """One instruction: its keyword in capitals, its flags, what follows, and its first line."""
+
+    keyword: str
+    flags: tuple[tuple[str, str], ...]
+    text: str
+    line: int
+
+    def values(self, flag: str) -> tuple[str, ...]:
+        """Return the values of `--flag`, in order."""
+        return tuple(value for name, value in self.flags if name == flag)
+
+    @property
+    def mounts(self) -> tuple[Mapping[str, str], ...]:
+        """The options of each `--mount`."""
+        return tuple(
+            dict(option.partition("=")[::2] for option in value.split(","))
+            for value in self.values("mount")
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """One build stage: its `FROM` and the instructions below it."""
+
+    index: int
+    name: str
+    base: str
+    origin: Instruction
+    body: list[Instruction] = field(default_factory=list)
+
+    @property
+    def sources(self) -> Iterator[tuple[str, Instruction]]:
+        """Stages and images the instructions below `FROM` copy or mount from."""
+        for instruction in self.body:
+            for value in instruction.values("from"):
+                yield value, instruction
+            for mount in instruction.mounts:
+                if "from" in mount:
+                    yield mount["from"], instruction
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaseImage:
+    """An image the build starts from; `reference` is empty where its variables have no value."""
+
+    reference: str
+    written: str
+    platform: str | None
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dockerfile:
+    """A parsed Dockerfile; `directives` are the `# key=value` lines at its top."""
+
+    directives: Mapping[str, str]
+    arguments: tuple[Instruction, ...]
+    stages: tuple[Stage, ...]
+
+    def stage(self, target: str | None) -> Stage | None:
+        """Find a stage by name (case does not count) or number; the last one for None."""
+        if target is None:
+            return self.stages[-1] if self.stages else None
+        return _find(self.stages, target)
+
+    def images(self, target: str | None, given: Mapping[str, str]) -> tuple[BaseImage, ...]:
+        """List the images that building `target` needs, each once.
+
+        Args:
+            target: a stage; None for the last one.
+            given: build arguments, the predefined ones like ``TARGETARCH`` included.
+        """
+        found: dict[tuple[str, str | None], BaseImage] = {}
+        waiting = [stage for stage in [self.stage(target)] if stage]
+        done: set[int] = set()
+        scope = self._scope(given)
+        while waiting:
+            stage = waiting.pop()
+            if stage.index in done:
+                continue
+            done.add(stage.index)
+            for written, instruction in [(stage.base, stage.origin), *stage.sources]:
+                image = _base_image(written, instruction, scope)
+                before = _find(self.stages[: stage.index], image.reference)
+                if before:
+                    waiting.append(before)
+                elif image.reference != "scratch":
+                    found.setdefault((image.reference, image.platform), image)
+        return tuple(sorted(found.values(), key=lambda image: image.line))
+
+    def locate(self, step: str) -> Instruction | None:
+        """Find the instruction of a step as BuildKit names it, ``[builder 2/5] RUN make``."""
+        match = _STEP.fullmatch(step)
+        if not match or not self.stages:
+            return None
+        stage = self._stage_of(match["stage"])
+        number = int(match["number"])
+        if stage is None or number == 1:
+            return stage.origin if stage else None
+        keyword = match["text"].partition(" ")[0].upper()
+        layers = [item for item in stage.body if item.keyword in _LAYERS]
+        if number - 2 < len(layers) and layers[number - 2].keyword == keyword:
+            return layers[number - 2]
+        return None
+
+    def _stage_of(self, label: str | None) -> Stage | None:
+        if label is None:
+            return self.stages[-1]
+        return _find(self.stages, label.removeprefix("stage-"))
+
+    def _scope(self, given: Mapping[str, str]) -> dict[str, str]:
+        scope = dict(given)
+        for instruction in self.arguments:
+            for match in _ASSIGNMENT.finditer(instruction.text):
+                if match["value"] is not None and match["name"] not in given:
+                    scope[match["name"]] = _expand(match["value"].strip("\"'"), scope)
+        return scope
+
+
+def parse(text: str) -> Dockerfile:
+    """Read a Dockerfile; what the daemon would refuse is skipped here."""
+    lines = [line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n")]
+    directives = _directives(lines)
+    arguments: list[Instruction] = []
+    stages: list[Stage] = []
+    for instruction in _instructions(lines, directives.get("escape", "\\")):
+        if instruction.keyword == "FROM":
+            stages.append(_stage(len(stages), instruction))
+        elif stages:
+            stages[-1].body.append(instruction)
+        elif instruction.keyword == "ARG":
+            arguments.append(instruction)
+    return Dockerfile(directives=directives, arguments=tuple(arguments), stages=tuple(stages))
+
+
+def _directives(lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        match = _DIRECTIVE.fullmatch(line.strip())
+        if not match or match["key"].lower() in found:
+            break
+        found[match["key"].lower()] = match["value"]
+    return found
+
+
+def _instructions(lines: list[str], escape: str) -> Iterator[Instruction]:
+    numbered = iter(enumerate(lines, start=1))
+    continued = re.compile(re.escape(escape) + r"[ \t]*$")
+    for number, line in numbered:
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        while continued.search(text):
+            # Blank lines and comments between continued lines do not end the instruction.
+            more = next((line.strip() for _, line in numbered if _counts(line)), "")
+            text = continued.sub("", text) + more
+        keyword, _, rest = text.partition(" ")
+        instruction = _instruction(keyword.upper(), rest.strip(), number)
+        if instruction.keyword in {"RUN", "COPY", "ADD"}:
+            for heredoc in _HEREDOC.finditer(instruction.text):
+                _skip(numbered, heredoc)
+        yield instruction
+
+
+def _counts(line: str) -> bool:
+    return bool(line.strip()) and not line.strip().startswith("#")
+
+
+def _skip(numbered: Iterator[tuple[int, str]], heredoc: re.Match[str]) -> None:
+    for _, line in numbered:
+        if (line.lstrip("\t") if heredoc["tabs"] else line) == heredoc["word"]:
+            return
+
+
+def _instruction(keyword: str, text: str, line: int) -> Instruction:
+    flags = []
+    while match := _FLAG.match(text):
+        flags.append((match["name"], (match["value"] or "").strip("\"'")))
+        text = text[match.end() :]
+    return Instruction(keyword=keyword, flags=tuple(flags), text=text, line=line)
+
+
+def _stage(index: int, instruction: Instruction) -> Stage:
+    words = instruction.text.split()
+    named = len(words) == 3 and words[1].upper() == "AS"  # noqa: PLR2004 - FROM image AS name
+    return Stage(
+        index=index,
+        name=words[2] if named else "",
+        base=words[0] if words else "",
+        origin=instruction,
+    )
+
+
+def _find(stages: tuple[Stage, ...], label: str) -> Stage | None:
+    for stage in reversed(stages):
+        if label and label.lower() in {stage.name.lower(), str(stage.index)}:
+            return stage
+    return None
+
+
+def _base_image(written: str, instruction: Instruction, scope: Mapping[str, str]) -> BaseImage:
+    is_from = instruction.keyword == "FROM"
+    platform = next(iter(instruction.values("platform")), "") if is_from else ""
+    return BaseImage(
+        reference=_expand(written, scope) if is_from else written,
+        written=written,
+        platform=_expand(platform, scope) or None,
+        line=instruction.line,
+    )
+
+
+def _expand(text: str, scope: Mapping[str, str]) -> str:
+    def replaced(match: re.Match[str]) -> str:
+        if match["escaped"]:
+            return match["escaped"]
+        value = scope.get(match["plain"] or match["name"])
+        there = bool(value) if match["colon"] else value is not None
+        if match["op"] == "+":
+            return match["word"] if there else ""
+        if match["op"] == "-" and not there:
+            return match["word"]
+        return value or ""
+
+    return _VARIABLE.sub(replaced, text)

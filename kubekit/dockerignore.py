@@ -1,0 +1,227 @@
+r"""The rules of `.dockerignore`, as the client of BuildKit applies them.
+
+Written from Docker's reference of the file and compared with the walk of BuildKit's own client
+(fsutil) on generated trees and patterns. docker-py has a matcher too, but it differs: it ignores
+case, swaps `[^a]` and `[!a]`, and knows neither `\[` nor a byte order mark.
+
+Three things differ on purpose. A malformed pattern is refused with file and line even where Docker
+happens not to look at it. Refused are also POSIX classes (`[[:alpha:]]`) and escapes that Go's
+regular expressions have and Python's lack (`\pL`). And `|`, `{` and `}` are plain characters, which
+the reference says and moby's translation to a regular expression forgets.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+from kubekit.errors import FilesError, Place
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_WILD = re.compile(r"[*?\[\]\\]")
+_GLOB_TOKEN = re.compile(r"\*\*/?|\\.|.", re.DOTALL)
+_SPACES = " \t\n\v\f\r\x85\xa0"
+
+_MEMBER = r"(?:\\.|[^\]\\-])"
+_WELL_FORMED = re.compile(rf"(?:\\.|[^\[\\]|\[\^?(?:{_MEMBER}(?:-{_MEMBER})?)+\])*", re.DOTALL)
+"""What Go's filepath.Match accepts, which Docker asks before anything else."""
+
+_LETTER_ESCAPES = frozenset("dDwWsSafnrtv")
+"""Escaped letters that mean in Go what they mean in Python; Docker hands them to Go's engine."""
+
+
+class Matched(NamedTuple):
+    """What the rules say of one path, kept for the paths below it.
+
+    Attributes:
+        excluded: the path is not sent.
+        rules: for each rule whether it matched the path or a folder above it; empty while no
+            rule is an exception, because then nothing below an excluded folder comes back.
+    """
+
+    excluded: bool
+    rules: tuple[bool, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One line of the file.
+
+    Attributes:
+        prefix: the path every match starts with, up to the first wildcard's folder.
+        exception: the line began with `!`: what it matches is sent after all.
+    """
+
+    expression: re.Pattern[str]
+    prefix: str
+    exception: bool
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """All rules of one file; the last one that matches a path decides."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def matched(self, path: str, above: Matched | None = None) -> Matched:
+        """Say whether `path` is excluded.
+
+        Args:
+            path: relative to the context, with `/`.
+            above: what was said of the folder that holds it; None at the top of the context.
+        """
+        if not self._exceptions:
+            over = above is not None and above.excluded
+            return Matched(over or self._any.fullmatch(path) is not None)
+        excluded = False
+        seen = []
+        for number, rule in enumerate(self.rules):
+            hit = above is not None and above.rules[number]
+            # Docker does not look at a rule that would change nothing, and so does not remember
+            # that it matched: `a/b` then `!a` leaves a/b excluded.
+            if not hit and rule.exception == excluded:
+                hit = rule.expression.fullmatch(path) is not None
+            if hit:
+                excluded = not rule.exception
+            seen.append(hit)
+        return Matched(excluded, tuple(seen))
+
+    def excludes(self, path: str) -> bool:
+        """Whether `path` is not sent; for many paths of one tree `matched` is faster."""
+        state = None
+        parts = path.split("/")
+        for end in range(1, len(parts) + 1):
+            state = self.matched("/".join(parts[:end]), state)
+        return state is not None and state.excluded
+
+    def may_hold_exceptions(self, folder: str) -> bool:
+        """Whether something below an excluded folder can be sent after all."""
+        inside = f"{folder}/"
+        return any(
+            inside.startswith(rule.prefix) or rule.prefix.startswith(inside)
+            for rule in self._exceptions
+        )
+
+    @cached_property
+    def _exceptions(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.exception)
+
+    @cached_property
+    def _any(self) -> re.Pattern[str]:
+        # `(?!)` matches nothing, which is what an empty file excludes.
+        every = "|".join(f"(?:{rule.expression.pattern})" for rule in self.rules)
+        return re.compile(every or r"(?!)", re.ASCII | re.DOTALL)
+
+
+def parse(text: str, *, file: Path) -> Ignore:
+    """Read the text of a `.dockerignore`.
+
+    Args:
+        text: the whole file.
+        file: where the text comes from, for messages.
+
+    Raises:
+        FilesError: a pattern is malformed; Docker refuses the same ones.
+    """
+    rules = []
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
+        # A comment starts in the first column; after a space `#` is part of a name.
+        pattern = "" if line.startswith("#") else line.strip(_SPACES)
+        if pattern:
+            rules.append(_rule(pattern, Place(file=file, line=number)))
+    return Ignore(tuple(rules))
+
+
+def _rule(text: str, place: Place) -> Rule:
+    glob = _clean(text)
+    exception = glob.startswith("!")
+    glob = glob.removeprefix("!")
+    if not glob:
+        raise _bad(text, "no path follows the `!`", place)
+    try:
+        expression = re.compile(_regex(glob), re.ASCII | re.DOTALL)
+    except (ValueError, re.error) as error:
+        raise _bad(text, str(error), place) from None
+    wild = _WILD.search(glob)
+    prefix = f"{glob}/" if wild is None else glob[: glob.rfind("/", 0, wild.start()) + 1]
+    return Rule(expression=expression, prefix=prefix, exception=exception)
+
+
+def _bad(text: str, why: str, place: Place) -> FilesError:
+    return FilesError(
+        f"the pattern `{text}` is malformed: {why}",
+        hints=("a literal `[`, `]`, `*`, `?` or `\\` is written with `\\` before it",),
+        place=place,
+        id="dockerignore-pattern",
+    )
+
+
+def _clean(text: str) -> str:
+    """Bring a line into the form Docker compares: cleaned, relative, `!` kept in front.
+
+    Docker cleans while it reads the file and again while it compiles, and looks for the `!` both
+    times: so `/ a` is `a`, `/!a` is the exception `!a`, and `!/` is no pattern at all.
+    """
+    path = text.removeprefix("!").strip(_SPACES)
+    if path:
+        path = _clean_path(path)
+        path = path[1:] if path.startswith("/") and path != "/" else path
+    mark = "!" if text.startswith("!") else ""
+    return _clean_path((mark + path).strip(_SPACES))
+
+
+def _clean_path(path: str) -> str:
+    # As Go's filepath.Clean, which reads `//` at the start as one slash; POSIX keeps it.
+    return posixpath.normpath(re.sub(r"^/+", "/", path))
+
+
+def _regex(glob: str) -> str:
+    """Translate a cleaned glob; raises ValueError where it is malformed."""
+    if not _WELL_FORMED.fullmatch(glob):
+        raise ValueError("it ends in `\\`, or a `[` is not closed or holds a bare `-` or nothing")
+    head, tail = glob.removesuffix("**"), glob.removeprefix("**")
+    if not _WILD.search(glob):
+        return re.escape(glob)
+    if head != glob and not _WILD.search(head):
+        return re.escape(head) + ".*"
+    if tail != glob and not _WILD.search(tail):
+        # Only here `**name` ends with the name; with another wildcard it is `**/name`.
+        start = "(?:.*/)?" if tail.startswith("/") else ".*"
+        return start + re.escape(tail.removeprefix("/"))
+    tokens: list[str] = _GLOB_TOKEN.findall(glob)
+    translated = [_translate(token) for token in tokens]
+    if tokens[-1].startswith("**"):
+        translated[-1] = ".*"
+    return _python("".join(translated))
+
+
+def _translate(piece: str) -> str:
+    if piece.startswith("**"):
+        return "(?:.*/)?"
+    if piece == "*":
+        return "[^/]*"
+    if piece == "?":
+        return "[^/]"
+    return f"\\{piece}" if piece in ".+()|{}$" else piece
+
+
+def _python(expression: str) -> str:
+    """Make Python read the expression as Go does: they differ within brackets and in escapes."""
+    parts = []
+    inside = False
+    for piece in re.findall(r"\\.|.", expression, re.DOTALL):
+        if piece.startswith("\\") and piece[1:].isalnum() and piece[1:] not in _LETTER_ESCAPES:
+            raise ValueError(f"`{piece}` has no meaning here")
+        if inside and piece in "[&~|":
+            parts.append(f"\\{piece}")
+            continue
+        inside = piece == "[" or (inside and piece != "]")
+        parts.append(piece)
+    if "\\[:" in "".join(parts):
+        raise ValueError("classes like `[:alpha:]` are not supported; write the range")
+    return "".join(parts)
