@@ -121,7 +121,9 @@ def test_postgresql_that_hangs(serve: Callable[..., Service], database_url: str)
         for _ in range(3):
             started = time.monotonic()
             status, body = service.ask("GET", "/health/ready")
-            assert (status, body["reason"]) == (503, "TimeoutError")
+            # An open connection never answers; a new one is given up by the driver.
+            assert status == 503
+            assert body["reason"] in {"TimeoutError", "OperationalError"}
             assert time.monotonic() - started < 3  # the probe's timeout
         assert service.ask("GET", "/health/live")[0] == 200
         door.open()
