@@ -65,6 +65,12 @@ def nearest(places: Mapping[FieldPath, Place], path: FieldPath) -> Place | None:
     return None
 
 
+def dotted(path: FieldPath) -> str:
+    """A field as people write it: ``spec.containers[0].image``."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    return "".join(parts).removeprefix(".")
+
+
 def load_all(
     text: str, *, file: Path, error: type[KubekitError] = FilesError, mappings: bool = True
 ) -> list[Document]:
