@@ -104,9 +104,7 @@ class Sync(_Section):
 class Dev(_Section):
     """What `kubekit dev` does beside building and applying."""
 
-    port: (
-        Annotated[int, AfterValidator(check_port), Field(json_schema_extra=_PORT_RANGE)] | None
-    ) = None
+    port: _Port | None = None
     """Local port; it leads to the first port of the Service, or else to the first containerPort."""
     sync: list[Sync] = Field(default_factory=list)
     """Folders to copy into the container instead of building anew."""
