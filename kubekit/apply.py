@@ -123,9 +123,7 @@ def comparable(obj: Object) -> Object:
     return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
 
 
-def _try(
-    kube: Kube, manifest: Manifest, *, owned: OwnedSet, emit: Emit, cancel: Cancel
-) -> Step:
+def _try(kube: Kube, manifest: Manifest, *, owned: OwnedSet, emit: Emit, cancel: Cancel) -> Step:
     resource = find(kube, manifest.data["apiVersion"], manifest.kind)
     path = resource.path(owned.namespace, manifest.name)
     live = _settled(kube, path, f"`{manifest.ref}`", emit=emit, cancel=cancel)
@@ -151,9 +149,7 @@ def _action(live: Object | None, answer: Answer) -> str:
     return "unchanged" if comparable(live) == comparable(answer.data) else "configured"
 
 
-def _settled(
-    kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel
-) -> Object | None:
+def _settled(kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel) -> Object | None:
     """The live object or None, once it is not one that is being deleted.
 
     Raises:
@@ -251,4 +247,3 @@ def _together(errors: list[KubekitError]) -> KubekitError:
 
 def _line(place: Place | None, message: str) -> str:
     return f"{place}: {message}" if place else message
-

@@ -107,7 +107,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="secret-missing",
         rows=(11, 49),
-        find=config_missing("Secret", text=r'^(?:.*")?secret "(?P<name>[^"]+)" not found'),
+        find=config_missing("Secret", text=r'\bsecret "(?P<name>[^"]+)" not found'),
         cause="Secret `{name}` does not exist",
         fix="put its values into `.env` and use `{{{{ secret }}}}`, or create it, "
         "or mark the reference `optional: true`",
@@ -116,7 +116,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="configmap-missing",
         rows=(11, 49),
-        find=config_missing("ConfigMap", text=r'^(?:.*")?configmap "(?P<name>[^"]+)" not found'),
+        find=config_missing("ConfigMap", text=r'\bconfigmap "(?P<name>[^"]+)" not found'),
         cause="ConfigMap `{name}` does not exist",
         fix="add it to the manifests, or mark the reference `optional: true`",
         after=1.0,
@@ -283,14 +283,16 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="probe-slow",
         rows=(40,),
-        find=probe(r"Client.Timeout|deadline exceeded|timed? ?out", times=3, seconds=30, window=True),
+        find=probe(
+            r"Client.Timeout|deadline exceeded|timed? ?out", times=3, seconds=30, window=True
+        ),
         cause="the {probe} probe of container `{container}` gets no answer from `{path}` in time",
         fix="raise `timeoutSeconds`, or make the health route quicker",
     ),
     Cause(
         id="probe-other",
         rows=(41, 42, 43),
-        find=probe("", times=3, seconds=30, window=True),
+        find=probe(r"^(?!.*statuscode: 5)", times=3, seconds=30, window=True),
         cause="the {probe} probe of container `{container}` does not pass: {said}",
         fix="correct the probe, or what it asks",
     ),

@@ -46,9 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-config_app = typer.Typer(
-    help="What the settings are.", no_args_is_help=True, rich_markup_mode=None
-)
+config_app = typer.Typer(help="What the settings are.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(config_app, name="config")
 
 
@@ -124,7 +122,7 @@ def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[
 
 @_command(app, "up")
 def _up(settings: Settings, run: Run) -> None:
-    """Start the Minikube profile, or create it with the docker runtime.
+    r"""Start the Minikube profile, or create it with the docker runtime.
 
     \b
     kubekit up                       the profile of kubekit.yaml, or Minikube's own
@@ -143,7 +141,7 @@ def _build_and_apply(
         bool, typer.Option("--dry-run", help="Only say what would be built and written.")
     ] = False,
 ) -> None:
-    """Build the image, apply the manifests, wait until they are ready.
+    r"""Build the image, apply the manifests, wait until they are ready.
 
     \b
     kubekit build-and-apply                once, also in CI
@@ -172,7 +170,7 @@ def _status(settings: Settings, run: Run) -> None:
 
 
 @_command(app, "teardown")
-def _teardown(  # noqa: PLR0913
+def _teardown(
     settings: Settings,
     run: Run,
     yes: bool,
@@ -190,7 +188,7 @@ def _teardown(  # noqa: PLR0913
         bool, typer.Option("--delete-cluster", help="Then delete the Minikube profile.")
     ] = False,
 ) -> None:
-    """Delete all that kubekit made for this project, and wait until it is gone.
+    r"""Delete all that kubekit made for this project, and wait until it is gone.
 
     \b
     kubekit teardown            keeps volumes and images
@@ -219,7 +217,7 @@ def _docker(
     run: Run,
     arguments: Annotated[list[str] | None, typer.Argument(help="What to hand to docker.")] = None,
 ) -> None:
-    """Run the Docker CLI inside Minikube's daemon.
+    r"""Run the Docker CLI inside Minikube's daemon.
 
     \b
     kubekit docker -- images
@@ -241,7 +239,9 @@ def _config_show(settings: Settings, run: Run) -> None:
     rows = config.show(settings)
     width = max(len(name) for name, _, _ in rows)
     values = max(len(str(value)) for _, value, _ in rows)
-    lines = [f"{name:{width}}  {value!s:{min(values, 40)}}  {origin}" for name, value, origin in rows]
+    lines = [
+        f"{name:{width}}  {value!s:{min(values, 40)}}  {origin}" for name, value, origin in rows
+    ]
     data = [{"setting": name, "value": value, "origin": origin} for name, value, origin in rows]
     run.emit(Output(text="\n".join(lines), data=data))
 
@@ -312,7 +312,7 @@ def _load(common: dict[str, Any]) -> Settings:
 def _on_signals(cancel: Any) -> None:
     """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them."""
 
-    def handle(number: int, _: object) -> None:
+    def handle(_number: int, _frame: object) -> None:
         if cancel.is_set():
             os._exit(130)
         cancel.set()
@@ -333,7 +333,7 @@ def _as_kubekit_error(error: Exception, cancelled: bool) -> KubekitError:
 
 
 def _write_log(error: Exception) -> Path:
-    """The traceback in a file of its own, for a report: where code stands, not what it worked on."""
+    """The traceback in a file for a report: where code stands, not what it worked on."""
     import tempfile
     import traceback
 

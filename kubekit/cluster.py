@@ -140,7 +140,7 @@ def need_docker_runtime(target: ClusterTarget) -> Profile:
     profile = read_profile(target.profile) if target.profile else None
     if profile is None:
         raise UnreachableError(
-            f"context `{target.context}` has no Minikube profile whose Docker could build the image",
+            f"context `{target.context}` has no Minikube profile whose Docker could build",
             hints=("use a Minikube profile", "or leave `build` out of kubekit.yaml"),
             id="no-docker",
         )
@@ -162,9 +162,7 @@ def need_docker_runtime(target: ClusterTarget) -> Profile:
     return profile
 
 
-def _by_context(
-    name: str, known: Mapping[str, Context], allowed: tuple[str, ...]
-) -> ClusterTarget:
+def _by_context(name: str, known: Mapping[str, Context], allowed: tuple[str, ...]) -> ClusterTarget:
     context = known.get(name)
     if context is None:
         close = difflib.get_close_matches(name, known, n=1)

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import threading
-from typing import IO, Protocol
+from typing import Protocol, TextIO
 
 from kubekit.model import (
     BuildLog,
@@ -34,7 +34,8 @@ VERSION = 1
 class View(Protocol):
     """Shows events until it is closed."""
 
-    def __call__(self, event: Event, /) -> None: ...
+    def __call__(self, event: Event, /) -> None:
+        """Show one event."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -43,11 +44,12 @@ class View(Protocol):
 class JsonView:
     """One JSON object a line on stdout, each with ``v``, ``type`` and the event's own fields."""
 
-    def __init__(self, out: IO[str]) -> None:
+    def __init__(self, out: TextIO) -> None:
         self._out = out
         self._lock = threading.Lock()
 
     def __call__(self, event: Event, /) -> None:
+        """Print the event as one line."""
         data = {"v": VERSION, "type": event.type, **dataclasses.asdict(event)}
         with self._lock:
             self._out.write(json.dumps(data, default=str) + "\n")
@@ -64,7 +66,7 @@ class TextView:
         verbosity: -1 only the end and what went wrong, 0 stages and changes, 1 every build line.
     """
 
-    def __init__(self, out: IO[str], err: IO[str], *, verbosity: int) -> None:
+    def __init__(self, out: TextIO, err: TextIO, *, verbosity: int) -> None:
         self._out = out
         self._err = err
         self._verbosity = verbosity
@@ -73,6 +75,7 @@ class TextView:
         self._marks = _marks(err)
 
     def __call__(self, event: Event, /) -> None:
+        """Print what the event means to a person."""
         with self._lock:
             self._show(event)
 
@@ -132,7 +135,7 @@ class _Marks:
     bad: str
 
 
-def _marks(stream: IO[str]) -> _Marks:
+def _marks(stream: TextIO) -> _Marks:
     """Signs the stream's encoding has."""
     try:
         "✓✗".encode(stream.encoding or "ascii")
@@ -154,7 +157,7 @@ class _Live(Protocol):
 class _Plain:
     """No terminal: each thing waited for is a line of its own, once."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._said = ""
 
@@ -174,7 +177,7 @@ class _Plain:
 class _Terminal:
     """A terminal: one line with what is waited for and for how long, below the lines that stay."""
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
 
         self._console = Console(file=stream, highlight=False, markup=False, soft_wrap=True)
@@ -208,7 +211,7 @@ class _Terminal:
             self._status = None
 
 
-def _live(stream: IO[str]) -> _Live:
+def _live(stream: TextIO) -> _Live:
     if stream.isatty() and os.environ.get("TERM", "dumb") != "dumb":
         return _Terminal(stream)
     return _Plain(stream)

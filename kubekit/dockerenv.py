@@ -131,7 +131,7 @@ def parse_docker_env(profile: str, text: str) -> DockerEndpoint:
     host = pairs.get("DOCKER_HOST", "")
     if not host.startswith("tcp://"):
         raise UnreachableError(
-            f"Minikube offers no Docker over TCP for profile `{profile}`: {host or 'no DOCKER_HOST'}",
+            f"Minikube profile `{profile}` has no Docker over TCP: {host or 'no DOCKER_HOST'}",
             hints=(f"create a profile that runs docker: `kubekit up --profile {profile}-docker`",),
             id="runtime-not-docker",
         )

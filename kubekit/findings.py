@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kubekit.model import Object
 from kubekit.snapshot import (
@@ -24,7 +24,9 @@ from kubekit.snapshot import (
 )
 
 PROBES = {"Readiness": "readinessProbe", "Liveness": "livenessProbe", "Startup": "startupProbe"}
-_PROBE_EVENT = re.compile(r"^(Readiness|Liveness|Startup) probe (?:failed|errored)[^:]*: (?P<text>.*)", re.S)
+_PROBE_EVENT = re.compile(
+    r"^(Readiness|Liveness|Startup) probe (?:failed|errored)[^:]*: (?P<text>.*)", re.DOTALL
+)
 _QUICK_SECONDS = 5.0
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+")
 
@@ -86,7 +88,7 @@ def config_missing(kind: str, *, text: str) -> Finder:
                     continue  # it has arrived meanwhile; the kubelet will try again
             keys = snapshot.configs.get(wanted) or ()
             words = {**hit.words, "name": wanted.name, "keys": ", ".join(keys) or "none"}
-            yield _replace(hit, words=words, wants=frozenset({wanted}))
+            yield replace(hit, words=words, wants=frozenset({wanted}))
 
     return find
 
@@ -139,20 +141,27 @@ def crashed(
                 continue
             if container.init and end.get("exitCode") == 0:
                 continue
-            if (codes and end.get("exitCode") not in codes) or reason not in (end.get("reason") or ""):
+            if (codes and end.get("exitCode") not in codes) or reason not in (
+                end.get("reason") or ""
+            ):
                 continue
             text = snapshot.logs.get(container.log())
             match = pattern.search(text or "")
             if log and text is not None and match is None:
                 continue
             yield _crash_hit(
-                snapshot, container, now, due=restarts, quick=quick, groups=match.groupdict() if match else {}
+                snapshot,
+                container,
+                now,
+                due=restarts,
+                quick=quick,
+                groups=match.groupdict() if match else {},
             )
 
     return find
 
 
-def _crash_hit(  # noqa: PLR0913
+def _crash_hit(
     snapshot: Snapshot,
     container: Container,
     now: float,
@@ -174,7 +183,7 @@ def _crash_hit(  # noqa: PLR0913
     }
     since = epoch(end.get("finishedAt")) if enough else float("inf")
     hit = container_hit(snapshot, container, now, words=words, field="command")
-    return _replace(hit, since=since, log=last, wants=wants)
+    return replace(hit, since=since, log=last, wants=wants)
 
 
 def _alike_twice(snapshot: Snapshot, container: Container) -> bool:
@@ -217,11 +226,18 @@ def probe(text: str, *, times: int, seconds: float, window: bool = False) -> Fin
             spec = container.spec.get(PROBES[kind]) or {}
             patience = max(seconds, _window(container) if window else 0.0)
             enough = event_count(event) >= times and now - started >= patience
-            words = {**_probe_words(kind, container, spec), "said": _brief(said), **match.groupdict()}
+            words = {
+                **_probe_words(kind, container, spec),
+                "said": _brief(said),
+                **match.groupdict(),
+            }
             hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
             wanted = container.log(container.restarts)
-            yield _replace(
-                hit, since=started + patience if enough else float("inf"), log=wanted, wants=frozenset({wanted})
+            yield replace(
+                hit,
+                since=started + patience if enough else float("inf"),
+                log=wanted,
+                wants=frozenset({wanted}),
             )
 
     return find
@@ -243,7 +259,7 @@ def refused_but_listening(pattern: str, *, loopback: bool) -> Finder:
             local = match["host"] in ("127.0.0.1", "localhost", "[::1]")
             port = match["listens"] != str(hit.words["port"])
             if (local and loopback) or (port and not loopback):
-                yield _replace(hit, words={**hit.words, **match.groupdict()})
+                yield replace(hit, words={**hit.words, **match.groupdict()})
 
     return find
 
@@ -265,7 +281,7 @@ def killed(kind: str, *, times: int) -> Finder:
                 words = {**_probe_words(kind, container, spec), "kills": kills}
                 hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
                 since = event_time(events[-1]) if kills >= times else float("inf")
-                yield _replace(hit, since=since, log=container.log())
+                yield replace(hit, since=since, log=container.log())
 
     return find
 
@@ -274,7 +290,7 @@ def unschedulable(text: str) -> Finder:
     """Pods no node takes, the scheduler's message matching `text`."""
     pattern = re.compile(text, re.IGNORECASE)
 
-    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    def find(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
         for pod in snapshot.new_pods:
             state = condition(pod, "PodScheduled")
             message = state.get("message") or ""
@@ -294,7 +310,7 @@ def not_created(text: str) -> Finder:
     """ReplicaSets whose pods the API server refuses, the refusal matching `text`."""
     pattern = re.compile(text, re.IGNORECASE | re.DOTALL)
 
-    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    def find(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
         state = condition(snapshot.new_set, "ReplicaFailure")
         match = pattern.search(state.get("message") or "")
         if snapshot.new_set and state.get("status") == "True" and match:
@@ -384,9 +400,3 @@ def _refusal(message: str) -> str:
 
 def _brief(text: str) -> str:
     return " ".join(text.split())[:300]
-
-
-def _replace(hit: Hit, **changes: object) -> Hit:
-    import dataclasses
-
-    return dataclasses.replace(hit, **changes)  # type: ignore[arg-type]

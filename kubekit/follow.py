@@ -58,7 +58,9 @@ class _ExpiredError(Exception):
 class Follower:
     """Follows one collection on a thread of its own and hands each update to `deliver`."""
 
-    def __init__(self, kube: Kube, *, kind: str, path: str, deliver: Callable[[Update], None]) -> None:
+    def __init__(
+        self, kube: Kube, *, kind: str, path: str, deliver: Callable[[Update], None]
+    ) -> None:
         self._kube = kube
         self._kind = kind
         self._path = path

@@ -66,8 +66,10 @@ def judge(snapshot: Snapshot, now: float) -> Verdict:
         return Verdict(state=WAITING, text="the Deployment controller has not seen the change yet")
     if not snapshot.listed >= _KINDS:
         return Verdict(state=WAITING, text="reading the state of the cluster")
-    ready = _ready(snapshot)
-    return ready or _why_not(snapshot, now)
+    ready = settled(snapshot.deployment or {})
+    if ready is not None:
+        return Verdict(state=READY, text=ready)
+    return _why_not(snapshot, now)
 
 
 def _changed_by_others(snapshot: Snapshot) -> Verdict | None:
@@ -86,29 +88,31 @@ def _changed_by_others(snapshot: Snapshot) -> Verdict | None:
             "paused",
             6,
             f"Deployment `{target.name}` is paused, so its rollout does not go on",
-            fix=f"resume it: `kubectl rollout resume deployment/{target.name} -n {target.namespace}`",
+            fix=f"resume it: `kubectl -n {target.namespace} rollout resume deploy/{target.name}`",
         )
     return None
 
 
-def _ended(id: str, exit_code: int, cause: str, *, fix: str = "run kubekit again") -> Verdict:  # noqa: A002
-    finding = Finding(id=id, exit_code=exit_code, cause=cause, fix=fix, where="Deployment")
+def _ended(name: str, exit_code: int, cause: str, *, fix: str = "run kubekit again") -> Verdict:
+    finding = Finding(id=name, exit_code=exit_code, cause=cause, fix=fix, where="Deployment")
     return Verdict(state=FAILED, text=cause, finding=finding)
 
 
-def _ready(snapshot: Snapshot) -> Verdict | None:
-    """Ready as `kubectl rollout status` counts it, and the old pods are gone."""
-    live: Object = snapshot.deployment or {}
-    status = live.get("status") or {}
-    wanted = int(live["spec"].get("replicas", 1))
+def settled(deployment: Object) -> str | None:
+    """What is ready, if the rollout is over: all new pods available, no old one left.
+
+    The rule is kubectl's (pkg/polymorphichelpers/rollout_status.go).
+    """
+    status = deployment.get("status") or {}
+    if int(status.get("observedGeneration") or 0) < int(deployment["metadata"]["generation"]):
+        return None
+    wanted = int(deployment["spec"].get("replicas", 1))
     updated = int(status.get("updatedReplicas") or 0)
     total = int(status.get("replicas") or 0)
     available = int(status.get("availableReplicas") or 0)
     if updated < wanted or total > updated or available < wanted:
         return None
-    if wanted == 0:
-        return Verdict(state=READY, text="scaled to 0: nothing runs")
-    return Verdict(state=READY, text=f"{available} of {wanted} ready")
+    return f"{available} of {wanted} ready" if wanted else "scaled to 0: nothing runs"
 
 
 def _why_not(snapshot: Snapshot, now: float) -> Verdict:
@@ -147,7 +151,7 @@ def _finding(cause: Cause, hit: Hit) -> Finding:
 
 
 def _deadline_passed(snapshot: Snapshot) -> bool:
-    """A ProgressDeadlineExceeded of this rollout; an older one survives a rollback and says nothing."""
+    """A ProgressDeadlineExceeded of this rollout: an older one survives a rollback."""
     state = condition(snapshot.deployment, "Progressing")
     fresh = epoch(state.get("lastUpdateTime")) >= snapshot.target.since
     return state.get("reason") == "ProgressDeadlineExceeded" and fresh
@@ -197,4 +201,3 @@ def _container_state(snapshot: Snapshot, container: Container, now: float) -> st
             return f"{name} is waiting for its image to be pulled"
         return f"{name} is being created"
     return f"{name} waits: {reason}"
-

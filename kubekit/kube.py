@@ -40,7 +40,9 @@ class ApiError(RefusedError):
         causes: details of the Status: each has ``reason``, ``message``, ``field``.
     """
 
-    def __init__(self, *, status: int, reason: str, message: str, causes: tuple[Object, ...]) -> None:
+    def __init__(
+        self, *, status: int, reason: str, message: str, causes: tuple[Object, ...]
+    ) -> None:
         super().__init__(message, id=f"api-{reason.lower() or status}")
         self.status = status
         self.reason = reason
@@ -88,7 +90,7 @@ class Kube:
         configuration = Configuration()
         configuration.connection_pool_maxsize = 16
         try:
-            self._api = new_client_from_config(
+            self._api: Any = new_client_from_config(  # type: ignore[no-untyped-call]
                 config_file=files(),
                 context=context,
                 persist_config=False,
@@ -108,7 +110,7 @@ class Kube:
         """Where the API server is, as the kubeconfig says."""
         return str(self._api.configuration.host)
 
-    def request(  # noqa: PLR0913
+    def request(
         self,
         method: str,
         path: str,
@@ -148,7 +150,7 @@ class Kube:
         return list(self.request("GET", path, query=query).data.get("items") or [])
 
     def apply(self, path: str, obj: Object, *, dry_run: bool = False) -> Answer:
-        """Server-side apply with strict validation, as field manager ``kubekit``, never by force."""
+        """Server-side apply, strictly validated, as field manager ``kubekit``, never by force."""
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
         if dry_run:
             query["dryRun"] = "All"
@@ -166,7 +168,7 @@ class Kube:
         return True
 
     def text(self, path: str, *, query: Mapping[str, str]) -> str:
-        """A body that is not JSON, such as a container's log; bytes that are no UTF-8 are marked."""
+        """A body that is no JSON, such as a log; bytes that are no UTF-8 are marked."""
         response = self.open("GET", path, query=query, read_seconds=READ_SECONDS)
         try:
             body = response.read()
@@ -199,8 +201,9 @@ class Kube:
         token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
             sent["Authorization"] = token
+        pool: urllib3.PoolManager = self._api.rest_client.pool_manager
         try:
-            return self._api.rest_client.pool_manager.request(
+            return pool.request(
                 method,
                 configuration.host + path,
                 fields=dict(query) if body is None else None,
@@ -216,8 +219,9 @@ class Kube:
     def _once(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None, kind: str
     ) -> Answer:
-        import urllib3
         from urllib.parse import urlencode
+
+        import urllib3
 
         if self._cancel.is_set():
             raise CancelledError("interrupted")
@@ -338,7 +342,7 @@ def _unreachable(context: str, host: str, error: Exception) -> UnreachableError:
     text = str(error.__cause__ or error)
     if "CERTIFICATE_VERIFY_FAILED" in text or "certificate verify failed" in text:
         return UnreachableError(
-            f"the API server of context `{context}` shows a certificate its kubeconfig does not trust",
+            f"the kubeconfig does not trust the API server's certificate for context `{context}`",
             hints=("run `minikube update-context` or `kubekit up`",),
             details=(text,),
             id="api-certificate",

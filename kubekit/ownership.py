@@ -60,7 +60,9 @@ class OwnedSet:
 
 def owned_sets(kube: Kube, namespace: str) -> list[OwnedSet]:
     """Every project kubekit has objects of in this namespace, by its parents."""
-    parents = kube.list(CONFIG_MAP.path(namespace), selector=f"{MANAGED_BY_LABEL}={MANAGER},{ID_LABEL}")
+    parents = kube.list(
+        CONFIG_MAP.path(namespace), selector=f"{MANAGED_BY_LABEL}={MANAGER},{ID_LABEL}"
+    )
     projects = (parent["metadata"]["labels"].get(PART_OF_LABEL) for parent in parents)
     return [OwnedSet(project=project, namespace=namespace) for project in projects if project]
 

@@ -38,9 +38,7 @@ def find(program: str, *, hint: str) -> str:
     """
     path = shutil.which(program)
     if path is None:
-        raise MissingError(
-            f"`{program}` is not on PATH", hints=(hint,), id=f"{program}-missing"
-        )
+        raise MissingError(f"`{program}` is not on PATH", hints=(hint,), id=f"{program}-missing")
     return path
 
 

@@ -59,7 +59,9 @@ def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
     stale = [pair for pair in live if _prunable(pair, kept)]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in stale):
         used = _named_configs(kube, owned.namespace)
-        stale = [pair for pair in stale if (pair[1]["kind"], pair[1]["metadata"]["name"]) not in used]
+        stale = [
+            pair for pair in stale if (pair[1]["kind"], pair[1]["metadata"]["name"]) not in used
+        ]
     for resource, obj in stale:
         path = resource.path(owned.namespace, obj["metadata"]["name"])
         if kube.delete(path, uid=obj["metadata"]["uid"]):
@@ -71,7 +73,7 @@ def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
     return len(stale)
 
 
-def teardown(  # noqa: PLR0913
+def teardown(
     kube: Kube, owned: OwnedSet, *, data: bool, emit: Emit, clock: Clock, cancel: Cancel
 ) -> Removed:
     """Delete every member of the set and wait until the objects and their pods are gone.
@@ -91,9 +93,7 @@ def teardown(  # noqa: PLR0913
         kube.delete(path, uid=obj["metadata"]["uid"])
     _await_gone(kube, owned, doomed, emit=emit, clock=clock, cancel=cancel)
     _close_set(kube, owned, {resource.group_kind for resource, _ in kept})
-    return Removed(
-        deleted=len(doomed), kept=tuple(ref(obj) for _, obj in kept), namespace=False
-    )
+    return Removed(deleted=len(doomed), kept=tuple(ref(obj) for _, obj in kept), namespace=False)
 
 
 def remove_namespace(
@@ -143,7 +143,9 @@ def _mentions(node: Any) -> Iterator[tuple[str, str]]:
         for key, value in node.items():
             if key in ("secretRef", "secretKeyRef", "secret") and isinstance(value, dict):
                 yield "Secret", str(value.get("secretName") or value.get("name"))
-            elif key in ("configMapRef", "configMapKeyRef", "configMap") and isinstance(value, dict):
+            elif key in ("configMapRef", "configMapKeyRef", "configMap") and isinstance(
+                value, dict
+            ):
                 yield "ConfigMap", str(value.get("name"))
             yield from _mentions(value)
 
@@ -154,7 +156,7 @@ def _in_reverse(found: Iterable[tuple[Resource, Object]]) -> list[tuple[Resource
     return sorted(found, key=lambda pair: order.get(pair[0].group_kind, len(order)), reverse=True)
 
 
-def _await_gone(  # noqa: PLR0913
+def _await_gone(
     kube: Kube,
     owned: OwnedSet,
     doomed: list[tuple[Resource, Object]],
@@ -176,7 +178,9 @@ def _await_gone(  # noqa: PLR0913
                 details=tuple(_held(obj) for _, obj in left),
                 id="still-deleting",
             )
-        emit(Progress(stage="teardown", text=f"waiting for {', '.join(ref(obj) for _, obj in left)}"))
+        emit(
+            Progress(stage="teardown", text=f"waiting for {', '.join(ref(obj) for _, obj in left)}")
+        )
         _pause(cancel)
 
 

@@ -109,12 +109,15 @@ def listable(kube: Kube) -> list[Resource]:
     """Every namespaced kind of the cluster that can be listed, in its preferred version."""
     groups = (kube.get("/apis") or {}).get("groups") or ()
     versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
-    found = []
+    found: list[Resource] = []
     for version in versions:
         root = "/api/" if "/" not in version else "/apis/"
-        for entry in (kube.get(root + version) or {}).get("resources") or ():
-            if entry["namespaced"] and "list" in entry["verbs"] and "/" not in entry["name"]:
-                found.append(_resource(version, entry))
+        served = (kube.get(root + version) or {}).get("resources") or ()
+        found += [
+            _resource(version, entry)
+            for entry in served
+            if entry["namespaced"] and "list" in entry["verbs"] and "/" not in entry["name"]
+        ]
     return found
 
 

@@ -1,4 +1,4 @@
-"""Waiting for a rollout: follows the namespace, keeps the snapshot, asks the judge at each change."""
+"""Waiting for a rollout: follow the namespace, keep the snapshot, ask the judge at each change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kubekit.errors import (
     WorkloadError,
 )
 from kubekit.follow import Changed, Follower, Listed, Lost, Update
-from kubekit.judge import FAILED, READY, Finding, Verdict, judge
+from kubekit.judge import FAILED, READY, Finding, Verdict, judge, settled
 from kubekit.kube import PATIENCE_SECONDS, Kube
 from kubekit.model import (
     Applied,
@@ -64,7 +64,7 @@ class Rollout:
     workloads: dict[str, str]
 
 
-def wait(  # noqa: PLR0913
+def wait(
     kube: Kube,
     applied: Applied,
     *,
@@ -83,8 +83,11 @@ def wait(  # noqa: PLR0913
     """
     deployments = [item for item in applied.objects if item.manifest.kind == "Deployment"]
     _name_the_unwatched(applied, emit)
-    if not deployments:
-        return Rollout(workloads={})
+    over = {
+        item.manifest.ref: settled(item.live) for item in deployments if item.action == "unchanged"
+    }
+    if len(over) == len(deployments) and all(over.values()):
+        return Rollout(workloads={ref: text or "" for ref, text in over.items()})
     watcher = _Watcher(kube, namespace, emit=emit, clock=clock, cancel=cancel)
     with watcher.following():
         ready = {
@@ -96,7 +99,10 @@ def wait(  # noqa: PLR0913
 
 def _name_the_unwatched(applied: Applied, emit: Emit) -> None:
     for item in applied.objects:
-        if item.manifest.kind in ("StatefulSet", "DaemonSet", "Job", "Pod") and item.action != "unchanged":
+        if (
+            item.manifest.kind in ("StatefulSet", "DaemonSet", "Job", "Pod")
+            and item.action != "unchanged"
+        ):
             emit(Warned(text=f"`{item.manifest.ref}` was applied; its start is not waited for"))
 
 
@@ -142,7 +148,8 @@ class _Watcher:
                 follower.stop()
 
     def until_ready(self, item: AppliedObject, since: float, timeout: float) -> str:
-        target = _target(item, self._namespace, since)
+        # A condition older than the apply is stale, unless the apply found nothing to change.
+        target = _target(item, self._namespace, since if item.action != "unchanged" else 0.0)
         self._server_start = self._server_start or since
         said = ""
         while True:
@@ -232,19 +239,24 @@ class _Watcher:
         if not update.fatal:
             if self._lost_since is None:
                 self._lost_since = self._clock.now()
-                self._emit(Progress(stage="rollout", text="the API server does not answer; waiting"))
+                self._emit(
+                    Progress(stage="rollout", text="the API server does not answer; waiting")
+                )
         elif update.kind == "Event":
             self._emit(Warned(text="events may not be read here, so causes may be less exact"))
         else:
             raise update.error
 
     def _note_waiting(self) -> None:
-        """When each container was first seen waiting for its reason: the API keeps no time of it."""
+        """When each container was first seen waiting for its reason; the API does not say."""
         now = self._server_now()
         seen = {}
         for pod in self._objects["Pod"].values():
             status = pod.get("status") or {}
-            every = (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
+            every = (
+                *(status.get("initContainerStatuses") or ()),
+                *(status.get("containerStatuses") or ()),
+            )
             for item in every:
                 reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
                 if reason:
@@ -325,7 +337,8 @@ class _Watcher:
             for event in self._objects["Event"].values()
             if event.get("type") == "Warning"
             and event_time(event) >= since - 1
-            and f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}" == finding.where
+            and f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"
+            == finding.where
         ]
         warnings.sort(key=event_time)
         if warnings:

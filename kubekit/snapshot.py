@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -181,7 +181,7 @@ def epoch(value: str | None) -> float:
     """An RFC 3339 time of the API in seconds since the epoch; 0 where there is none."""
     if not value:
         return 0.0
-    return datetime.datetime.fromisoformat(value.replace("Z", "+00:00")).timestamp()
+    return dt.datetime.fromisoformat(value).timestamp()
 
 
 def event_time(event: Object) -> float:

@@ -19,9 +19,7 @@ def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
     if kinds is None:
         text = f"nothing of `{owned.project}` is in namespace `{owned.namespace}`"
         return text, {**data, "objects": [], "pods": []}
-    objects = [
-        {"ref": ref(obj), "state": _state(obj)} for _, obj in members(kube, owned, kinds)
-    ]
+    objects = [{"ref": ref(obj), "state": _state(obj)} for _, obj in members(kube, owned, kinds)]
     pods = _pods(kube, owned, {row["ref"] for row in objects})
     width = max(len(row["ref"]) for row in (*objects, *pods)) if objects else 0
     lines = [f"{owned.project} in namespace {owned.namespace}"]

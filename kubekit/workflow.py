@@ -38,7 +38,8 @@ from kubekit.model import (
 )
 from kubekit.ownership import OwnedSet, owned_sets
 from kubekit.redact import Redactor
-from kubekit.removal import discard_namespace, prune, remove_namespace, teardown as remove
+from kubekit.removal import discard_namespace, prune, remove_namespace
+from kubekit.removal import teardown as remove
 from kubekit.resources import NAMESPACE
 from kubekit.rollout import Rollout, wait
 from kubekit.status import describe
@@ -137,7 +138,8 @@ def teardown(
     owned = [OwnedSet(project=settings.name, namespace=settings.namespace)]
     if every_project:
         owned = owned_sets(kube, settings.namespace)
-    deleted, kept = 0, []
+    deleted = 0
+    kept: list[str] = []
     with run.stage("teardown", f"deleting from namespace `{settings.namespace}`") as stage:
         for one in owned:
             removed = remove(
@@ -329,7 +331,9 @@ def _apply(kube: Kube, rendered: Manifests, owned: OwnedSet, run: Run) -> Applie
             raise
         applied = write(kube, steps, owned=owned, emit=run.emit)
         total = len(applied.objects)
-        text = f"{applied.writes} of {total} objects written" if applied.writes else "nothing to write"
+        text = (
+            f"{applied.writes} of {total} objects written" if applied.writes else "nothing to write"
+        )
         stage.did(text, changed=bool(applied.writes))
     return applied
 
@@ -350,7 +354,7 @@ def _wait(settings: Settings, kube: Kube, applied: Applied, run: Run) -> Rollout
     return rollout
 
 
-def _rehearse(  # noqa: PLR0913
+def _rehearse(
     settings: Settings,
     kube: Kube,
     rendered: Manifests,
@@ -381,9 +385,7 @@ def _rehearse(  # noqa: PLR0913
     return Rollout(workloads={})
 
 
-def _good_end(
-    settings: Settings, target: ClusterTarget, applied: Applied, seconds: float
-) -> Ended:
+def _good_end(settings: Settings, target: ClusterTarget, applied: Applied, seconds: float) -> Ended:
     where = f"in namespace `{settings.namespace}` of `{target.context}`"
     if not applied.writes:
         return Ended(text=f"nothing changed {where}", seconds=seconds)

@@ -1,0 +1,350 @@
+"""The judge decides from a snapshot alone: each ending, and what must not be one."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from kubekit.causes import CATALOGUE
+from kubekit.judge import FAILED, READY, WAITING, Verdict, judge, settled
+from kubekit.model import Object
+from kubekit.snapshot import KeysOf, LogOf, Snapshot
+from tests.unit.rollouts import (
+    NOW,
+    at,
+    container,
+    crashed,
+    deployment,
+    event,
+    pod,
+    replica_set,
+    running,
+    snapshot,
+    waiting,
+)
+
+REFUSED = 'Readiness probe failed: Get "http://10.0.0.9:8000/ready": dial tcp: connect: connection refused'
+NOT_FOUND = "Readiness probe failed: HTTP probe failed with statuscode: 404"
+TRACEBACK = "Traceback (most recent call last):\n  File \"main.py\", line 1\nKeyError: 'TOKEN'\n"
+
+
+def log(text: str, *attempts: int) -> dict[LogOf, str | None]:
+    return {LogOf(pod="web-2-a", container="app", attempt=number): text for number in attempts}
+
+
+def failed(snap: Snapshot, after: float = 0.0) -> str:
+    verdict = judge(snap, NOW + after)
+    assert verdict.state == FAILED, verdict
+    assert verdict.finding is not None
+    return verdict.finding.id
+
+
+def is_waiting(snap: Snapshot, after: float = 0.0) -> Verdict:
+    verdict = judge(snap, NOW + after)
+    assert verdict.state == WAITING, verdict
+    return verdict
+
+
+def scheduled(message: str) -> list[Object]:
+    return [
+        {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "lastTransitionTime": at(0),
+        }
+    ]
+
+
+def refused_creation(message: str) -> tuple[Object, ...]:
+    state = {
+        "type": "ReplicaFailure",
+        "status": "True",
+        "reason": "FailedCreate",
+        "message": f'pods "web-2-" is forbidden: {message}',
+        "lastTransitionTime": at(0),
+    }
+    return (replica_set(status={"conditions": [state]}),)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause", "after"),
+    [
+        (waiting("ErrImageNeverPull"), "image-never-pulled", 0),
+        (waiting("InvalidImageName", "couldn't parse image"), "image-invalid-name", 0),
+        (waiting("ErrImagePull", "manifest unknown"), "image-not-found", 0),
+        (waiting("ImagePullBackOff", "Back-off: unauthorized"), "image-denied", 0),
+        (
+            waiting(
+                "CreateContainerConfigError",
+                "container has runAsNonRoot and image will run as root",
+            ),
+            "runs-as-root",
+            0,
+        ),
+        (waiting("CreateContainerConfigError", "something else"), "container-config", 11),
+        (
+            waiting("RunContainerError", 'exec: "nope": executable file not found in $PATH'),
+            "command-not-found",
+            0,
+        ),
+    ],
+)
+def test_a_container_that_waits(state: Object, cause: str, after: float) -> None:
+    seen = {("web-2-a", "app", state["state"]["waiting"]["reason"]): NOW}
+    assert failed(snapshot(pod(state=state), seen=seen), after) == cause
+
+
+def test_a_registry_out_of_reach_gets_its_time() -> None:
+    state = waiting("ErrImagePull", "dial tcp: i/o timeout")
+    snap = snapshot(pod(state=state), seen={("web-2-a", "app", "ErrImagePull"): NOW})
+    assert is_waiting(snap, 44).finding is not None
+    assert failed(snap, 46) == "image-registry-unreachable"
+
+
+def test_a_missing_secret_is_looked_for_first() -> None:
+    state = waiting("CreateContainerConfigError", 'secret "keys" not found')
+    wanted = KeysOf(kind="Secret", name="keys")
+    snap = snapshot(pod(state=state), seen={("web-2-a", "app", "CreateContainerConfigError"): NOW})
+    assert is_waiting(snap, 5).wants == {wanted}
+    gone = snapshot(pod(state=state), seen=snap.seen, configs={wanted: None})
+    assert failed(gone, 5) == "secret-missing"
+    arrived = snapshot(pod(state=state), seen=snap.seen, configs={wanted: ("A",)})
+    is_waiting(arrived, 5)
+
+
+def test_a_missing_key_names_the_keys_there_are() -> None:
+    state = waiting("CreateContainerConfigError", "couldn't find key B in Secret web/keys")
+    wanted = KeysOf(kind="Secret", name="keys")
+    verdict = judge(snapshot(pod(state=state), configs={wanted: ("A", "C")}), NOW)
+    assert verdict.finding is not None
+    assert verdict.finding.id == "secret-key-missing"
+    assert "`B` (it has: A, C)" in verdict.finding.cause
+
+
+def test_a_secret_that_a_volume_misses() -> None:
+    mount = event(
+        "FailedMount", 'MountVolume.SetUp failed for volume "x" : secret "keys" not found'
+    )
+    configs = {KeysOf(kind="Secret", name="keys"): None}
+    snap = snapshot(pod(state=waiting("ContainerCreating")), events=(mount,), configs=configs)
+    assert failed(snap, 5) == "secret-missing"
+
+
+def test_two_quick_crashes_that_end_alike_decide() -> None:
+    logs = log(TRACEBACK, 0, 1)
+    verdict = judge(snapshot(pod(state=crashed(1, restarts=1)), logs=logs), NOW + 3)
+    assert verdict.finding is not None
+    assert verdict.finding.id == "crash-loop"
+    assert "exit code 1: KeyError: 'TOKEN'" in verdict.finding.cause
+
+
+def test_one_crash_decides_nothing() -> None:
+    state = crashed(1, restarts=0)
+    state["state"] = {"terminated": state.pop("lastState")["terminated"]}
+    is_waiting(snapshot(pod(state=state), logs=log(TRACEBACK, 0)), 100)
+
+
+def test_one_crash_and_running_again_decides_nothing() -> None:
+    state = crashed(1, restarts=1) | running(3)
+    is_waiting(snapshot(pod(state=state), logs=log(TRACEBACK, 0)), 100)
+
+
+def test_two_different_crashes_get_a_third_try() -> None:
+    logs = log("boom\n", 0) | log("bang\n", 1)
+    is_waiting(snapshot(pod(state=crashed(1, restarts=1)), logs=logs), 100)
+    assert failed(snapshot(pod(state=crashed(1, restarts=2)), logs=log("x", 2)), 3) == "crash-loop"
+
+
+def test_an_app_whose_database_is_away_gets_more_tries() -> None:
+    logs = log("OperationalError: Connection refused\n", 0, 1, 2)
+    is_waiting(
+        snapshot(pod(state=crashed(1, restarts=2)), logs=log("psycopg: Connection refused", 1)), 2
+    )
+    snap = snapshot(pod(state=crashed(1, restarts=3)), logs=logs | log("Connection refused", 3))
+    assert failed(snap, 3) == "dependency-unreachable"
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [
+        (crashed(137, restarts=2, reason="OOMKilled"), "out-of-memory"),
+        (crashed(0, restarts=2, reason="Completed"), "exits-at-once"),
+    ],
+)
+def test_ends_with_a_name_of_their_own(state: Object, cause: str) -> None:
+    assert failed(snapshot(pod(state=state), logs=log("", 2)), 3) == cause
+
+
+def test_the_log_is_asked_for_before_a_crash_is_called() -> None:
+    verdict = is_waiting(snapshot(pod(state=crashed(1, restarts=2))), 3)
+    assert LogOf(pod="web-2-a", container="app", attempt=2) in verdict.wants
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "after", "cause"),
+    [
+        (NOT_FOUND, "", 5, "probe-wrong-path"),
+        (REFUSED, "", 31, "probe-refused"),
+        (REFUSED, "INFO: Uvicorn running on http://0.0.0.0:9000", 4, "probe-wrong-port"),
+        (REFUSED, "INFO: Uvicorn running on http://127.0.0.1:8000", 4, "listens-on-loopback"),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 401", "", 5, "probe-rejected"),
+        ("Readiness probe failed: context deadline exceeded", "", 31, "probe-slow"),
+    ],
+)
+def test_a_probe_that_fails(said: str, text: str, after: float, cause: str) -> None:
+    events = (event("Unhealthy", said, count=3),)
+    snap = snapshot(pod(state=running()), events=events, logs=log(text, 0))
+    is_waiting(snap, 1)
+    assert failed(snap, after) == cause
+
+
+def test_a_database_away_only_explains() -> None:
+    events = (event("Unhealthy", NOT_FOUND.replace("404", "503"), count=20),)
+    verdict = is_waiting(snapshot(pod(state=running()), events=events, logs=log("", 0)), 500)
+    assert verdict.finding is not None
+    assert verdict.finding.id == "probe-failing"
+
+
+def test_a_probe_that_failed_before_it_passed_says_nothing() -> None:
+    events = (event("Unhealthy", NOT_FOUND, count=3),)
+    state = running(ready=True)
+    is_waiting(snapshot(pod(state=state), events=events, logs=log("", 0)), 100)
+
+
+def test_liveness_kills() -> None:
+    events = (event("Killing", "Container app failed liveness probe, will be restarted", count=2),)
+    assert failed(snapshot(pod(state=running()), events=events), 2) == "liveness-probe-kills"
+
+
+def test_no_node_takes_the_pod() -> None:
+    snap = snapshot(pod(conditions=scheduled("0/1 nodes are available: 1 Insufficient cpu.")))
+    is_waiting(snap, 19)
+    assert failed(snap, 21) == "unschedulable"
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "after"),
+    [
+        ("exceeded quota: small, requested: cpu=1", "quota", 11),
+        ('violates PodSecurity "restricted:latest": runAsNonRoot', "pod-security", 0),
+        ("maximum cpu usage per Container is 1", "limit-range", 0),
+        ("error looking up service account web/robot: not found", "service-account-missing", 6),
+        ("anything else", "pod-refused", 21),
+    ],
+)
+def test_pods_the_api_server_refuses(message: str, cause: str, after: float) -> None:
+    snap = snapshot(replica_sets=refused_creation(message))
+    verdict = judge(snap, NOW + after)
+    assert verdict.finding is not None
+    assert (verdict.state, verdict.finding.id, verdict.finding.exit_code) == (FAILED, cause, 5)
+
+
+def test_ready() -> None:
+    live = deployment(status={"availableReplicas": 1})
+    assert judge(snapshot(deployment=live), NOW).state == READY
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        {"observedGeneration": 1, "availableReplicas": 1},
+        {"availableReplicas": 1, "updatedReplicas": 0},
+        {"availableReplicas": 1, "replicas": 2},
+        {"availableReplicas": 0},
+    ],
+)
+def test_not_settled(status: Object) -> None:
+    assert settled(deployment(status=status)) is None
+
+
+def test_scaled_to_zero_is_settled() -> None:
+    live = deployment(spec={"replicas": 0}, status={"replicas": 0, "updatedReplicas": 0})
+    assert settled(live) == "scaled to 0: nothing runs"
+
+
+def test_old_pods_are_not_judged() -> None:
+    old = pod(state=crashed(1, restarts=9), owner="web-1", name="web-1-a")
+    is_waiting(snapshot(old, pod(state=running())), 100)
+
+
+def test_a_pod_on_its_way_out_is_not_judged() -> None:
+    gone = pod(state=crashed(1, restarts=9))
+    gone["metadata"]["deletionTimestamp"] = at(1)
+    is_waiting(snapshot(gone, logs=log("", 9)), 100)
+
+
+def test_a_deadline_of_an_earlier_rollout_is_stale() -> None:
+    def past(when: float) -> Snapshot:
+        state = {
+            "type": "Progressing",
+            "status": "False",
+            "reason": "ProgressDeadlineExceeded",
+            "lastUpdateTime": at(when),
+        }
+        return snapshot(pod(state=running()), deployment=deployment(status={"conditions": [state]}))
+
+    is_waiting(past(-5), 100)
+    assert failed(past(5), 100) == "deadline"
+
+
+def test_nothing_is_judged_before_everything_was_listed() -> None:
+    state = waiting("ErrImageNeverPull")
+    is_waiting(snapshot(pod(state=state), listed=frozenset({"Deployment", "Pod"})))
+
+
+@pytest.mark.parametrize(
+    ("live", "cause", "code"),
+    [
+        (None, "deleted", 6),
+        (deployment(metadata={"uid": "other"}), "replaced", 10),
+        (
+            deployment(metadata={"generation": 3}, spec={"template": {"spec": {"containers": []}}}),
+            "superseded",
+            10,
+        ),
+        (deployment(spec={"paused": True}), "paused", 6),
+    ],
+)
+def test_endings_that_others_cause(live: Object | None, cause: str, code: int) -> None:
+    verdict = judge(snapshot(deployment=live), NOW)
+    assert verdict.finding is not None
+    assert (verdict.finding.id, verdict.finding.exit_code) == (cause, code)
+
+
+def test_scaling_by_others_is_no_ending() -> None:
+    live = deployment(
+        metadata={"generation": 3}, status={"observedGeneration": 3}, spec={"replicas": 2}
+    )
+    is_waiting(snapshot(pod(state=running()), deployment=live))
+
+
+def test_the_order_of_events_changes_nothing() -> None:
+    events = (
+        event("Unhealthy", REFUSED, count=3, when=1),
+        event("Unhealthy", NOT_FOUND, count=3, when=2),
+        event("Pulled", "done", when=0),
+    )
+    verdicts = {
+        failed(snapshot(pod(state=running()), events=order, logs=log("", 0)), 60)
+        for order in itertools.permutations(events)
+    }
+    assert len(verdicts) == 1
+
+
+def test_every_cause_has_an_id_of_its_own_and_both_texts() -> None:
+    assert len({cause.id for cause in CATALOGUE}) == len(CATALOGUE)
+    for cause in CATALOGUE:
+        assert cause.cause
+        assert cause.fix
+        assert not cause.cause.endswith(".")
+
+
+def test_a_named_port_is_shown_as_its_number() -> None:
+    events = (event("Unhealthy", REFUSED, count=3),)
+    verdict = judge(snapshot(pod(state=running()), events=events, logs=log("", 0)), NOW + 60)
+    assert verdict.finding is not None
+    assert "port 8000" in verdict.finding.cause
+    assert container()["readinessProbe"]["httpGet"]["port"] == "http"
