@@ -1,0 +1,174 @@
+"""The Minikube profile: started as any user would, with what a sealed network needs set by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from lab import engine, gobuild, imagetar, process
+from lab.errors import LabError
+from lab.paths import PROFILE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lab.imagetar import Image
+    from lab.parts import Part, Store
+    from lab.paths import Places
+
+_LABEL = "created_by.minikube.sigs.k8s.io=true"
+
+
+def settings(places: Places, image: str) -> dict[str, str]:
+    """What makes a plain `minikube start` use the lab's parts: the environment form of its flags."""
+    return {
+        "MINIKUBE_HOME": str(places.minikube_home),
+        "KUBECONFIG": str(places.kubeconfig),
+        "PATH": search_path(places),
+        "KUBEKIT_PROFILE": PROFILE,
+        "MINIKUBE_DRIVER": "docker",
+        "MINIKUBE_BASE_IMAGE": image,
+        "MINIKUBE_KUBERNETES_VERSION": gobuild.KUBERNETES,
+        # There is nothing to download these from.
+        "MINIKUBE_PRELOAD": "false",
+        "MINIKUBE_CACHE_IMAGES": "false",
+        "MINIKUBE_WANTUPDATENOTIFICATION": "false",
+        # The docker driver refuses to run as root without it.
+        "MINIKUBE_FORCE": "true",
+        "MINIKUBE_INTERACTIVE": "false",
+        "MINIKUBE_MEMORY": str(memory()),
+    }
+
+
+def found_settings(places: Places) -> dict[str, str]:
+    """With the user's own Minikube: its home and downloads, but not its kubeconfig."""
+    return {"KUBECONFIG": str(places.kubeconfig), "KUBEKIT_PROFILE": PROFILE}
+
+
+def memory() -> int:
+    """Give the node a fixed share, in MiB: enough for builds, and room for a second profile."""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    return min(6000, max(2200, total // 3))
+
+
+def search_path(places: Places) -> str:
+    """Put the lab's programs before the caller's own."""
+    own = str(places.bin)
+    others = [entry for entry in os.environ.get("PATH", "").split(":") if entry != own]
+    return ":".join([own, *others])
+
+
+def link_programs(places: Places, go: dict[str, Part], store: Store) -> None:
+    """Make the folder that `lab env` puts on PATH."""
+    shutil.rmtree(places.bin, ignore_errors=True)
+    places.bin.mkdir(parents=True)
+    (places.bin / "minikube").symlink_to(store.path(go["minikube"]) / "minikube")
+    (places.bin / "kubectl").symlink_to(store.path(go["kube"]) / "kube")
+    (places.bin / "docker").symlink_to(shutil.which(engine.client()) or engine.client())
+
+
+def load_node_image(image: Image) -> None:
+    """Bring the node image into the engine, unless it is there: the tag is of its content."""
+    name = image.names[0]
+    if engine.docker("image", "ls", "--quiet", name).strip():
+        return
+    loading = subprocess.Popen(
+        [engine.client(), "load", "--quiet"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=engine.environment(),
+    )
+    assert loading.stdin is not None
+    assert loading.stdout is not None
+    try:
+        imagetar.write_archive(loading.stdin, [image])
+    except BrokenPipeError:
+        pass  # The reason is in what `docker load` says.
+    finally:
+        loading.stdin.close()
+    said = loading.stdout.read().decode(errors="replace")
+    if loading.wait():
+        raise LabError(process.failure(["docker", "load"], loading.returncode, said))
+
+
+def start(places: Places, env: Mapping[str, str]) -> None:
+    """Start the profile as documentation says; everything special is in the environment."""
+    process.run(
+        ["minikube", "start", "-p", PROFILE, "--driver=docker", "--container-runtime=docker"],
+        log=places.logs / "minikube-start.log",
+        env=engine.environment() | env,
+    )
+
+
+def wait(env: Mapping[str, str]) -> None:
+    """Wait for what `minikube start` leaves behind unfinished: DNS, and claims being served."""
+    for condition in (
+        ("rollout", "status", "deployment/coredns"),
+        ("wait", "pod/storage-provisioner", "--for=condition=Ready"),
+    ):
+        kubectl(env, "-n", "kube-system", *condition, "--timeout=120s")
+
+
+def kubectl(env: Mapping[str, str], *arguments: str) -> str:
+    """Run kubectl against the profile; a Minikube that was found brings its own."""
+    full = engine.environment() | env
+    own = shutil.which("kubectl", path=full["PATH"])
+    start = [own, f"--context={PROFILE}"] if own else ["minikube", "-p", PROFILE, "kubectl", "--"]
+    return process.output([*start, *arguments], env=full, seconds=130)
+
+
+def endpoint(env: Mapping[str, str]) -> tuple[str, str]:
+    """Give the API server's address and the file of its authority."""
+    config = json.loads(kubectl(env, "config", "view", "-o", "json"))
+    entry = next(entry for entry in config["clusters"] if entry["name"] == PROFILE)
+    return entry["cluster"]["server"], entry["cluster"]["certificate-authority"]
+
+
+def remove(places: Places, env: Mapping[str, str], *, sweep: bool) -> None:
+    """Delete every profile of the lab's own home; `sweep` also what its records do not know.
+
+    Only the lab's own engine is swept: on another one Minikube's label may be somebody else's.
+    """
+    for profile in profiles(places):
+        process.run(
+            ["minikube", "delete", "-p", profile],
+            log=places.logs / f"minikube-delete-{profile}.log", env=engine.environment() | env,
+        )
+    for folder in ("profiles", "machines"):
+        shutil.rmtree(places.minikube_home / folder, ignore_errors=True)
+    places.kubeconfig.unlink(missing_ok=True)
+    if sweep:
+        _sweep()
+
+
+def remove_found(places: Places, env: Mapping[str, str]) -> None:
+    """Delete the profile from the user's own Minikube, and keep its active profile as it was."""
+    full = engine.environment() | env
+    active = process.output(["minikube", "config", "get", "profile"], env=full).strip()
+    process.run(
+        ["minikube", "delete", "-p", PROFILE], log=places.logs / "minikube-delete.log", env=full
+    )
+    if active and active != PROFILE:
+        process.output(["minikube", "config", "set", "profile", active], env=full)
+    places.kubeconfig.unlink(missing_ok=True)
+
+
+def _sweep() -> None:
+    for removal, listing in (
+        (("rm", "--force", "--volumes"), ("ps", "--all")),
+        (("volume", "rm"), ("volume", "ls")),
+        (("network", "rm"), ("network", "ls")),
+    ):
+        names = engine.docker(*listing, "--quiet", "--filter", f"label={_LABEL}").split()
+        if names:
+            engine.docker(*removal, *names)
+
+
+def profiles(places: Places) -> list[str]:
+    """List the profiles in the lab's own home, those that tests made included."""
+    folder = places.minikube_home / "profiles"
+    return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []

@@ -1,0 +1,201 @@
+"""The lab's own Docker engine, on machines where none answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import hostnet, process
+from lab.errors import LabError
+
+if TYPE_CHECKING:
+    from lab.paths import Places
+
+SOCKET = Path("/var/run/docker.sock")
+_START_SECONDS = 60
+_STOP_SECONDS = 20.0
+# These would lead `docker` and `minikube` to another engine than the one that is meant.
+_MISLEADING = (
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "DOCKER_TLS",
+    "DOCKER_TLS_VERIFY",
+    "DOCKER_CERT_PATH",
+    "DOCKER_API_VERSION",
+    "MINIKUBE_ACTIVE_DOCKERD",
+)
+
+
+def client() -> str:
+    """Find Debian's client: unlike newer ones without a plugin, it has BuildKit inside."""
+    return "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
+
+
+def environment() -> dict[str, str]:
+    """The caller's environment without what leads to other engines."""
+    return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+
+
+def answers(path: Path = SOCKET, seconds: float = 5) -> bool:
+    """Ask the socket itself: quicker than any client, and never an engine of another name."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(seconds)
+            connection.connect(str(path))
+            connection.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            return connection.recv(64).partition(b" ")[2].startswith(b"200 ")
+    except OSError:
+        return False
+
+
+def is_ours(places: Places) -> bool:
+    """Tell whether the engine that the lab started is running."""
+    identity = process.load_identity(_identity(places))
+    return identity is not None and identity.alive()
+
+
+def reachable() -> bool:
+    """Tell whether any engine answers, in the way and place that the user's own client asks it."""
+    if answers():
+        return True
+    if not shutil.which("docker"):
+        return False
+    try:
+        process.output(["docker", "version"], env=os.environ, seconds=10)
+    except LabError:
+        return False
+    return True
+
+
+def held_by_other(places: Places) -> bool:
+    """Tell whether somebody listens on the default socket who does not answer as Docker does."""
+    if is_ours(places) or answers():
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(SOCKET))
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False  # Nobody, or a socket that was left behind.
+    except OSError:
+        return True
+    return True
+
+
+def left_over(places: Places) -> bool:
+    """Tell whether containers still run though their engine was killed: their keepers outlive it."""
+    mark = f"{places.run}/".encode()
+    return any(mark in _command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+
+
+def _command_line(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def start(places: Places, wrapper: Path | None = None) -> None:
+    """Start dockerd on the default socket, and wait until it answers.
+
+    Over the data of an engine that was killed, it first ends what still runs of that one.
+    """
+    hostnet.remember(places)
+    places.run.mkdir(parents=True, exist_ok=True)
+    (places.run / "dockerd.pid").unlink(missing_ok=True)
+    SOCKET.unlink(missing_ok=True)
+    settings = places.state / "dockerd.json"
+    process.write_atomically(settings, json.dumps(_settings(places), indent=1))
+    log = places.logs / "dockerd.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        daemon = subprocess.Popen(
+            ["/usr/sbin/dockerd", f"--config-file={settings}"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            env=environment() | {"PATH": f"{_tools(places, wrapper)}:{_system_path()}"},
+        )
+    identity = process.identify(daemon.pid)
+    if identity:
+        identity.save(_identity(places))
+    deadline = time.monotonic() + _START_SECONDS
+    while not answers():
+        if daemon.poll() is not None or time.monotonic() > deadline:
+            words = process.failure(["dockerd"], daemon.poll() or 0, log.read_text())
+            raise LabError(words, f"all of it: {log}")
+        time.sleep(0.1)
+
+
+def stop(places: Places) -> None:
+    """End the lab's dockerd, with the containers on it, and take away what it leaves behind."""
+    identity = process.load_identity(_identity(places))
+    if identity and identity.alive():
+        running = docker("ps", "--quiet").split()
+        if running:
+            docker("kill", *running)
+        identity.end(_STOP_SECONDS)
+        SOCKET.unlink(missing_ok=True)
+    _identity(places).unlink(missing_ok=True)
+    _unmount(places)
+    shutil.rmtree(places.run, ignore_errors=True)
+    hostnet.restore(places)
+
+
+def docker(*arguments: str) -> str:
+    """Run a docker command against the engine on the default socket."""
+    return process.output([client(), *arguments], env=environment(), seconds=120)
+
+
+def restricted() -> bool:
+    """Tell whether this machine withholds what `--privileged` containers ask for."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapBnd:"):
+            return not int(line.split()[1], 16) & (1 << 24)
+    return False
+
+
+def _identity(places: Places) -> Path:
+    return places.state / "dockerd.pid.json"
+
+
+def _settings(places: Places) -> dict[str, object]:
+    return {
+        "data-root": str(places.docker_root),
+        "exec-root": str(places.run / "docker"),
+        "pidfile": str(places.run / "dockerd.pid"),
+        "hosts": [f"unix://{SOCKET}"],
+        "storage-driver": "overlay2",
+        # With cgroup v1 the node's systemd would otherwise see, and use, the host's.
+        "default-cgroupns-mode": "private",
+        "oom-score-adjust": 0,
+    }
+
+
+def _tools(places: Places, wrapper: Path | None) -> Path:
+    """Make the folder that dockerd looks into first for the programs it runs."""
+    folder = places.state / "engine-bin"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if wrapper and restricted():
+        (folder / "runc").symlink_to(wrapper)
+    return folder
+
+
+def _system_path() -> str:
+    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _unmount(places: Places) -> None:
+    """Take off what containers left mounted, the innermost first."""
+    roots = (f"{places.docker_root}/", f"{places.run}/")
+    mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for path in reversed([path for path in mounted if path.startswith(roots)]):
+        subprocess.run(["umount", "--lazy", path], check=False, capture_output=True)

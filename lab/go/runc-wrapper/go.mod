@@ -1,0 +1,3 @@
+module kubekit.dev/lab/runc-wrapper
+
+go 1.26.0

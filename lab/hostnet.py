@@ -1,0 +1,90 @@
+"""What an engine changes in the host's network, remembered before and put back after."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lab import process
+
+if TYPE_CHECKING:
+    from lab.paths import Places
+
+_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
+_INTERFACES = Path("/sys/class/net")
+_TABLES = ("iptables", "ip6tables")
+# Docker's chains, and the interfaces that it makes for bridges and containers.
+_DOCKERS = re.compile(r"DOCKER|\bdocker0\b|\bbr-[0-9a-f]{12}\b")
+
+
+def remember(places: Places) -> None:
+    """Note how it is before the engine starts, unless an engine that was killed has changed it."""
+    if _file(places).exists():
+        return
+    known = {
+        "forward": _FORWARD.read_text().strip(),
+        "interfaces": sorted(path.name for path in _INTERFACES.iterdir()),
+        "policies": {tool: _policies(_saved(tool)) for tool in _TABLES},
+    }
+    process.write_atomically(_file(places), json.dumps(known))
+
+
+def restore(places: Places) -> None:
+    """Remove the engine's interfaces and rules; whatever else has changed since stays changed."""
+    if not _file(places).exists():
+        return
+    known = json.loads(_file(places).read_text())
+    for path in _INTERFACES.iterdir():
+        ours = path.name == "docker0" or re.fullmatch(r"br-[0-9a-f]{12}", path.name)
+        if ours and path.name not in known["interfaces"]:
+            subprocess.run(["ip", "link", "delete", path.name], check=False, capture_output=True)
+    for tool in _TABLES:
+        _restore_rules(tool, known["policies"][tool])
+    _FORWARD.write_text(known["forward"])
+    _file(places).unlink()
+
+
+def _restore_rules(tool: str, policies: dict[str, str]) -> None:
+    kept = []
+    table = ""
+    for line in _saved(tool).splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        chain = line[1:].split(" ")[0] if line.startswith(":") else ""
+        policy = policies.get(f"{table} {chain}")
+        if policy:
+            kept.append(f":{chain} {policy} [0:0]")
+        elif not _DOCKERS.search(line):
+            kept.append(line)
+    subprocess.run(
+        [f"{tool}-restore"],
+        input="\n".join(kept) + "\n",
+        text=True,
+        check=False,
+        capture_output=True,
+    )
+
+
+def _policies(rules: str) -> dict[str, str]:
+    found = {}
+    table = ""
+    for line in rules.splitlines():
+        if line.startswith("*"):
+            table = line[1:]
+        elif line.startswith(":"):
+            chain, policy, _ = line[1:].split(" ", 2)
+            if policy != "-":
+                found[f"{table} {chain}"] = policy
+    return found
+
+
+def _saved(tool: str) -> str:
+    done = subprocess.run([f"{tool}-save"], capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+def _file(places: Places) -> Path:
+    return places.state / "host-network.json"

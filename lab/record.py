@@ -1,0 +1,52 @@
+"""What `up` made, on disk, and a look at whether it still runs: the quick way of a second `up`."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from lab.process import write_atomically
+
+if TYPE_CHECKING:
+    from lab.paths import Places
+
+_PATIENCE = 5
+
+
+@dataclass(frozen=True)
+class Record:
+    """A lab that was up: whose engine and Minikube, and how a shell reaches it."""
+
+    engine: Literal["ours", "found"]
+    minikube: Literal["ours", "found"]
+    image: str
+    since: str
+    server: str
+    authority: str
+    environment: dict[str, str]
+
+    def save(self, places: Places) -> None:
+        """Write it once the lab is up, never before."""
+        write_atomically(places.record, json.dumps(asdict(self), indent=1))
+
+    def alive(self) -> bool:
+        """Ask the API server whether it is ready: that takes milliseconds, `minikube status` a second."""
+        try:
+            trusted = ssl.create_default_context(cafile=self.authority)
+            address = f"{self.server}/readyz"
+            with urllib.request.urlopen(address, context=trusted, timeout=_PATIENCE) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+
+def load(places: Places) -> Record | None:
+    """Read the record; none, or one of another form, means that nothing is up."""
+    try:
+        return Record(**json.loads(places.record.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None

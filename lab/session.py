@@ -1,0 +1,179 @@
+"""`up`, `down`, `status` and `env`: the order of things, each thing in a module of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from lab import cluster, debian, engine, gobuild, images, parts, paths, preflight, record
+from lab.errors import LabError
+from lab.lock import exclusive
+from lab.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from lab.paths import Places
+    from lab.record import Record
+
+
+def up(stream: TextIO | None = None) -> dict[str, str]:
+    """Bring the lab up, whatever state it is in, and give the environment that leads to it."""
+    places = paths.places()
+    known = record.load(places)
+    if known and known.alive():
+        return _reaching(places, known)
+    with _work(places, stream or sys.stderr) as progress:
+        known = record.load(places)
+        if known and known.alive():
+            return _reaching(places, known)  # Whoever held the lock has done it.
+        places.record.unlink(missing_ok=True)
+        found = _found_minikube(places)
+        preflight.check(places, found=bool(found))
+        made = _with_found(places, progress) if found else _with_ours(places, progress)
+        made.save(places)
+        return _reaching(places, made)
+
+
+def down(*, purge: bool = False, stream: TextIO | None = None) -> None:
+    """End what `up` started and nothing else; `purge` also forgets what was built."""
+    places = paths.places()
+    with _work(places, stream or sys.stderr) as progress:
+        known = record.load(places)
+        if known and known.minikube == "found":
+            with progress.step("delete the profile"):
+                cluster.remove_found(places, known.environment)
+        else:
+            _down_ours(places, progress)
+        places.record.unlink(missing_ok=True)
+    if purge:
+        for folder in (places.state, places.cache):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def environment() -> dict[str, str]:
+    """Give the variables that lead `minikube`, `kubectl` and kubekit to the lab."""
+    places = paths.places()
+    known = record.load(places)
+    if known is None or not known.alive():
+        raise LabError("the lab is not up", "`python -m lab up`")
+    return _reaching(places, known)
+
+
+def status() -> tuple[bool, list[str]]:
+    """Say what runs, where and since when; the first value tells whether the lab is up."""
+    places = paths.places()
+    known = record.load(places)
+    alive = bool(known and known.alive())
+    lines = [f"{paths.PROFILE}: {'up' if alive else 'not up'}"]
+    if known and alive:
+        lines += [
+            f"since: {known.since}",
+            f"API server: {known.server}",
+            f"Minikube: {known.minikube}, Docker: {known.engine}",
+            f"node: {known.image}",
+        ]
+    for name, folder in (("cache", places.cache), ("state", places.state)):
+        if folder.exists():
+            lines.append(f"{name}: {folder} ({_size(folder)})")
+    return alive, lines
+
+
+def _reaching(places: Places, known: Record) -> dict[str, str]:
+    # The caller's PATH, not that of the run that brought the lab up.
+    own = {"PATH": cluster.search_path(places)} if known.minikube == "ours" else {}
+    return known.environment | own
+
+
+@contextmanager
+def _work(places: Places, stream: TextIO) -> Iterator[Progress]:
+    progress = Progress(stream, places.cache / "durations.json")
+    try:
+        with exclusive(places.state / "lock", say=progress.say):
+            yield progress
+    finally:
+        progress.close()
+
+
+def _found_minikube(places: Places) -> str | None:
+    """Find a Minikube that the lab has not made, if there is also a Docker it has not made."""
+    others = [entry for entry in os.environ.get("PATH", "").split(":") if entry != str(places.bin)]
+    minikube = shutil.which("minikube", path=":".join(others))
+    return minikube if minikube and not engine.is_ours(places) and engine.reachable() else None
+
+
+def _with_found(places: Places, progress: Progress) -> Record:
+    env = cluster.found_settings(places)
+    _start(places, progress, env)
+    return _record(places, env, "found", "found", "")
+
+
+def _with_ours(places: Places, progress: Progress) -> Record:
+    store = parts.Store(places.parts, places.logs)
+    go = gobuild.parts()
+    layers = images.node_layers(go)
+    missing = debian.missing_packages()
+    if missing:
+        with progress.step("install Debian packages"):
+            debian.install(missing, places.logs / "apt.log")
+    parts.ensure([*go.values(), *layers], store, progress)
+    foreign = engine.reachable() and not engine.is_ours(places)
+    if not foreign and not engine.is_ours(places):
+        with progress.step("start Docker"):
+            engine.start(places, store.path(go["runc-wrapper"]) / "runc-wrapper")
+    cluster.link_programs(places, go, store)
+    image = images.node_image(layers, store)
+    env = cluster.settings(places, image.names[0])
+    with progress.step("load the node image"):
+        cluster.load_node_image(image)
+    with progress.step("remove what is left of an earlier run"):
+        cluster.remove(places, env, sweep=not foreign)
+    _start(places, progress, env)
+    return _record(places, env, "found" if foreign else "ours", "ours", image.names[0])
+
+
+def _start(places: Places, progress: Progress, env: dict[str, str]) -> None:
+    with progress.step("minikube start"):
+        cluster.start(places, env)
+    with progress.step("wait for DNS and storage"):
+        cluster.wait(env)
+
+
+def _record(
+    places: Places,
+    env: dict[str, str],
+    docker: Literal["ours", "found"],
+    minikube: Literal["ours", "found"],
+    image: str,
+) -> Record:
+    server, authority = cluster.endpoint(env)
+    return record.Record(
+        engine=docker, minikube=minikube, image=image, since=time.strftime("%Y-%m-%d %H:%M:%S"),
+        server=server, authority=authority, environment=env,
+    )
+
+
+def _down_ours(places: Places, progress: Progress) -> None:
+    ours = engine.is_ours(places)
+    if not ours and engine.left_over(places):
+        # Only an engine can end, in order, the containers of one that was killed.
+        with progress.step("start Docker to clean up after a killed one"):
+            engine.start(places)
+        ours = True
+    if cluster.profiles(places) and engine.answers():
+        with progress.step("delete the profiles"):
+            cluster.remove(places, cluster.settings(places, ""), sweep=ours)
+    with progress.step("stop Docker"):
+        engine.stop(places)
+
+
+def _size(folder: Path) -> str:
+    # Hundreds of thousands of files: `du` needs a tenth of the time.
+    done = subprocess.run(["du", "-shx", folder], capture_output=True, text=True, check=False)
+    return done.stdout.split("\t")[0]
