@@ -64,17 +64,22 @@ def run(
         errors="replace",
         start_new_session=True,
     )
+    late = threading.Event()
+
+    def end_late() -> None:
+        late.set()
+        _stop(child)
+
     cancel.on_set(lambda: _stop(child))
-    timer = threading.Timer(timeout, _stop, args=(child,))
+    timer = threading.Timer(timeout, end_late)
     timer.start()
     try:
         out, err = _read(child, on_line)
     finally:
-        late = not timer.is_alive()
         timer.cancel()
     if cancel.is_set():
         raise CancelledError("interrupted")
-    if late:
+    if late.is_set():
         raise UnreachableError(
             f"`{' '.join(argv)}` did not end within {timeout:.0f} s", id="program-timeout"
         )

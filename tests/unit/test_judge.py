@@ -24,7 +24,9 @@ from tests.unit.rollouts import (
     waiting,
 )
 
-REFUSED = 'Readiness probe failed: Get "http://10.0.0.9:8000/ready": dial tcp: connect: connection refused'
+REFUSED = (
+    'Readiness probe failed: Get "http://10.0.0.9:8000/": dial tcp: connect: connection refused'
+)
 NOT_FOUND = "Readiness probe failed: HTTP probe failed with statuscode: 404"
 TRACEBACK = "Traceback (most recent call last):\n  File \"main.py\", line 1\nKeyError: 'TOKEN'\n"
 

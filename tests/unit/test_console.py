@@ -1,0 +1,102 @@
+"""What a person and a program see of the same events."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from kubekit.console import JsonView, TextView
+from kubekit.model import (
+    BuildLog,
+    BuildStep,
+    Ended,
+    Event,
+    Failed,
+    ObjectChanged,
+    Output,
+    Progress,
+    StageDone,
+    StageStarted,
+    Warned,
+)
+
+EVENTS: tuple[Event, ...] = (
+    StageStarted(stage="image", text="image `x`"),
+    BuildStep(step="[1/2] FROM base", state="cached"),
+    BuildLog(step="[2/2] RUN", line="installing"),
+    BuildStep(step="[2/2] RUN", state="done", seconds=1.25),
+    StageDone(stage="image", text="built", seconds=1.5),
+    ObjectChanged(ref="Service/x", action="unchanged"),
+    ObjectChanged(ref="Deployment/x", action="configured"),
+    Progress(stage="rollout", text="waiting"),
+    Warned(text="careful", hints=("do this",)),
+    Output(text="data"),
+    Ended(text="live", seconds=2.0, hints=("next",)),
+)
+
+
+def show(*events: Event, verbosity: int = 0, encoding: str = "utf-8") -> tuple[str, str]:
+    out, err = io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    view = TextView(out, err, verbosity=verbosity)
+    for event in events:
+        view(event)
+    view.close()
+    err.flush()
+    raw = err.buffer.getvalue()  # type: ignore[attr-defined]
+    return out.getvalue(), raw.decode(encoding)
+
+
+def test_only_data_is_on_stdout() -> None:
+    out, err = show(*EVENTS)
+    assert out == "data\n"
+    assert "data" not in err
+
+
+def test_the_usual_view() -> None:
+    _, err = show(*EVENTS)
+    assert err.splitlines() == [
+        "  image `x`",
+        "    [1/2] FROM base cached",
+        "    [2/2] RUN (1.2 s)",
+        "✓ image    built (1.5 s)",
+        "    Deployment/x configured",
+        "  waiting",
+        "! careful",
+        "  hint: do this",
+        "✓ live (2.0 s)",
+        "  hint: next",
+    ]
+
+
+def test_verbose_shows_build_lines_and_what_stayed() -> None:
+    _, err = show(*EVENTS, verbosity=1)
+    assert "installing" in err
+    assert "Service/x unchanged" in err
+
+
+def test_quiet_shows_the_end() -> None:
+    _, err = show(*EVENTS, verbosity=-1)
+    assert err.splitlines()[-2:] == ["✓ live (2.0 s)", "  hint: next"]
+    assert "image" not in err
+
+
+def test_a_failure_has_cause_place_evidence_and_hint() -> None:
+    failed = Failed(
+        id="x", exit_code=6, message="it broke", hints=("mend it",), details=("log",), place="a:1"
+    )
+    assert show(failed)[1] == "✗ it broke\n  at a:1\n  log\n  hint: mend it\n"
+
+
+def test_a_stream_without_unicode() -> None:
+    assert show(Ended(text="live", seconds=0), encoding="ascii")[1] == "ok live (0.0 s)\n"
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_json_lines_carry_version_type_and_fields(event: Event) -> None:
+    out = io.StringIO()
+    JsonView(out)(event)
+    data = json.loads(out.getvalue())
+    assert (data["v"], data["type"]) == (1, event.type)
+    assert out.getvalue().count("\n") == 1

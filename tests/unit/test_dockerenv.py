@@ -1,0 +1,61 @@
+"""`minikube docker-env`: its output in any order, and every way it can end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kubekit.dockerenv import DOCKER_ENV_ENDINGS, classify, parse_docker_env
+from kubekit.errors import UnreachableError
+from kubekit.proc import Finished
+
+
+def test_lines_in_any_order_with_empty_ones(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").touch()
+    text = (
+        f"SSH_AGENT_PID=\nDOCKER_CERT_PATH={tmp_path}\nMINIKUBE_ACTIVE_DOCKERD=x\n"
+        "DOCKER_HOST=tcp://192.0.2.1:2376\nSSH_AUTH_SOCK=\nDOCKER_TLS_VERIFY=1\n"
+    )
+    endpoint = parse_docker_env("x", text)
+    assert endpoint.host == "tcp://192.0.2.1:2376"
+    assert endpoint.cert_path == tmp_path
+
+
+def test_a_path_with_an_equals_sign(tmp_path: Path) -> None:
+    certs = tmp_path / "a=b"
+    certs.mkdir()
+    (certs / "ca.pem").touch()
+    text = f"DOCKER_HOST=tcp://192.0.2.1:2376\nDOCKER_CERT_PATH={certs}"
+    assert parse_docker_env("x", text).cert_path == certs
+
+
+def test_ssh_is_no_docker_of_ours() -> None:
+    with pytest.raises(UnreachableError) as caught:
+        parse_docker_env("x", "DOCKER_HOST=ssh://docker@127.0.0.1:1\n")
+    assert caught.value.id == "runtime-not-docker"
+
+
+def test_certificates_that_are_not_there(tmp_path: Path) -> None:
+    text = f"DOCKER_HOST=tcp://192.0.2.1:2376\nDOCKER_CERT_PATH={tmp_path}"
+    with pytest.raises(UnreachableError, match=r"ca\.pem"):
+        parse_docker_env("x", text)
+
+
+@pytest.mark.parametrize("code", [*DOCKER_ENV_ENDINGS, 99])
+def test_each_exit_code_names_cause_and_fix(code: int) -> None:
+    error = classify("dev", Finished(code=code, out="", err="X Exiting due to SOME_ID: words\n"))
+    assert "dev" in error.message or "ssh-agent" in error.message
+    assert error.hints
+    assert "{" not in error.message + "".join(error.hints)
+    assert error.details[0] == f"`minikube docker-env` ended with {code} SOME_ID"
+
+
+def test_exit_codes_have_messages_of_their_own() -> None:
+    causes = [ending.cause for ending in DOCKER_ENV_ENDINGS.values()]
+    assert len(set(causes)) == len(causes)
+
+
+def test_a_nerdctl_daemon_that_fails_means_containerd() -> None:
+    text = "X Exiting due to MK_START_NERDCTLD: Failed setting permission for nerdctl"
+    assert classify("dev", Finished(code=10, out="", err=text)).id == "runtime-not-docker"

@@ -1,0 +1,59 @@
+"""Programs are run to their end, ended in time, and never left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+
+import pytest
+
+from kubekit import proc
+from kubekit.errors import CancelledError, MissingError, UnreachableError
+from kubekit.model import Cancel
+
+SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_both_streams_and_the_code() -> None:
+    code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    seen: list[str] = []
+    done = proc.run([sys.executable, "-c", code], timeout=20, cancel=Cancel(), on_line=seen.append)
+    assert (done.code, done.out, done.err, seen) == (3, "out\n", "err\n", ["out\n"])
+
+
+def test_one_that_takes_too_long_is_ended() -> None:
+    pids: list[str] = []
+    argv = [sys.executable, "-c", SLEEPER]
+    with pytest.raises(UnreachableError, match="did not end within"):
+        proc.run(argv, timeout=0.5, cancel=Cancel(), on_line=pids.append)
+    assert not is_running(int(pids[0]))
+
+
+def test_an_interrupt_ends_the_child_first() -> None:
+    cancel, pids = Cancel(), []
+
+    def started(line: str) -> None:
+        pids.append(int(line))
+        threading.Thread(target=cancel.set).start()
+
+    start = time.monotonic()
+    with pytest.raises(CancelledError):
+        proc.run([sys.executable, "-c", SLEEPER], timeout=60, cancel=cancel, on_line=started)
+    assert time.monotonic() - start < proc.GRACE_SECONDS
+    assert not is_running(pids[0])
+
+
+def test_a_missing_program_says_how_to_get_it() -> None:
+    with pytest.raises(MissingError) as caught:
+        proc.find("no-such-program", hint="get it there")
+    assert caught.value.hints == ("get it there",)
