@@ -64,6 +64,11 @@ class Database:
         log.info("schema is there")
 
 
+def detail_of(error: Exception) -> str:
+    """Take the driver's own words for a log: SQLAlchemy adds the statement and a link."""
+    return str(getattr(error, "orig", error))
+
+
 def _engine(url: URL) -> Engine:
     dialect = url.get_backend_name()
     engine = create_engine(

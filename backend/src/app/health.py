@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Request, Response, status
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.database import CONNECT_SECONDS, Database
+from app.database import CONNECT_SECONDS, Database, detail_of
 from app.drain import Drain
 
 if TYPE_CHECKING:
@@ -31,22 +31,31 @@ class Readiness:
         self._limiter = anyio.CapacityLimiter(1)
 
     async def problem(self) -> str | None:
-        """Name what is wrong by its class only: messages of drivers name hosts and users."""
-        problem = "Draining" if self._drain.draining else self._blocker or await self._no_database()
+        """Name what is wrong by its class; the driver's words, with host and user, are logged."""
+        if self._drain.draining:
+            return self._report("Draining")
+        if self._blocker:
+            return self._report(self._blocker)
+        error = await self._database_error()
+        return self._report(type(error).__name__, error) if error else self._report(None)
+
+    def _report(self, problem: str | None, error: Exception | None = None) -> str | None:
+        """Log a change once, not at every probe."""
         if problem != self._last:
+            fields = {"problem": problem} | ({"detail": detail_of(error)} if error else {})
             level = logging.WARNING if problem else logging.INFO
-            log.log(level, "readiness changed", extra={"fields": {"problem": problem}})
+            log.log(level, "readiness changed", extra={"fields": fields})
             self._last = problem
         return problem
 
-    async def _no_database(self) -> str | None:
+    async def _database_error(self) -> Exception | None:
         try:
             with anyio.fail_after(CONNECT_SECONDS + 0.5):
                 await to_thread.run_sync(
                     self._database.ping, abandon_on_cancel=True, limiter=self._limiter
                 )
         except (SQLAlchemyError, TimeoutError) as error:
-            return type(error).__name__
+            return error
         return None
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from app import health, tasks
 from app.access import RequestContext
 from app.auth import Authenticator, choose_authenticator, nobody
-from app.database import Database
+from app.database import Database, detail_of
 from app.drain import Drain, drain_on_sigterm
 from app.settings import Settings, load_settings
 
@@ -51,8 +51,9 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
 
 
 async def _database_away(_request: Request, error: Exception) -> JSONResponse:
-    """Answer 503 instead of 500: the caller may try again, and nothing here is broken."""
-    log.error("database is away", extra={"fields": {"problem": type(error).__name__}})
+    """Answer 503 instead of 500: the caller may try again."""
+    fields = {"problem": type(error).__name__, "detail": detail_of(error)}
+    log.error("database is away", extra={"fields": fields})
     return JSONResponse(
         {"detail": "database is away"},
         status.HTTP_503_SERVICE_UNAVAILABLE,
