@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -73,6 +74,7 @@ def link_programs(places: Places, go: dict[str, Part], store: Store) -> None:
 def load_node_image(image: Image) -> None:
     """Bring the node image into the engine, unless it is there: the tag is of its content."""
     name = image.names[0]
+    repository = name.rpartition(":")[0]
     if engine.docker("image", "ls", "--quiet", name).strip():
         return
     loading = subprocess.Popen(
@@ -93,6 +95,11 @@ def load_node_image(image: Image) -> None:
     said = loading.stdout.read().decode(errors="replace")
     if loading.wait():
         raise LabError(process.failure(["docker", "load"], loading.returncode, said))
+    known = engine.docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", repository).split()
+    for older in set(known) - {name}:
+        # A profile may still use it: then it goes another time.
+        with contextlib.suppress(LabError):
+            engine.docker("image", "rm", older)
 
 
 def start(places: Places, env: Mapping[str, str]) -> None:
@@ -128,21 +135,25 @@ def endpoint(env: Mapping[str, str]) -> tuple[str, str]:
     return entry["cluster"]["server"], entry["cluster"]["certificate-authority"]
 
 
-def remove(places: Places, env: Mapping[str, str], *, sweep: bool) -> None:
-    """Delete every profile of the lab's own home; `sweep` also what its records do not know.
+def remove(places: Places, env: Mapping[str, str], *, ours: bool) -> None:
+    """Delete every profile of the lab's own home.
 
-    Only the lab's own engine is swept: on another one Minikube's label may be somebody else's.
+    On the lab's own engine the containers are removed as they are, by label: that takes one second
+    instead of seventeen, and finds what a killed start has not recorded. On another engine the
+    label may be somebody else's, so Minikube takes away what it knows by name.
     """
-    for profile in profiles(places):
-        process.run(
-            ["minikube", "delete", "-p", profile],
-            log=places.logs / f"minikube-delete-{profile}.log", env=engine.environment() | env,
-        )
+    if ours:
+        _sweep()
+    else:
+        for profile in profiles(places):
+            process.run(
+                ["minikube", "delete", "-p", profile],
+                log=places.logs / f"minikube-delete-{profile}.log",
+                env=engine.environment() | env,
+            )
     for folder in ("profiles", "machines"):
         shutil.rmtree(places.minikube_home / folder, ignore_errors=True)
     places.kubeconfig.unlink(missing_ok=True)
-    if sweep:
-        _sweep()
 
 
 def remove_found(places: Places, env: Mapping[str, str]) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SOCKET = Path("/var/run/docker.sock")
 _START_SECONDS = 60
 _STOP_SECONDS = 20.0
+# dockerd makes the first two, Minikube's mount of the modules the last one.
+_LEFT_EMPTY = (Path("/var/run/docker/plugins"), Path("/var/run/docker"), Path("/lib/modules"))
 # These would lead `docker` and `minikube` to another engine than the one that is meant.
 _MISLEADING = (
     "DOCKER_HOST",
@@ -88,27 +90,28 @@ def held_by_other(places: Places) -> bool:
     return True
 
 
-def left_over(places: Places) -> bool:
-    """Tell whether containers still run though their engine was killed: their keepers outlive it."""
-    mark = f"{places.run}/".encode()
-    return any(mark in _command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+def end_left_over(places: Places) -> None:
+    """End what outlives an engine that was killed: containers, and the keepers of containers.
 
-
-def _command_line(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
-
-
-def start(places: Places, wrapper: Path | None = None) -> None:
-    """Start dockerd on the default socket, and wait until it answers.
-
-    Over the data of an engine that was killed, it first ends what still runs of that one.
+    The keepers name the lab's own socket in their command line, and a container's first process is
+    its keeper's child: with it goes everything inside.
     """
+    mark = f"{places.run}/".encode()
+    keepers = [pid for pid in process.running() if mark in process.command_line(pid)]
+    for pid in [pid for pid in process.running() if process.parent(pid) in keepers] + keepers:
+        identity = process.identify(pid)
+        if identity:
+            identity.end(0)
+
+
+def start(places: Places, wrapper: Path) -> None:
+    """Start dockerd on the default socket, and wait until it answers."""
+    end_left_over(places)
+    _unmount(places)
     hostnet.remember(places)
-    places.run.mkdir(parents=True, exist_ok=True)
-    (places.run / "dockerd.pid").unlink(missing_ok=True)
+    # Pid files of an engine that was killed would make this one wait for its containerd.
+    shutil.rmtree(places.run, ignore_errors=True)
+    places.run.mkdir(parents=True)
     SOCKET.unlink(missing_ok=True)
     settings = places.state / "dockerd.json"
     process.write_atomically(settings, json.dumps(_settings(places), indent=1))
@@ -142,10 +145,15 @@ def stop(places: Places) -> None:
         if running:
             docker("kill", *running)
         identity.end(_STOP_SECONDS)
+    if identity and not answers():
         SOCKET.unlink(missing_ok=True)
+    end_left_over(places)
     _identity(places).unlink(missing_ok=True)
     _unmount(places)
     shutil.rmtree(places.run, ignore_errors=True)
+    for folder in _LEFT_EMPTY:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
     hostnet.restore(places)
 
 
@@ -179,12 +187,12 @@ def _settings(places: Places) -> dict[str, object]:
     }
 
 
-def _tools(places: Places, wrapper: Path | None) -> Path:
+def _tools(places: Places, wrapper: Path) -> Path:
     """Make the folder that dockerd looks into first for the programs it runs."""
     folder = places.state / "engine-bin"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    if wrapper and restricted():
+    if restricted():
         (folder / "runc").symlink_to(wrapper)
     return folder
 
@@ -197,5 +205,5 @@ def _unmount(places: Places) -> None:
     """Take off what containers left mounted, the innermost first."""
     roots = (f"{places.docker_root}/", f"{places.run}/")
     mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    for path in reversed([path for path in mounted if path.startswith(roots)]):
+    for path in reversed([path for path in mounted if f"{path}/".startswith(roots)]):
         subprocess.run(["umount", "--lazy", path], check=False, capture_output=True)

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
 _INTERFACES = Path("/sys/class/net")
 _TABLES = ("iptables", "ip6tables")
-# Docker's chains, and the interfaces that it makes for bridges and containers.
-_DOCKERS = re.compile(r"DOCKER|\bdocker0\b|\bbr-[0-9a-f]{12}\b")
+# Docker's chains, its bridges, and its rules for a container that talks to its own published port.
+_DOCKERS = re.compile(
+    r"DOCKER|\bdocker0\b|\bbr-[0-9a-f]{12}\b|-s (?P<own>\S+) -d (?P=own) .*-j MASQUERADE"
+)
 
 
 def remember(places: Places) -> None:
@@ -53,17 +55,14 @@ def _restore_rules(tool: str, policies: dict[str, str]) -> None:
     for line in _saved(tool).splitlines():
         if line.startswith("*"):
             table = line[1:]
-        chain = line[1:].split(" ")[0] if line.startswith(":") else ""
-        policy = policies.get(f"{table} {chain}")
-        if policy:
-            kept.append(f":{chain} {policy} [0:0]")
+        if line.startswith(":") and " - " not in line:
+            chain = line[1:].split(" ")[0]
+            # A table that was not there before had the kernel's own policy.
+            kept.append(f":{chain} {policies.get(f'{table} {chain}', 'ACCEPT')} [0:0]")
         elif not _DOCKERS.search(line):
             kept.append(line)
     subprocess.run(
-        [f"{tool}-restore"],
-        input="\n".join(kept) + "\n",
-        text=True,
-        check=False,
+        [f"{tool}-restore"], input="\n".join(kept) + "\n", text=True, check=False,
         capture_output=True,
     )
 

@@ -60,6 +60,27 @@ def identify(pid: int) -> Identity | None:
     return Identity(pid, int(fields[19]), boot)
 
 
+def running() -> list[int]:
+    """List the pids of all processes."""
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def command_line(pid: int) -> bytes:
+    """Read a process's command line; empty if it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def parent(pid: int) -> int:
+    """Read a process's parent; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
 def load_identity(path: Path) -> Identity | None:
     """Read a saved identity; a missing or half-written file means nobody."""
     try:

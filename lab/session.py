@@ -27,11 +27,11 @@ def up(stream: TextIO | None = None) -> dict[str, str]:
     """Bring the lab up, whatever state it is in, and give the environment that leads to it."""
     places = paths.places()
     known = record.load(places)
-    if known and known.alive():
+    if known and _alive(places, known):
         return _reaching(places, known)
     with _work(places, stream or sys.stderr) as progress:
         known = record.load(places)
-        if known and known.alive():
+        if known and _alive(places, known):
             return _reaching(places, known)  # Whoever held the lock has done it.
         places.record.unlink(missing_ok=True)
         found = _found_minikube(places)
@@ -61,7 +61,7 @@ def environment() -> dict[str, str]:
     """Give the variables that lead `minikube`, `kubectl` and kubekit to the lab."""
     places = paths.places()
     known = record.load(places)
-    if known is None or not known.alive():
+    if known is None or not _alive(places, known):
         raise LabError("the lab is not up", "`python -m lab up`")
     return _reaching(places, known)
 
@@ -70,7 +70,7 @@ def status() -> tuple[bool, list[str]]:
     """Say what runs, where and since when; the first value tells whether the lab is up."""
     places = paths.places()
     known = record.load(places)
-    alive = bool(known and known.alive())
+    alive = bool(known and _alive(places, known))
     lines = [f"{paths.PROFILE}: {'up' if alive else 'not up'}"]
     if known and alive:
         lines += [
@@ -133,7 +133,7 @@ def _with_ours(places: Places, progress: Progress) -> Record:
     with progress.step("load the node image"):
         cluster.load_node_image(image)
     with progress.step("remove what is left of an earlier run"):
-        cluster.remove(places, env, sweep=not foreign)
+        cluster.remove(places, env, ours=not foreign)
     _start(places, progress, env)
     return _record(places, env, "found" if foreign else "ours", "ours", image.names[0])
 
@@ -161,16 +161,16 @@ def _record(
 
 def _down_ours(places: Places, progress: Progress) -> None:
     ours = engine.is_ours(places)
-    if not ours and engine.left_over(places):
-        # Only an engine can end, in order, the containers of one that was killed.
-        with progress.step("start Docker to clean up after a killed one"):
-            engine.start(places)
-        ours = True
-    if cluster.profiles(places) and engine.answers():
+    if ours or (cluster.profiles(places) and engine.answers()):
         with progress.step("delete the profiles"):
-            cluster.remove(places, cluster.settings(places, ""), sweep=ours)
+            cluster.remove(places, cluster.settings(places, ""), ours=ours)
     with progress.step("stop Docker"):
         engine.stop(places)
+
+
+def _alive(places: Places, known: Record) -> bool:
+    # Pods live on for a while after their engine was killed.
+    return (known.engine == "found" or engine.is_ours(places)) and known.alive()
 
 
 def _size(folder: Path) -> str:
