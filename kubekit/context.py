@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kubekit import dockerignore
-from kubekit.errors import FilesError, Place
+from kubekit.errors import FilesError, Place, shown
 from kubekit.model import BuildPlan, BuildSettings, ContextFile
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:
     for file in (own, settings.context / ".dockerignore"):
         try:
             text = file.read_bytes().decode("utf-8", "surrogateescape")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise _unreadable(file, error) from error
@@ -92,7 +92,7 @@ def walk(root: Path, ignore: dockerignore.Ignore) -> list[ContextFile]:
     if not root.is_dir():
         what = "is not a folder" if root.exists() else "does not exist"
         raise FilesError(
-            f"the build context `{root}` {what}",
+            f"the build context `{shown(root)}` {what}",
             hints=("set `build.context` in kubekit.yaml to the folder the image is built from",),
             id="context-missing",
         )
@@ -161,7 +161,7 @@ def _dockerfile(settings: BuildSettings) -> ContextFile:
     except OSError as error:
         raise _unreadable(file, error) from error
     if not stat.S_ISREG(status.st_mode):
-        raise FilesError(f"the Dockerfile `{file}` is not a file", id="dockerfile-missing")
+        raise FilesError(f"the Dockerfile `{shown(file)}` is not a file", id="dockerfile-missing")
     path = ALIAS
     if file.is_relative_to(settings.context):
         inside = file.relative_to(settings.context).as_posix()
@@ -172,7 +172,7 @@ def _dockerfile(settings: BuildSettings) -> ContextFile:
 
 def _no_dockerfile(file: Path) -> FilesError:
     return FilesError(
-        f"there is no Dockerfile at `{file}`",
+        f"there is no Dockerfile at `{shown(file)}`",
         hints=("set `build.dockerfile` in kubekit.yaml; without `build` nothing is built",),
         id="dockerfile-missing",
     )
@@ -180,8 +180,8 @@ def _no_dockerfile(file: Path) -> FilesError:
 
 def _unreadable(file: Path, error: OSError) -> FilesError:
     return FilesError(
-        f"`{file}` cannot be read: {(error.strerror or str(error)).lower()}",
-        hints=(f"make it readable, or exclude it in `.dockerignore`: `chmod u+r {file}`",),
+        f"`{shown(file)}` cannot be read: {(error.strerror or str(error)).lower()}",
+        hints=(f"make it readable, or exclude it in `.dockerignore`: `chmod u+r {shown(file)}`",),
         place=Place(file=file),
         id="context-unreadable",
     )
@@ -267,7 +267,7 @@ def _content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
         raise _unreadable(file.source, error) from error
     if size != file.size or not fingerprint.endswith(seen.hexdigest()):
         raise FilesError(
-            f"`{file.source}` changed while it was sent",
+            f"`{shown(file.source)}` changed while it was sent",
             hints=("run it again; a file that is always written belongs into `.dockerignore`",),
             id="context-changed",
         )

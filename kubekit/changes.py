@@ -1,0 +1,135 @@
+"""What changed since the last build, told from what that build was made of.
+
+The record lies in the user's cache, one per project and daemon, and holds hashes alone. It only
+serves the sentence: whether to build is decided by asking the daemon for the image.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from kubekit.model import BuildPlan, DockerEndpoint
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One build: its digest, and the digest of each thing it was made of."""
+
+    digest: str
+    dockerfile: str
+    target: str | None
+    args: str
+    hashes: Mapping[str, str]
+
+    @classmethod
+    def of(cls, plan: BuildPlan) -> Record:
+        """Record a plan; the values of arguments only as one hash."""
+        args = json.dumps(sorted(plan.settings.args.items()))
+        return cls(
+            digest=plan.digest,
+            dockerfile=plan.dockerfile,
+            target=plan.settings.target,
+            args=hashlib.sha256(args.encode()).hexdigest(),
+            hashes=plan.hashes,
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Where the last record of one project and daemon is kept."""
+
+    file: Path
+
+    @classmethod
+    def of(cls, plan: BuildPlan, *, name: str, endpoint: DockerEndpoint) -> Memory:
+        """Choose the file for the project `name` at its place, in one daemon."""
+        key = "\0".join([name, str(plan.settings.context), endpoint.host])
+        short = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return cls(platformdirs.user_cache_path("kubekit") / "builds" / f"{name}-{short}.json")
+
+    def read(self) -> Record | None:
+        """Return the last record; None if there is none that can be read."""
+        try:
+            data = json.loads(self.file.read_bytes())
+            if not isinstance(data["hashes"], dict):
+                return None
+            return Record(**data)
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write(self, record: Record) -> None:
+        """Keep a record, whole or not at all; a cache that cannot be written is no error."""
+        with contextlib.suppress(OSError):
+            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # mkstemp makes the file for its owner alone.
+            descriptor, part = tempfile.mkstemp(dir=self.file.parent)
+            try:
+                with os.fdopen(descriptor, "w") as stream:
+                    json.dump(vars(record), stream)
+                Path(part).replace(self.file)
+            except BaseException:
+                Path(part).unlink()
+                raise
+
+
+def reason(before: Record | None, now: Record) -> str:
+    """Say in one line why `now` is not what was built before.
+
+    Args:
+        before: the last build, None if nothing is known of one.
+        now: what is wanted.
+    """
+    if before is None:
+        return "first build"
+    if before.digest == now.digest:
+        return "nothing changed"
+    causes = [*_files(before, now)]
+    if before.args != now.args:
+        causes.append("the build arguments changed")
+    if before.target != now.target:
+        causes.append(f"the target is now {f'`{now.target}`' if now.target else 'the last stage'}")
+    return ", ".join(causes) or "the way kubekit builds changed"
+
+
+def _files(before: Record, now: Record) -> list[str]:
+    if before.dockerfile != now.dockerfile:
+        return ["another Dockerfile"]
+    paths = [
+        path
+        for path in sorted({*before.hashes, *now.hashes})
+        if before.hashes.get(path) != now.hashes.get(path)
+    ]
+    # A folder changes with what is in it, which says more.
+    paths = [path for path in paths if not _is_folder(path, before, now)] or paths
+    if not paths:
+        return []
+    if len(paths) == 1:
+        return [f"{paths[0]} {_what(paths[0], before, now)}"]
+    rest = len(paths) - _SHOWN
+    more = f" and {rest} more" if rest > 0 else ""
+    return [f"{len(paths)} files changed: {', '.join(paths[:_SHOWN])}{more}"]
+
+
+def _is_folder(path: str, before: Record, now: Record) -> bool:
+    return (now.hashes.get(path) or before.hashes[path]).startswith("folder:")
+
+
+def _what(path: str, before: Record, now: Record) -> str:
+    if path not in before.hashes:
+        return "is new"
+    if path not in now.hashes:
+        return "is gone"
+    old, new = before.hashes[path].split(":"), now.hashes[path].split(":")
+    only_mode = old[0] == new[0] != "link" and old[2:] == new[2:]
+    return f"has other permissions, {new[1]}" if only_mode else "changed"

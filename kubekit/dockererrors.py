@@ -1,0 +1,140 @@
+"""What goes wrong between kubekit and a Docker daemon, or between the daemon and a registry.
+
+docker-py hands on what requests and urllib3 wrapped; here the cause is dug out again.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Iterator
+
+from kubekit.errors import BuildError, UnreachableError
+from kubekit.model import DockerEndpoint
+
+_START = "start it: `kubekit up`"
+
+_PULL = (
+    ("invalid reference format|invalid repository", "image-name-invalid", "it is no image name"),
+    (
+        "pull access denied|unauthorized|authentication required|denied|no basic auth",
+        "image-denied",
+        "the registry has no such image, or not for you",
+    ),
+    ("manifest unknown|not found|no match", "image-not-found", "the registry has no such image"),
+    (
+        "toomanyrequests|rate limit|\\b429\\b",
+        "registry-limit",
+        "the registry's rate limit is reached",
+    ),
+    (
+        "timeout|EOF|reset by peer|\\b50[0234]\\b|bad gateway|unavailable|deadline",
+        "registry-busy",
+        "the registry does not answer as it should",
+    ),
+    ("x509|certificate", "registry-certificate", "the registry's certificate is not trusted there"),
+)
+
+
+def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableError:
+    """Say in one line why the daemon cannot be used, and what to do.
+
+    Args:
+        endpoint: the daemon that was addressed.
+        error: what docker-py or requests raised.
+    """
+    where = f"the Docker daemon at `{endpoint.host}`"
+    chain = list(causes(error))
+    if any("Timeout" in type(cause).__name__ for cause in chain):
+        return _unreachable(f"{where} does not answer", "see what it does: `minikube status`")
+    for cause in chain:
+        if isinstance(cause, ssl.SSLError):
+            reason = getattr(cause, "verify_message", "") or cause.reason or str(cause)
+            hint = "certificates are renewed with each start: `kubekit up`"
+            return _unreachable(f"TLS with {where} fails: {reason}", hint, id="docker-tls")
+    for cause in chain:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            return _system(where, cause)
+    explanation = next((getattr(cause, "explanation", None) for cause in chain), None)
+    if explanation:
+        first = str(explanation).strip().splitlines()[0]
+        return _unreachable(f"{where} answers: {first}", "see its state: `minikube status`")
+    if any(
+        "RemoteDisconnected" in type(c).__name__ or "Incomplete" in type(c).__name__ for c in chain
+    ):
+        return _unreachable(f"{where} closed the connection", _START)
+    return _unreachable(f"{where} cannot be used: {str(error).splitlines()[0]}", _START)
+
+
+def _system(where: str, cause: OSError) -> UnreachableError:
+    if isinstance(cause, ConnectionRefusedError):
+        return _unreachable(f"{where} is not running: connection refused", _START)
+    if isinstance(cause, FileNotFoundError):
+        return _unreachable(f"{where} is not running: there is no such socket", _START)
+    if isinstance(cause, PermissionError):
+        hint = "be a member of the group that owns the socket, often `docker`"
+        return _unreachable(f"{where} may not be used: permission denied", hint)
+    if isinstance(cause, ConnectionResetError | BrokenPipeError):
+        return _unreachable(f"{where} closed the connection", _START)
+    reason = (cause.strerror or str(cause)).lower()
+    return _unreachable(f"{where} cannot be reached: {reason}", _START)
+
+
+def _unreachable(message: str, hint: str, *, id: str = "docker-unreachable") -> UnreachableError:  # noqa: A002 - as errors.py
+    return UnreachableError(message, hints=(hint,), id=id)
+
+
+def require_certificates(endpoint: DockerEndpoint) -> None:
+    """Raise UnreachableError unless the client's certificates of `endpoint` are there."""
+    for name in ("ca.pem", "cert.pem", "key.pem"):
+        if endpoint.cert_path is not None and not (endpoint.cert_path / name).is_file():
+            raise UnreachableError(
+                f"`{endpoint.cert_path / name}`, which Docker in Minikube asks for, does not exist",
+                hints=("Minikube makes it anew with each start: `kubekit up`",),
+                id="docker-certificates",
+            )
+
+
+def pull_failed(reference: str, text: str) -> BuildError:
+    """Say why an image cannot be pulled, and how else to provide it.
+
+    Args:
+        reference: the image.
+        text: what the daemon said.
+    """
+    id_, why = "registry-unreachable", "the registry cannot be reached from there"
+    for pattern, id_found, why_found in _PULL:
+        if re.search(pattern, text, re.IGNORECASE):
+            id_, why = id_found, why_found
+            break
+    hints = [f"bring it there yourself: `docker save {reference} | kubekit docker -- load`"]
+    if id_ == "image-denied":
+        hints.insert(
+            0, f"log in to its registry: `{f'docker login {_registry(reference)}'.strip()}`"
+        )
+    return BuildError(
+        f"the base image `{reference}` is not in Minikube's Docker and cannot be pulled: {why}",
+        hints=tuple(hints),
+        details=(text.strip(),),
+        id=id_,
+    )
+
+
+def _registry(reference: str) -> str:
+    first, slash, _ = reference.partition("/")
+    is_host = slash and ("." in first or ":" in first or first == "localhost")
+    return first if is_host else ""
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Walk through all that `error` wraps, itself first, each once."""
+    waiting: list[object] = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop(0)
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        waiting += [current.__cause__, current.__context__, getattr(current, "reason", None)]
+        waiting += current.args
