@@ -3,8 +3,6 @@
 Heavy imports stand inside the commands: `--help`, `--version` and completion need none of them.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import os
@@ -98,7 +96,7 @@ def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[
     """
 
     def register(function: Callable[..., None]) -> None:
-        own = list(inspect.signature(function, eval_str=True).parameters.values())[2:]
+        own = list(inspect.signature(function).parameters.values())[2:]
 
         @functools.wraps(function)
         def command(**given: Any) -> None:
@@ -121,8 +119,8 @@ def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[
 
 
 @_command(app, "up")
-def _up(settings: Settings, run: Run) -> None:
-    r"""Start the Minikube profile, or create it with the docker runtime.
+def _up(settings: "Settings", run: "Run") -> None:
+    """Start the Minikube profile, or create it with the docker runtime.
 
     \b
     kubekit up                       the profile of kubekit.yaml, or Minikube's own
@@ -135,13 +133,13 @@ def _up(settings: Settings, run: Run) -> None:
 
 @_command(app, "build-and-apply")
 def _build_and_apply(
-    settings: Settings,
-    run: Run,
+    settings: "Settings",
+    run: "Run",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be built and written.")
     ] = False,
 ) -> None:
-    r"""Build the image, apply the manifests, wait until they are ready.
+    """Build the image, apply the manifests, wait until they are ready.
 
     \b
     kubekit build-and-apply                once, also in CI
@@ -154,7 +152,7 @@ def _build_and_apply(
 
 
 @_command(app, "render")
-def _render(settings: Settings, run: Run) -> None:
+def _render(settings: "Settings", run: "Run") -> None:
     """Print the objects as they would be applied, secret values masked; asks no cluster."""
     from kubekit import workflow
 
@@ -162,7 +160,7 @@ def _render(settings: Settings, run: Run) -> None:
 
 
 @_command(app, "status")
-def _status(settings: Settings, run: Run) -> None:
+def _status(settings: "Settings", run: "Run") -> None:
     """Show what of this project is in the namespace, and how it is."""
     from kubekit import workflow
 
@@ -171,8 +169,8 @@ def _status(settings: Settings, run: Run) -> None:
 
 @_command(app, "teardown")
 def _teardown(
-    settings: Settings,
-    run: Run,
+    settings: "Settings",
+    run: "Run",
     yes: bool,
     every_project: Annotated[
         bool, typer.Option("--all", help="Every project of kubekit in the namespace.")
@@ -188,7 +186,7 @@ def _teardown(
         bool, typer.Option("--delete-cluster", help="Then delete the Minikube profile.")
     ] = False,
 ) -> None:
-    r"""Delete all that kubekit made for this project, and wait until it is gone.
+    """Delete all that kubekit made for this project, and wait until it is gone.
 
     \b
     kubekit teardown            keeps volumes and images
@@ -213,11 +211,11 @@ def _teardown(
     app, "docker", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
 )
 def _docker(
-    settings: Settings,
-    run: Run,
+    settings: "Settings",
+    run: "Run",
     arguments: Annotated[list[str] | None, typer.Argument(help="What to hand to docker.")] = None,
 ) -> None:
-    r"""Run the Docker CLI inside Minikube's daemon.
+    """Run the Docker CLI inside Minikube's daemon.
 
     \b
     kubekit docker -- images
@@ -231,7 +229,7 @@ def _docker(
 
 
 @_command(config_app, "show")
-def _config_show(settings: Settings, run: Run) -> None:
+def _config_show(settings: "Settings", run: "Run") -> None:
     """Show each setting and where it came from."""
     from kubekit import config
     from kubekit.model import Output
@@ -300,7 +298,7 @@ def _execute(function: Callable[..., None], common: dict[str, Any]) -> None:
         view.close()
 
 
-def _load(common: dict[str, Any]) -> Settings:
+def _load(common: dict[str, Any]) -> "Settings":
     from kubekit import cluster, config
 
     flags = {key: common[key] for key in _SETTINGS if common[key] is not None}
