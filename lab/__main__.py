@@ -38,7 +38,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "up":
         session.up()
-        print("lab: up; `eval \"$(python -m lab env)\"` leads a shell to it", file=sys.stderr)
+        print('lab: up; `eval "$(python -m lab env)"` leads a shell to it', file=sys.stderr)
     elif arguments.command == "down":
         session.down(purge=arguments.purge)
     elif arguments.command == "env":

@@ -24,7 +24,7 @@ _LABEL = "created_by.minikube.sigs.k8s.io=true"
 
 
 def settings(places: Places, image: str) -> dict[str, str]:
-    """What makes a plain `minikube start` use the lab's parts: the environment form of its flags."""
+    """Make a plain `minikube start` use the lab's parts: the environment form of its flags."""
     return {
         "MINIKUBE_HOME": str(places.minikube_home),
         "KUBECONFIG": str(places.kubeconfig),
@@ -33,9 +33,8 @@ def settings(places: Places, image: str) -> dict[str, str]:
         "MINIKUBE_DRIVER": "docker",
         "MINIKUBE_BASE_IMAGE": image,
         "MINIKUBE_KUBERNETES_VERSION": gobuild.KUBERNETES,
-        # There is nothing to download these from.
+        # There is nothing to download it from.
         "MINIKUBE_PRELOAD": "false",
-        "MINIKUBE_CACHE_IMAGES": "false",
         "MINIKUBE_WANTUPDATENOTIFICATION": "false",
         # The docker driver refuses to run as root without it.
         "MINIKUBE_FORCE": "true",
@@ -107,7 +106,7 @@ def start(places: Places, env: Mapping[str, str]) -> None:
     process.run(
         ["minikube", "start", "-p", PROFILE, "--driver=docker", "--container-runtime=docker"],
         log=places.logs / "minikube-start.log",
-        env=engine.environment() | env,
+        env=engine.environment(env),
     )
 
 
@@ -122,7 +121,7 @@ def wait(env: Mapping[str, str]) -> None:
 
 def kubectl(env: Mapping[str, str], *arguments: str) -> str:
     """Run kubectl against the profile; a Minikube that was found brings its own."""
-    full = engine.environment() | env
+    full = engine.environment(env)
     own = shutil.which("kubectl", path=full["PATH"])
     start = [own, f"--context={PROFILE}"] if own else ["minikube", "-p", PROFILE, "kubectl", "--"]
     return process.output([*start, *arguments], env=full, seconds=130)
@@ -149,7 +148,7 @@ def remove(places: Places, env: Mapping[str, str], *, ours: bool) -> None:
             process.run(
                 ["minikube", "delete", "-p", profile],
                 log=places.logs / f"minikube-delete-{profile}.log",
-                env=engine.environment() | env,
+                env=engine.environment(env),
             )
     for folder in ("profiles", "machines"):
         shutil.rmtree(places.minikube_home / folder, ignore_errors=True)
@@ -158,7 +157,7 @@ def remove(places: Places, env: Mapping[str, str], *, ours: bool) -> None:
 
 def remove_found(places: Places, env: Mapping[str, str]) -> None:
     """Delete the profile from the user's own Minikube, and keep its active profile as it was."""
-    full = engine.environment() | env
+    full = engine.environment(env)
     active = process.output(["minikube", "config", "get", "profile"], env=full).strip()
     process.run(
         ["minikube", "delete", "-p", PROFILE], log=places.logs / "minikube-delete.log", env=full

@@ -63,10 +63,6 @@ class Tree:
     variant: str = "minbase"
     hooks: tuple[str, ...] = ()
 
-    def recipe(self) -> tuple[str, ...]:
-        """All that decides its content but the day's state of the mirror."""
-        return (self.suite, self.variant, *self.packages, *self.hooks)
-
     def make(self, target: Path, log: Path) -> None:
         """Write the tree as a tar file."""
         excluded = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in _EXCLUDED]

@@ -15,6 +15,8 @@ from lab import hostnet, process
 from lab.errors import LabError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.paths import Places
 
 SOCKET = Path("/var/run/docker.sock")
@@ -39,9 +41,10 @@ def client() -> str:
     return "/usr/bin/docker" if Path("/usr/bin/docker").exists() else "docker"
 
 
-def environment() -> dict[str, str]:
-    """The caller's environment without what leads to other engines."""
-    return {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give the caller's environment without what leads to other engines, and with some more."""
+    own = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    return own | dict(more or {})
 
 
 def answers(path: Path = SOCKET, seconds: float = 5) -> bool:

@@ -62,7 +62,10 @@ def _restore_rules(tool: str, policies: dict[str, str]) -> None:
         elif not _DOCKERS.search(line):
             kept.append(line)
     subprocess.run(
-        [f"{tool}-restore"], input="\n".join(kept) + "\n", text=True, check=False,
+        [f"{tool}-restore"],
+        input="\n".join(kept) + "\n",
+        text=True,
+        check=False,
         capture_output=True,
     )
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def exclusive(path: Path, *, say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock; if somebody else does, say who and wait. The kernel frees it with its holder."""
+    """Hold the lock; if somebody else does, say who and wait. It ends with its holder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+") as file:
         try:

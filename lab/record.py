@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import ssl
-import urllib.error
-import urllib.request
 from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from http.client import HTTPException, HTTPSConnection
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from lab.process import write_atomically
 
@@ -34,13 +35,16 @@ class Record:
         write_atomically(places.record, json.dumps(asdict(self), indent=1))
 
     def alive(self) -> bool:
-        """Ask the API server whether it is ready: that takes milliseconds, `minikube status` a second."""
+        """Ask the API server itself whether it is ready: `minikube status` takes a second."""
+        address = urlsplit(self.server)
         try:
             trusted = ssl.create_default_context(cafile=self.authority)
-            address = f"{self.server}/readyz"
-            with urllib.request.urlopen(address, context=trusted, timeout=_PATIENCE) as answer:
-                return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
+            connection = HTTPSConnection(
+                address.hostname or "", address.port, timeout=_PATIENCE, context=trusted
+            )
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == HTTPStatus.OK
+        except (OSError, HTTPException):
             return False
 
 

@@ -10,7 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from lab import cluster, debian, engine, gobuild, images, parts, paths, preflight, record
+from lab import cluster, debian, engine, gobuild, nodeimage, parts, paths, preflight, record
 from lab.errors import LabError
 from lab.lock import exclusive
 from lab.progress import Progress
@@ -111,13 +111,13 @@ def _found_minikube(places: Places) -> str | None:
 def _with_found(places: Places, progress: Progress) -> Record:
     env = cluster.found_settings(places)
     _start(places, progress, env)
-    return _record(places, env, "found", "found", "")
+    return _record(env, "found", "found", "")
 
 
 def _with_ours(places: Places, progress: Progress) -> Record:
     store = parts.Store(places.parts, places.logs)
     go = gobuild.parts()
-    layers = images.node_layers(go)
+    layers = nodeimage.layers(go)
     missing = debian.missing_packages()
     if missing:
         with progress.step("install Debian packages"):
@@ -128,14 +128,14 @@ def _with_ours(places: Places, progress: Progress) -> Record:
         with progress.step("start Docker"):
             engine.start(places, store.path(go["runc-wrapper"]) / "runc-wrapper")
     cluster.link_programs(places, go, store)
-    image = images.node_image(layers, store)
+    image = nodeimage.image(layers, store)
     env = cluster.settings(places, image.names[0])
     with progress.step("load the node image"):
         cluster.load_node_image(image)
     with progress.step("remove what is left of an earlier run"):
         cluster.remove(places, env, ours=not foreign)
     _start(places, progress, env)
-    return _record(places, env, "found" if foreign else "ours", "ours", image.names[0])
+    return _record(env, "found" if foreign else "ours", "ours", image.names[0])
 
 
 def _start(places: Places, progress: Progress, env: dict[str, str]) -> None:
@@ -146,7 +146,6 @@ def _start(places: Places, progress: Progress, env: dict[str, str]) -> None:
 
 
 def _record(
-    places: Places,
     env: dict[str, str],
     docker: Literal["ours", "found"],
     minikube: Literal["ours", "found"],
@@ -154,8 +153,13 @@ def _record(
 ) -> Record:
     server, authority = cluster.endpoint(env)
     return record.Record(
-        engine=docker, minikube=minikube, image=image, since=time.strftime("%Y-%m-%d %H:%M:%S"),
-        server=server, authority=authority, environment=env,
+        engine=docker,
+        minikube=minikube,
+        image=image,
+        since=time.strftime("%Y-%m-%d %H:%M:%S"),
+        server=server,
+        authority=authority,
+        environment=env,
     )
 
 
