@@ -20,7 +20,7 @@ from kubekit.errors import UsageError
 from kubekit.files import read_text
 from kubekit.levels import Given, absolute_path, choose_cluster, find_file
 from kubekit.model import BuildSettings, DevSettings, Settings, SyncRule
-from kubekit.settings import check_files
+from kubekit.settings import check_files, show
 from kubekit.strictyaml import Document, dotted, load_all, noun
 from kubekit.validators import (
     BUILT_IN_VARIABLES,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
     from kubekit.errors import Place
+
+__all__ = ["Project", "load", "parse", "schema", "show"]
 
 _Port = Annotated[
     int,

@@ -151,14 +151,12 @@ class Manifest:
         data: the object as it is sent.
         origin: the start of the document in the user's file.
         places: path of a field, such as ``("spec", "replicas")``, -> where it stands. For a
-            template the line counts in the rendered text, as `rendered` says.
-        rendered: the file is a template, so lines may differ from the template's own.
+            template the line is the template's own; without a line where that is not certain.
     """
 
     data: Object
     origin: Place
     places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict)
-    rendered: bool = False
 
     @property
     def kind(self) -> str:
@@ -185,10 +183,16 @@ class Manifest:
 
 @dataclass(frozen=True, kw_only=True)
 class Manifests:
-    """All objects of the project in the order they are applied in."""
+    """All objects of the project in the order they are applied in.
+
+    Attributes:
+        secret_values: what must appear in no output, as text and as base64.
+        warnings: what to know about the files, though they can be applied.
+    """
 
     items: tuple[Manifest, ...]
     secret_values: frozenset[str] = frozenset()
+    warnings: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
