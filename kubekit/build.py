@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from kubekit import context, dockerfile
 from kubekit.changes import Memory, Record, reason
@@ -103,15 +104,6 @@ def _text(plan: BuildPlan) -> str:
 
 def _refuse_sessions(parsed: Dockerfile, plan: BuildPlan) -> None:
     """Refuse what BuildKit does only with a client that answers its questions during the build."""
-    file = plan.settings.dockerfile
-    syntax = parsed.directives.get("syntax")
-    if syntax is not None:
-        raise BuildError(
-            f"kubekit cannot build with a syntax image, here `{syntax}`",
-            hints=("leave the line `# syntax=` out: the daemon has a syntax of its own",),
-            place=Place(file=file, line=1),
-            id="syntax-image",
-        )
     for stage in parsed.stages:
         for instruction in stage.body:
             for mount in instruction.mounts:
@@ -119,7 +111,7 @@ def _refuse_sessions(parsed: Dockerfile, plan: BuildPlan) -> None:
                     raise BuildError(
                         f"kubekit cannot hand a `--mount=type={mount['type']}` to a build",
                         hints=("mount a file of the context: `--mount=type=bind,source=FILE`",),
-                        place=Place(file=file, line=instruction.line),
+                        place=Place(file=plan.settings.dockerfile, line=instruction.line),
                         id="build-session",
                     )
 
@@ -128,13 +120,7 @@ def _provide_bases(
     parsed: Dockerfile, plan: BuildPlan, engine: Engine, *, emit: Emit, cancel: Cancel
 ) -> None:
     """Pull what the build starts from and the daemon lacks: in a build it would be anonymous."""
-    system, architecture = engine.platform()
-    own = f"{system}/{architecture}"
-    given = {
-        f"{side}{what}": value
-        for side in ("BUILD", "TARGET")
-        for what, value in (("PLATFORM", own), ("OS", system), ("ARCH", architecture))
-    }
+    own, given = _platform(engine) if parsed.asks_for_platform else (None, {})
     for image in parsed.images(plan.settings.target, {**given, **plan.settings.args}):
         place = Place(file=plan.settings.dockerfile, line=image.line)
         if not image.reference:
@@ -153,3 +139,11 @@ def _provide_bases(
         except BuildError as error:
             error.place = place
             raise
+
+
+def _platform(engine: Engine) -> tuple[str, Mapping[str, str]]:
+    """Return the daemon's platform, and the arguments that BuildKit predefines from it."""
+    system, architecture = engine.platform()
+    own = f"{system}/{architecture}"
+    values = {"PLATFORM": own, "OS": system, "ARCH": architecture}
+    return own, {f"{side}{key}": values[key] for side in ("BUILD", "TARGET") for key in values}

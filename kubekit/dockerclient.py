@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import docker
+import docker.constants
 import docker.errors
 import requests
 from docker.tls import TLSConfig
@@ -15,7 +16,9 @@ from urllib3.connection import HTTPConnection
 from kubekit.dockererrors import require_certificates, unreachable
 from kubekit.model import DockerEndpoint
 
+_CONNECT = 5
 _ANSWER = 30
+_ANY = docker.constants.MINIMUM_DOCKER_API_VERSION
 _SILENCE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
 """A daemon whose machine is gone is noticed after 30 s, however long a build may be silent."""
 
@@ -30,6 +33,16 @@ class Client(docker.APIClient):
             "verify": self.verify if verify is None else verify,
             "cert": self.cert if cert is None else cert,
         }
+
+    def negotiate(self) -> None:
+        """Take the API version of the daemon, which `/_ping` tells far faster than `/version`.
+
+        Raises:
+            requests.RequestException: the daemon is not there, or answers with an error.
+        """
+        answer = self.get(f"{self.base_url}/_ping", timeout=(_CONNECT, _ANSWER))
+        self._raise_for_status(answer)  # type: ignore[no-untyped-call]
+        self._version = answer.headers.get("Api-Version", _ANY)
 
 
 class _KeepAlive(HTTPAdapter):
@@ -56,8 +69,10 @@ def connect(endpoint: DockerEndpoint) -> Client:
         ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
         tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
     try:
-        client = Client(base_url=endpoint.host, version="auto", timeout=_ANSWER, tls=tls)
+        client = Client(base_url=endpoint.host, version=_ANY, timeout=_ANSWER, tls=tls)
+        client.mount("https://", _KeepAlive())
+        client.timeout = (_CONNECT, _ANSWER)  # type: ignore[assignment] # as requests takes it
+        client.negotiate()
     except (docker.errors.DockerException, requests.RequestException) as error:
         raise unreachable(endpoint, error) from error
-    client.mount("https://", _KeepAlive())
     return client

@@ -108,6 +108,8 @@ def pull_failed(reference: str, text: str) -> BuildError:
             id_, why = id_found, why_found
             break
     hints = [f"bring it there yourself: `docker save {reference} | kubekit docker -- load`"]
+    if id_ == "image-name-invalid":
+        hints = ["write it as `NAME:TAG`, the name in small letters"]
     if id_ == "image-denied":
         hints.insert(
             0, f"log in to its registry: `{f'docker login {_registry(reference)}'.strip()}`"

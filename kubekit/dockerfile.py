@@ -21,6 +21,7 @@ _VARIABLE = re.compile(
     r"|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<op>[-+])(?P<word>[^}]*))?\})"
 )
 _STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
+_PLATFORM = re.compile(r"\$\{?(BUILD|TARGET)(PLATFORM|OS|ARCH)")
 _LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
 
@@ -85,6 +86,13 @@ class Dockerfile:
     arguments: tuple[Instruction, ...]
     stages: tuple[Stage, ...]
 
+    @property
+    def asks_for_platform(self) -> bool:
+        """Whether a `FROM` depends on the daemon's platform, which takes a while to ask for."""
+        return any(
+            stage.origin.values("platform") or _PLATFORM.search(stage.base) for stage in self.stages
+        )
+
     def stage(self, target: str | None) -> Stage | None:
         """Find a stage by name (case does not count) or number; the last one for None."""
         if target is None:
@@ -122,14 +130,16 @@ class Dockerfile:
         if not match or not self.stages:
             return None
         stage = self._stage_of(match["stage"])
+        if stage is None:
+            return None
+        # BuildKit counts `FROM` only where it names an image.
+        is_stage = _find(self.stages[: stage.index], stage.base) is not None
+        layers = [] if is_stage or stage.base == "scratch" else [stage.origin]
+        layers += [item for item in stage.body if item.keyword in _LAYERS]
         number = int(match["number"])
-        if stage is None or number == 1:
-            return stage.origin if stage else None
-        keyword = match["text"].partition(" ")[0].upper()
-        layers = [item for item in stage.body if item.keyword in _LAYERS]
-        if number - 2 < len(layers) and layers[number - 2].keyword == keyword:
-            return layers[number - 2]
-        return None
+        found = layers[number - 1] if 0 < number <= len(layers) else None
+        same = found is not None and match["text"].upper().startswith(found.keyword)
+        return found if same else None
 
     def _stage_of(self, label: str | None) -> Stage | None:
         if label is None:

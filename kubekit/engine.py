@@ -69,6 +69,11 @@ class Engine:
                 return str(api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
             except docker.errors.NotFound:
                 return None
+            except docker.errors.APIError as error:
+                # What is no name of an image is none of an image that is there.
+                if error.status_code == HTTPStatus.BAD_REQUEST:
+                    return None
+                raise
 
         return self._ask(inspect)
 

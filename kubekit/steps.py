@@ -7,11 +7,12 @@ import re
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from kubekit import buildkit
 from kubekit.buildkit import Vertex, VertexLog
-from kubekit.dockerfile import Dockerfile
+from kubekit.dockerfile import Dockerfile, Instruction
 from kubekit.errors import BuildError, Place
 from kubekit.model import BuildLog, BuildPlan, BuildStep, Emit
 
@@ -19,9 +20,9 @@ _TAIL = 30
 _INTERNAL = ("[internal]", "copy /context")
 _EXIT = re.compile(r"exit code: (\d+)")
 _SYNTAX = re.compile(r"dockerfile parse error(?: on)? line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
-_NO_SOURCE = re.compile(r"\"/?(?P<path>[^\"]+)\":? not found|lstat (?P<lstat>\S+): no such file")
+_NO_SOURCE = re.compile(r"\"/?(?P<path>[^\"]+)\":? not found|lstat /?(?P<lstat>\S+): no such file")
 _PREFIX = re.compile(
-    r"^(failed to solve[^:]*|rpc error|failed to create LLB definition|executor failed running [^:]*): "
+    r"^(failed to solve[^:]*|rpc error|failed to create LLB definition|executor failed[^:]*): "
 )
 
 
@@ -124,6 +125,8 @@ def explain(account: Account, parsed: Dockerfile, plan: BuildPlan) -> BuildError
             place=Place(file=file, line=int(syntax[1])),
             id="dockerfile-syntax",
         )
+    if "syntax" in parsed.directives and account.failed.startswith("resolve image config for "):
+        return _no_syntax(parsed, said, file)
     instruction = parsed.locate(account.failed)
     place = Place(file=file, line=instruction.line if instruction else None)
     command = account.failed.partition("] ")[2] or account.failed
@@ -132,8 +135,9 @@ def explain(account: Account, parsed: Dockerfile, plan: BuildPlan) -> BuildError
         message = f"`{command}` ended with exit code {code[1]}"
         return BuildError(message, place=place, details=account.tail, id="build-step")
     missing = _NO_SOURCE.search(said)
-    if missing and command:
-        return _no_source(command, missing["path"] or missing["lstat"], place, plan)
+    if missing and instruction:
+        path = missing["path"] or missing["lstat"]
+        return _no_source(command, path, instruction, plan)
     reason = _reason(said)
     message = f"`{command}` failed: {reason}" if command else f"the build failed: {reason}"
     return BuildError(
@@ -141,13 +145,26 @@ def explain(account: Account, parsed: Dockerfile, plan: BuildPlan) -> BuildError
     )
 
 
-def _no_source(command: str, path: str, place: Place, plan: BuildPlan) -> BuildError:
+def _no_syntax(parsed: Dockerfile, said: str, file: Path) -> BuildError:
+    return BuildError(
+        f"the syntax image `{parsed.directives['syntax']}` cannot be pulled: {_reason(said)}",
+        hints=("leave the line `# syntax=` out: the daemon has a syntax of its own",),
+        place=Place(file=file, line=[*parsed.directives].index("syntax") + 1),
+        id="syntax-image",
+    )
+
+
+def _no_source(command: str, path: str, copy: Instruction, plan: BuildPlan) -> BuildError:
+    place = Place(file=plan.settings.dockerfile, line=copy.line)
+    origin = next(iter(copy.values("from")), None)
+    if origin is not None:
+        message = f"`{command}` failed: `/{path}` is not in `{origin}`"
+        return BuildError(message, place=place, id="copy-source")
     there = (plan.settings.context / path).exists()
     why = "is excluded by `.dockerignore`" if there else "is not in the build context"
     hint = f"let it through with a line `!{path}`" if there else "paths start at `build.context`"
-    return BuildError(
-        f"`{command}` failed: `{path}` {why}", place=place, hints=(hint,), id="copy-source"
-    )
+    message = f"`{command}` failed: `{path}` {why}"
+    return BuildError(message, place=place, hints=(hint,), id="copy-source")
 
 
 def _reason(said: str) -> str:

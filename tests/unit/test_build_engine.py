@@ -1,0 +1,154 @@
+"""Why a daemon or a registry cannot be used, dug out of what docker-py raises."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from kubekit.dockererrors import pull_failed
+from kubekit.engine import Engine
+from kubekit.errors import UnreachableError
+from kubekit.model import DockerEndpoint
+
+
+def refused(host: str, certs: Path | None = None) -> UnreachableError:
+    engine = Engine(DockerEndpoint(host=host, cert_path=certs))
+    with pytest.raises(UnreachableError) as caught:
+        engine.info()
+    assert caught.value.hints
+    assert "HTTPConnectionPool" not in caught.value.message
+    return caught.value
+
+
+def test_nobody_listens() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    host = f"tcp://127.0.0.1:{port}"
+    assert refused(host).message == (
+        f"the Docker daemon at `{host}` is not running: connection refused"
+    )
+
+
+def test_no_socket(tmp_path: Path) -> None:
+    error = refused(f"unix://{tmp_path}/docker.sock")
+    assert error.message.endswith("is not running: there is no such socket")
+
+
+def test_an_unknown_host() -> None:
+    assert "cannot be reached: " in refused("tcp://nowhere.invalid:2376").message
+
+
+@pytest.mark.parametrize("missing", ["ca.pem", "cert.pem", "key.pem"])
+def test_a_missing_certificate(tmp_path: Path, missing: str) -> None:
+    for name in {"ca.pem", "cert.pem", "key.pem"} - {missing}:
+        (tmp_path / name).touch()
+    error = refused("tcp://127.0.0.1:1", tmp_path)
+    assert missing in error.message
+    assert error.id == "docker-certificates"
+
+
+def answering(data: bytes) -> tuple[socket.socket, str]:
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(data)
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server, f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_connection_that_is_closed() -> None:
+    server, host = answering(b"")
+    with server:
+        assert refused(host).message.endswith("closed the connection")
+
+
+def test_a_daemon_that_answers_with_an_error() -> None:
+    body = b'{"message": "everything is broken\\nand more"}'
+    head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n"
+    server, host = answering(head % len(body) + body)
+    with server:
+        assert refused(host).message == (
+            f"the Docker daemon at `{host}` answers: everything is broken"
+        )
+
+
+def test_a_daemon_that_speaks_no_tls(tmp_path: Path) -> None:
+    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
+    names = ["-subj", "/CN=x", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*command.split(), *names], check=True, capture_output=True)
+    (tmp_path / "ca.pem").write_bytes(cert.read_bytes())
+    server, host = answering(b"HTTP/1.1 400 No\r\n\r\n")
+    with server:
+        error = refused(host, tmp_path)
+    assert error.id == "docker-tls"
+    assert error.message.startswith(f"TLS with the Docker daemon at `{host}` fails: ")
+
+
+def test_close_without_a_connection() -> None:
+    engine = Engine(DockerEndpoint(host="tcp://127.0.0.1:1"))
+    engine.close()
+    engine.close()
+
+
+def test_importing_engine_does_not_import_docker() -> None:
+    code = (
+        "import sys, kubekit.engine; print({'docker', 'requests', 'tenacity'} & set(sys.modules))"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("said", "id_"),
+    [
+        ("manifest for a:1 not found: manifest unknown: manifest unknown", "image-not-found"),
+        ("no matching manifest for linux/amd64 in the manifest list entries", "image-not-found"),
+        (
+            "pull access denied for a, repository does not exist or may require 'docker login'",
+            "image-denied",
+        ),
+        ('Head "https://r/v2/a/manifests/1": unauthorized: not allowed', "image-denied"),
+        ("toomanyrequests: You have reached your pull rate limit", "registry-limit"),
+        ("received unexpected HTTP status: 503 Service Unavailable", "registry-busy"),
+        ('Get "https://r/v2/": net/http: TLS handshake timeout', "registry-busy"),
+        ('Get "https://r/v2/": EOF', "registry-busy"),
+        ('Get "https://r/v2/": dial tcp: lookup r: no such host', "registry-unreachable"),
+        ('Get "https://r/v2/": dial tcp 1.2.3.4:443: connect: connection refused', None),
+        ('Get "https://r/v2/": x509: certificate signed by unknown authority', None),
+        ("invalid reference format: repository name must be lowercase", "image-name-invalid"),
+    ],
+)
+def test_pulls_that_fail(said: str, id_: str | None) -> None:
+    error = pull_failed("r.io/a:1", said)
+    assert id_ in {None, error.id}
+    assert "`r.io/a:1`" in error.message
+    assert "\n" not in error.message
+    assert error.details == (said,)
+    assert error.hints
+
+
+@pytest.mark.parametrize(
+    ("reference", "registry"),
+    [
+        ("a", ""),
+        ("me/a", ""),
+        ("r.io/a", " r.io"),
+        ("localhost/a", " localhost"),
+        ("r:5/a", " r:5"),
+    ],
+)
+def test_where_to_log_in(reference: str, registry: str) -> None:
+    hints = pull_failed(reference, "unauthorized").hints
+    assert hints[0] == f"log in to its registry: `docker login{registry}`"

@@ -1,0 +1,173 @@
+"""BuildKit's account of a build, from messages recorded of a real daemon (Docker 20.10.24)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubekit import buildkit, dockerfile
+from kubekit.errors import BuildError
+from kubekit.model import BuildLog, BuildPlan, BuildSettings, BuildStep, Event
+from kubekit.steps import Account, explain
+
+# What both were recorded of; the last command ends with `true` or with `exit 3`.
+DOCKERFILE = """\
+ARG BASE=python:3.13-slim
+FROM $BASE AS builder
+WORKDIR /srv
+COPY app app
+RUN echo one && \\
+    printf 'no newline'
+
+FROM $BASE
+COPY --from=builder /srv /srv
+RUN printf '10%%\\r100%%\\nlast words' && exit 3
+"""
+ONE = "[builder 4/4] RUN echo one &&     printf 'no newline'"
+
+
+def replay(name: str) -> tuple[Account, list[Event]]:
+    events: list[Event] = []
+    account = Account(events.append)
+    recorded = Path(__file__).with_name(f"build_{name}.jsonl")
+    for line in recorded.read_text().splitlines():
+        account.add(json.loads(line))
+    return account, events
+
+
+def plan(root: Path) -> BuildPlan:
+    settings = BuildSettings(context=root, dockerfile=root / "Dockerfile")
+    return BuildPlan(
+        settings=settings,
+        image="tasks:kk-1",
+        digest="1",
+        dockerfile="Dockerfile",
+        files=(),
+        hashes={"Dockerfile": "file:644:1"},
+    )
+
+
+def failure(said: str, failed: str, root: Path, text: str = DOCKERFILE) -> BuildError:
+    account = Account(lambda _: None)
+    account.error, account.failed = said, failed
+    return explain(account, dockerfile.parse(text), plan(root))
+
+
+def test_a_good_build() -> None:
+    account, events = replay("good")
+    assert account.error is None
+    assert account.image_id is not None
+    assert account.image_id.startswith("sha256:")
+    ended = [e.step for e in events if isinstance(e, BuildStep) and e.state in {"done", "cached"}]
+    assert ended[0] == "[builder 1/4] FROM docker.io/library/python:3.13-slim"
+    assert ended[-1] == "exporting to image"
+    assert len(ended) == len(set(ended)) == 7
+    assert not [step for step in ended if step.startswith(("[internal]", "copy /context"))]
+
+
+def test_each_step_begins_before_it_prints_and_ends_after() -> None:
+    _, events = replay("good")
+    about = [event for event in events if getattr(event, "step", "") == ONE]
+    assert [getattr(event, "state", "log") for event in about] == ["started", "log", "log", "done"]
+    assert [event.line for event in about if isinstance(event, BuildLog)] == ["one", "no newline"]
+    assert isinstance(about[-1], BuildStep)
+    assert 0 < about[-1].seconds < 60
+
+
+def test_a_failed_build_names_step_line_and_last_output(tmp_path: Path) -> None:
+    account, events = replay("bad")
+    error = explain(account, dockerfile.parse(DOCKERFILE), plan(tmp_path))
+    assert error.message.endswith("&& exit 3` ended with exit code 3")
+    assert error.message.startswith("`RUN printf")
+    assert error.place is not None
+    assert (error.place.file, error.place.line) == (tmp_path / "Dockerfile", 10)
+    assert error.details == ("100%", "last words")
+    assert [event.state for event in events if isinstance(event, BuildStep)][-1] == "failed"
+
+
+SOLVE = "failed to solve with frontend dockerfile.v0: failed to create LLB definition: "
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "line"),
+    [
+        (f"{SOLVE}dockerfile parse error line 2: unknown instruction: FOO", "unknown", 2),
+        ("dockerfile parse error on line 7: FROM requires", "FROM requires", 7),
+        ("Dockerfile parse error line 1: x", "the Dockerfile is wrong: x", 1),
+    ],
+)
+def test_syntax_errors_have_a_line(tmp_path: Path, said: str, message: str, line: int) -> None:
+    error = failure(said, "", tmp_path)
+    assert message in error.message
+    assert error.place is not None
+    assert error.place.line == line
+
+
+def test_newer_daemons_say_the_exit_code_in_other_words(tmp_path: Path) -> None:
+    said = 'process "/bin/sh -c x" did not complete successfully: exit code: 127'
+    assert failure(said, ONE, tmp_path).message.endswith("ended with exit code 127")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'failed to compute cache key: "/app/nope" not found: not found',
+        "failed to calculate checksum of ref 1::2: lstat app/nope: no such file or directory",
+        'failed to calculate checksum of ref 1::2: "/app/nope": not found',
+    ],
+)
+def test_a_missing_source_of_a_copy(tmp_path: Path, said: str) -> None:
+    step = "[builder 3/4] COPY app/nope app"
+    error = failure(said, step, tmp_path)
+    assert error.message == "`COPY app/nope app` failed: `app/nope` is not in the build context"
+    assert error.place is not None
+    assert error.place.line == 4
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/nope").touch()
+    assert failure(said, step, tmp_path).message.endswith("is excluded by `.dockerignore`")
+
+
+def test_a_missing_source_in_another_stage_is_not_looked_for_in_the_context(
+    tmp_path: Path,
+) -> None:
+    said = 'failed to compute cache key: "/srv/nope" not found: not found'
+    step = "[stage-1 2/3] COPY --from=builder /srv/nope /srv"
+    error = failure(said, step, tmp_path)
+    assert error.message.endswith("failed: `/srv/nope` is not in `builder`")
+
+
+def test_a_full_disk_has_a_hint(tmp_path: Path) -> None:
+    error = failure("write /x: no space left on device", ONE, tmp_path)
+    assert "system prune" in error.hints[0]
+
+
+def test_a_syntax_image_that_cannot_be_pulled(tmp_path: Path) -> None:
+    text = "# escape=`\n# syntax=docker/dockerfile:1\nFROM a"
+    step = "resolve image config for docker.io/docker/dockerfile:1"
+    error = failure(f"{SOLVE}failed to do request: no such host", step, tmp_path, text)
+    assert error.message.startswith("the syntax image `docker/dockerfile:1` cannot be pulled: ")
+    assert error.place is not None
+    assert error.place.line == 2
+
+
+def test_other_failures_keep_the_daemons_words(tmp_path: Path) -> None:
+    error = failure("failed to solve: rpc error: something odd\nand more", "", tmp_path)
+    assert error.message == "the build failed: something odd"
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_message_are_refused_and_nothing_else(data: bytes) -> None:
+    try:
+        buildkit.decode(data)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize("data", [b"\x0a", b"\x0a\x05ab", b"\x80", b"\x0b", b"\x09\x01"])
+def test_cut_messages_are_refused(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"longer|cut off|unknown"):
+        buildkit.decode(data)
