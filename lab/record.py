@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPSConnection
@@ -42,8 +43,9 @@ class Record:
             connection = HTTPSConnection(
                 address.hostname or "", address.port, timeout=_PATIENCE, context=trusted
             )
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == HTTPStatus.OK
+            with closing(connection):
+                connection.request("GET", "/readyz")
+                return connection.getresponse().status == HTTPStatus.OK
         except (OSError, HTTPException):
             return False
 
