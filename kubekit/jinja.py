@@ -152,15 +152,18 @@ class _UndefinedVariableError(UndefinedError):
         """The error for people: what is missing, what was probably meant, what there is."""
         if self._obj is missing:
             text, names = f"`{self._name}` is not defined", sorted(variables)
+            fix = "variables of your own belong under `values` in kubekit.yaml"
         elif isinstance(self._obj, Mapping):
             holder = next((key for key, value in variables.items() if value is self._obj), None)
             text, names = f"`{holder or 'this mapping'}` has no `{self._name}`", sorted(self._obj)
+            where = ".env" if holder == "env" else "kubekit.yaml"
+            fix = f"add it to `{where}`, or write `| default(...)` if it may be absent"
         else:
             return FilesError(f"template: {self.message}", place=place)
         if close := difflib.get_close_matches(str(self._name), names, n=1):
             text += f"; did you mean `{close[0]}`?"
         hint = f"there is {', '.join(f'`{name}`' for name in names) or 'nothing'}"
-        return FilesError(text, place=place, hints=(hint,))
+        return FilesError(text, place=place, hints=(hint, fix))
 
 
 class _Undefined(StrictUndefined):

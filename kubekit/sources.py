@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from kubekit.settings import missing_env_hint
 from kubekit.strictyaml import FieldPath
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".j2")
+# JSON is YAML but for this: it writes a character beyond U+FFFF as two escapes.
+_SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
 
 class Sources:
@@ -113,7 +116,10 @@ class Sources:
             rendered = self._templates[path.parent].render(path.name, self._variables)
             manifests = read(rendered.text, file=path, lines=rendered.lines or ())
         else:
-            manifests = read(read_text(path), file=path)
+            text = read_text(path)
+            if path.suffix == ".json":
+                text = _SURROGATES.sub(_one_escape, text)
+            manifests = read(text, file=path)
         return [replace(manifest, data=clean(manifest.data)) for manifest in manifests]
 
     def _used(self, path: Path) -> dict[str, Place]:
@@ -158,3 +164,9 @@ def _paths(settings: Settings) -> Iterator[Path]:
                 f"no manifests in `{shown(path)}`", place=Place(file=path), hints=(hint,)
             )
         yield from files
+
+
+def _one_escape(match: re.Match[str]) -> str:
+    """The same character as one escape of YAML."""
+    pair = bytes.fromhex(match[1] + match[2]).decode("utf-16-be")
+    return f"\\U{ord(pair):08x}"

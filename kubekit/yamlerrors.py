@@ -70,6 +70,11 @@ def explain(caught: yaml.MarkedYAMLError, text: str) -> tuple[int, int, str, tup
     character = _character(text, mark.line, mark.column)
     if "tab character" in problem or (character == "\t" and "start any token" in problem):
         return mark.line, mark.column, "a tab is used for indentation", ("indent with spaces",)
+    if not character and "expected node content" in problem:
+        end = text.rstrip()
+        column = len(end) - end.rfind("\n") - 2
+        hint = "close the `[` or `{` above"
+        return end.count("\n"), column, "the text ends where a value was expected", (hint,)
     for part, message, hints in _PROBLEMS:
         if part in problem:
             return mark.line, mark.column, message.format(character=character), hints

@@ -92,6 +92,17 @@ def test_files_of_a_folder_are_read_by_name_and_others_are_not() -> None:
     assert [item.name for item in rendered().items] == ["a", "b", "c", "tasks-d"]
 
 
+def test_json_may_write_any_character_as_escapes() -> None:
+    data = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "a"},
+        "data": {"x": "😀/é"},
+    }
+    write(a__json=json.dumps(data).replace("/", "\\/"))
+    assert objects(rendered())["ConfigMap/a"]["data"] == {"x": "😀/é"}
+
+
 def test_a_folder_without_manifests_is_said() -> None:
     assert failing(rendered).message == "no manifests in `manifests`"
 
@@ -179,7 +190,8 @@ def test_template_errors_have_a_line(text: str, line: int, message: str) -> None
 def test_an_undefined_variable_says_what_there_is() -> None:
     write(a__j2="{{ prot }}")
     error = failing(lambda: rendered(values={"port": 1}))
-    assert error.hints == ("there is `name`, `namespace`, `port`",)
+    assert error.hints[0] == "there is `name`, `namespace`, `port`"
+    assert "`values`" in error.hints[1]
 
 
 def test_a_template_cannot_show_a_secret_by_failing() -> None:

@@ -81,6 +81,8 @@ def test_whole_numbers_as_keys_become_text_as_in_json() -> None:
         (r'a: "\d"', "1:5", "an escape that YAML does not know"),
         ("a: - b", "1:4", "a list cannot begin in the line of its key"),
         ("a: @x", "1:4", "a value cannot begin with `@`"),
+        ("a: [", "1:4", "the text ends where a value was expected"),
+        ("b: 1\na: [\n\n", "2:4", "the text ends where a value was expected"),
         ("a: }", "1:4", "a value cannot begin with `}`"),
         ("a:\n   b: 1\n  c: 2", "3:3", "this does not fit the mapping it stands in"),
         ("a: 1\nfoo\nb: 2", "2:1", "expected `key: value`"),
