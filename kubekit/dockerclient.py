@@ -41,7 +41,8 @@ class Client(docker.APIClient):
             requests.RequestException: the daemon is not there, or answers with an error.
         """
         answer = self.get(f"{self.base_url}/_ping", timeout=(_CONNECT, _ANSWER))
-        self._raise_for_status(answer)  # type: ignore[no-untyped-call]
+        if not answer.ok:
+            raise docker.errors.APIError("/_ping", response=answer, explanation=answer.text)
         self._version = answer.headers.get("Api-Version", _ANY)
 
 
@@ -70,9 +71,13 @@ def connect(endpoint: DockerEndpoint) -> Client:
         tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
     try:
         client = Client(base_url=endpoint.host, version=_ANY, timeout=_ANSWER, tls=tls)
-        client.mount("https://", _KeepAlive())
-        client.timeout = (_CONNECT, _ANSWER)  # type: ignore[assignment] # as requests takes it
+    except docker.errors.DockerException as error:
+        raise unreachable(endpoint, error) from error
+    client.mount("https://", _KeepAlive())
+    client.timeout = (_CONNECT, _ANSWER)  # type: ignore[assignment] # as requests takes it
+    try:
         client.negotiate()
     except (docker.errors.DockerException, requests.RequestException) as error:
+        client.close()
         raise unreachable(endpoint, error) from error
     return client

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import socket
 import subprocess
 import sys
@@ -35,8 +37,10 @@ def test_nobody_listens() -> None:
     )
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_no_socket(tmp_path: Path) -> None:
     error = refused(f"unix://{tmp_path}/docker.sock")
+    gc.collect()  # docker-py forgets to close a socket it could not connect
     assert error.message.endswith("is not running: there is no such socket")
 
 
@@ -57,7 +61,7 @@ def answering(data: bytes) -> tuple[socket.socket, str]:
     server = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
-        with server.accept()[0] as connection:
+        with server.accept()[0] as connection, contextlib.suppress(OSError):
             connection.recv(65536)
             connection.sendall(data)
 
@@ -72,8 +76,8 @@ def test_a_connection_that_is_closed() -> None:
 
 
 def test_a_daemon_that_answers_with_an_error() -> None:
-    body = b'{"message": "everything is broken\\nand more"}'
-    head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\nContent-Type: application/json\r\n\r\n"
+    body = b"everything is broken\nand more"
+    head = b"HTTP/1.1 500 No\r\nContent-Length: %d\r\n\r\n"
     server, host = answering(head % len(body) + body)
     with server:
         assert refused(host).message == (
