@@ -106,7 +106,7 @@ def start(places: Places, env: Mapping[str, str]) -> None:
     process.run(
         ["minikube", "start", "-p", PROFILE, "--driver=docker", "--container-runtime=docker"],
         log=places.logs / "minikube-start.log",
-        env=engine.environment(env),
+        env=env,
     )
 
 
@@ -121,10 +121,9 @@ def wait(env: Mapping[str, str]) -> None:
 
 def kubectl(env: Mapping[str, str], *arguments: str) -> str:
     """Run kubectl against the profile; a Minikube that was found brings its own."""
-    full = engine.environment(env)
-    own = shutil.which("kubectl", path=full["PATH"])
+    own = shutil.which("kubectl", path=env["PATH"])
     start = [own, f"--context={PROFILE}"] if own else ["minikube", "-p", PROFILE, "kubectl", "--"]
-    return process.output([*start, *arguments], env=full, seconds=130)
+    return process.output([*start, *arguments], env=env, seconds=130)
 
 
 def endpoint(env: Mapping[str, str]) -> tuple[str, str]:
@@ -148,7 +147,7 @@ def remove(places: Places, env: Mapping[str, str], *, ours: bool) -> None:
             process.run(
                 ["minikube", "delete", "-p", profile],
                 log=places.logs / f"minikube-delete-{profile}.log",
-                env=engine.environment(env),
+                env=env,
             )
     for folder in ("profiles", "machines"):
         shutil.rmtree(places.minikube_home / folder, ignore_errors=True)
@@ -157,13 +156,14 @@ def remove(places: Places, env: Mapping[str, str], *, ours: bool) -> None:
 
 def remove_found(places: Places, env: Mapping[str, str]) -> None:
     """Delete the profile from the user's own Minikube, and keep its active profile as it was."""
-    full = engine.environment(env)
-    active = process.output(["minikube", "config", "get", "profile"], env=full).strip()
+    active = ""
+    with contextlib.suppress(LabError):  # It fails if none was ever chosen.
+        active = process.output(["minikube", "config", "get", "profile"], env=env).strip()
     process.run(
-        ["minikube", "delete", "-p", PROFILE], log=places.logs / "minikube-delete.log", env=full
+        ["minikube", "delete", "-p", PROFILE], log=places.logs / "minikube-delete.log", env=env
     )
     if active and active != PROFILE:
-        process.output(["minikube", "config", "set", "profile", active], env=full)
+        process.output(["minikube", "config", "set", "profile", active], env=env)
     places.kubeconfig.unlink(missing_ok=True)
 
 

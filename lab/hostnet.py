@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from lab import process
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lab.paths import Places
 
 _FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
@@ -44,15 +46,17 @@ def restore(places: Places) -> None:
         if ours and path.name not in known["interfaces"]:
             subprocess.run(["ip", "link", "delete", path.name], check=False, capture_output=True)
     for tool in _TABLES:
-        _restore_rules(tool, known["policies"][tool])
+        rules = without_docker(_saved(tool), known["policies"][tool])
+        subprocess.run([f"{tool}-restore"], input=rules, text=True, check=False)
     _FORWARD.write_text(known["forward"])
     _file(places).unlink()
 
 
-def _restore_rules(tool: str, policies: dict[str, str]) -> None:
+def without_docker(rules: str, policies: Mapping[str, str]) -> str:
+    """Take Docker's chains and rules out of a saved table; a pure function, as it could do harm."""
     kept = []
     table = ""
-    for line in _saved(tool).splitlines():
+    for line in rules.splitlines():
         if line.startswith("*"):
             table = line[1:]
         if line.startswith(":") and " - " not in line:
@@ -61,13 +65,7 @@ def _restore_rules(tool: str, policies: dict[str, str]) -> None:
             kept.append(f":{chain} {policies.get(f'{table} {chain}', 'ACCEPT')} [0:0]")
         elif not _DOCKERS.search(line):
             kept.append(line)
-    subprocess.run(
-        [f"{tool}-restore"],
-        input="\n".join(kept) + "\n",
-        text=True,
-        check=False,
-        capture_output=True,
-    )
+    return "\n".join(kept) + "\n"
 
 
 def _policies(rules: str) -> dict[str, str]:

@@ -32,11 +32,13 @@ class Record:
     environment: dict[str, str]
 
     def save(self, places: Places) -> None:
-        """Write it once the lab is up, never before."""
+        """Write it where the other commands look."""
         write_atomically(places.record, json.dumps(asdict(self), indent=1))
 
     def alive(self) -> bool:
         """Ask the API server itself whether it is ready: `minikube status` takes a second."""
+        if not self.server:
+            return False
         address = urlsplit(self.server)
         try:
             trusted = ssl.create_default_context(cafile=self.authority)

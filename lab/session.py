@@ -28,6 +28,7 @@ def up(stream: TextIO | None = None) -> dict[str, str]:
     places = paths.places()
     known = record.load(places)
     if known and _alive(places, known):
+        _tell_if_outdated(places, known, stream or sys.stderr)
         return _reaching(places, known)
     with _work(places, stream or sys.stderr) as progress:
         known = record.load(places)
@@ -48,7 +49,7 @@ def down(*, purge: bool = False, stream: TextIO | None = None) -> None:
         known = record.load(places)
         if known and known.minikube == "found":
             with progress.step("delete the profile"):
-                cluster.remove_found(places, known.environment)
+                cluster.remove_found(places, os.environ | known.environment)
         else:
             _down_ours(places, progress)
         places.record.unlink(missing_ok=True)
@@ -86,9 +87,21 @@ def status() -> tuple[bool, list[str]]:
 
 
 def _reaching(places: Places, known: Record) -> dict[str, str]:
-    # The caller's PATH, not that of the run that brought the lab up.
-    own = {"PATH": cluster.search_path(places)} if known.minikube == "ours" else {}
+    # A shell that moves XDG_CACHE_HOME or XDG_STATE_HOME afterwards still means this lab.
+    own = {"KUBEKIT_LAB_CACHE": str(places.cache), "KUBEKIT_LAB_STATE": str(places.state)}
+    if known.minikube == "ours":
+        # The caller's PATH, not that of the run that brought the lab up.
+        own["PATH"] = cluster.search_path(places)
     return known.environment | own
+
+
+def _tell_if_outdated(places: Places, known: Record, stream: TextIO) -> None:
+    # Somebody may be at work on it: it is renewed only by somebody who ends it first.
+    store = parts.Store(places.parts, places.logs)
+    current = nodeimage.image(nodeimage.layers(gobuild.parts()), store).names[0]
+    if known.minikube == "ours" and known.image != current:
+        message = "it was made from other files than these; `lab down`, then `lab up`, renews it"
+        print(f"lab: {message}", file=stream)
 
 
 @contextmanager
@@ -109,9 +122,11 @@ def _found_minikube(places: Places) -> str | None:
 
 
 def _with_found(places: Places, progress: Progress) -> Record:
-    env = cluster.found_settings(places)
-    _start(places, progress, env)
-    return _record(env, "found", "found", "")
+    settings = cluster.found_settings(places)
+    # Known from the start: a `down` after a start that failed must find the right Minikube.
+    record.Record("found", "found", "", "", "", "", settings).save(places)
+    _start(places, progress, os.environ | settings)
+    return _record(os.environ | settings, settings, "found", "found", "")
 
 
 def _with_ours(places: Places, progress: Progress) -> Record:
@@ -123,19 +138,20 @@ def _with_ours(places: Places, progress: Progress) -> Record:
         with progress.step("install Debian packages"):
             debian.install(missing, places.logs / "apt.log")
     parts.ensure([*go.values(), *layers], store, progress)
-    foreign = engine.reachable() and not engine.is_ours(places)
+    foreign = engine.answers() and not engine.is_ours(places)
     if not foreign and not engine.is_ours(places):
         with progress.step("start Docker"):
             engine.start(places, store.path(go["runc-wrapper"]) / "runc-wrapper")
     cluster.link_programs(places, go, store)
     image = nodeimage.image(layers, store)
-    env = cluster.settings(places, image.names[0])
+    settings = cluster.settings(places, image.names[0])
+    env = engine.environment(settings)
     with progress.step("load the node image"):
         cluster.load_node_image(image)
     with progress.step("remove what is left of an earlier run"):
         cluster.remove(places, env, ours=not foreign)
     _start(places, progress, env)
-    return _record(env, "found" if foreign else "ours", "ours", image.names[0])
+    return _record(env, settings, "found" if foreign else "ours", "ours", image.names[0])
 
 
 def _start(places: Places, progress: Progress, env: dict[str, str]) -> None:
@@ -147,6 +163,7 @@ def _start(places: Places, progress: Progress, env: dict[str, str]) -> None:
 
 def _record(
     env: dict[str, str],
+    settings: dict[str, str],
     docker: Literal["ours", "found"],
     minikube: Literal["ours", "found"],
     image: str,
@@ -159,7 +176,7 @@ def _record(
         since=time.strftime("%Y-%m-%d %H:%M:%S"),
         server=server,
         authority=authority,
-        environment=env,
+        environment=settings,
     )
 
 
@@ -167,7 +184,7 @@ def _down_ours(places: Places, progress: Progress) -> None:
     ours = engine.is_ours(places)
     if ours or (cluster.profiles(places) and engine.answers()):
         with progress.step("delete the profiles"):
-            cluster.remove(places, cluster.settings(places, ""), ours=ours)
+            cluster.remove(places, engine.environment(cluster.settings(places, "")), ours=ours)
     with progress.step("stop Docker"):
         engine.stop(places)
 
