@@ -39,9 +39,9 @@ def test_nobody_listens() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_no_socket(tmp_path: Path) -> None:
-    error = refused(f"unix://{tmp_path}/docker.sock")
+    message = refused(f"unix://{tmp_path}/docker.sock").message
     gc.collect()  # docker-py forgets to close a socket it could not connect
-    assert error.message.endswith("is not running: there is no such socket")
+    assert message.endswith("is not running: there is no such socket")
 
 
 def test_an_unknown_host() -> None:
