@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from kubekit.errors import CancelledError, KubekitError, Place, RefusedError, UnreachableError
 from kubekit.kube import Answer, ApiError, Kube
@@ -31,7 +32,8 @@ from kubekit.resources import NAMESPACE, Resource, find
 DELETION_SECONDS = 60.0
 _STEP_SECONDS = 0.2
 _NAMESPACE_MANAGER = "kubekit-namespace"
-_UNKNOWN_FIELD = re.compile(r'(unknown|duplicate) field "([^"]+)"')
+# A strict decoder and server-side apply each have words of their own for the same mistake.
+_UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"|\.(\S+): field not declared in schema')
 _VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
 
 
@@ -193,8 +195,7 @@ def _explained(error: RefusedError, manifest: Manifest) -> KubekitError:
     if not isinstance(error, ApiError):
         error.place = error.place or manifest.origin
         return error
-    fields = _fields(error)
-    place = manifest.place(fields[0]) if fields else manifest.origin
+    place = next(iter(_places(error, manifest)), manifest.origin)
     return RefusedError(
         f"the API server refuses `{manifest.ref}`: {_said(error)}",
         hints=_hints(error, manifest),
@@ -207,9 +208,9 @@ def _said(error: ApiError) -> str:
     if error.reason == "Conflict":
         owners = [f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes]
         return f"fields are owned by another manager: {', '.join(owners)}"
-    unknown = _UNKNOWN_FIELD.findall(error.message)
+    unknown = _unknown(error)
     if unknown:
-        return ", ".join(f'{what} field "{field}"' for what, field in unknown)
+        return ", ".join(f"there is no field `{field}`" for field in unknown)
     return error.message
 
 
@@ -225,17 +226,36 @@ def _hints(error: ApiError, manifest: Manifest) -> tuple[str, ...]:
     return ()
 
 
-_SEGMENT = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+def _unknown(error: ApiError) -> list[str]:
+    return [decoded or typed for decoded, typed in _UNKNOWN_FIELD.findall(error.message)]
 
 
-def _fields(error: ApiError) -> list[tuple[str | int, ...]]:
-    """Paths of the fields the server complains about, as steps into the object."""
-    named = [field for _, field in _UNKNOWN_FIELD.findall(error.message)]
-    named += [str(cause["field"]) for cause in error.causes if cause.get("field")]
-    return [
-        tuple(int(index) if index else key for key, index in _SEGMENT.findall(field))
-        for field in named
-    ]
+_SEGMENT = re.compile(
+    r"""\.?(?P<key>[^.\[\]]+)|\[(?P<index>\d+)\]|\[(?P<id>\w+)="?(?P<is>[^"\],]*)[^\]]*\]"""
+)
+
+
+def _places(error: ApiError, manifest: Manifest) -> list[Place]:
+    """Where the fields stand that the server complains about."""
+    named = [*_unknown(error), *(str(cause.get("field") or "") for cause in error.causes)]
+    return [manifest.place(_path(field, manifest.data)) for field in named if field]
+
+
+def _path(field: str, node: Any) -> tuple[str | int, ...]:
+    """The server's name of a field as steps into the object: it names items of a list by a key."""
+    path: list[str | int] = []
+    for match in _SEGMENT.finditer(field):
+        step: str | int = match["key"] or int(match["index"] or 0)
+        if match["id"]:
+            items = node if isinstance(node, list) else []
+            ids = [str(item.get(match["id"])) for item in items]
+            step = ids.index(match["is"]) if match["is"] in ids else 0
+        path.append(step)
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return tuple(path)
 
 
 def _together(errors: list[KubekitError]) -> KubekitError:

@@ -61,11 +61,11 @@ def judge(snapshot: Snapshot, now: float) -> Verdict:
     ending = _changed_by_others(snapshot)
     if ending is not None:
         return ending
+    if not snapshot.listed >= _KINDS:
+        return Verdict(state=WAITING, text="reading the state of the cluster")
     status = (snapshot.deployment or {}).get("status") or {}
     if int(status.get("observedGeneration") or 0) < snapshot.target.generation:
         return Verdict(state=WAITING, text="the Deployment controller has not seen the change yet")
-    if not snapshot.listed >= _KINDS:
-        return Verdict(state=WAITING, text="reading the state of the cluster")
     ready = settled(snapshot.deployment or {})
     if ready is not None:
         return Verdict(state=READY, text=ready)
@@ -129,7 +129,8 @@ def _why_not(snapshot: Snapshot, now: float) -> Verdict:
             likely = _finding(cause, hit)
     if not wants and _deadline_passed(snapshot):
         return _past_deadline(snapshot, likely)
-    return Verdict(state=WAITING, text=_waiting_for(snapshot, now), finding=likely, wants=wants)
+    text = _waiting_for(snapshot)
+    return Verdict(state=WAITING, text=text, finding=likely, wants=wants)
 
 
 def _hits(snapshot: Snapshot, now: float) -> Iterator[tuple[Cause, Hit]]:
@@ -172,28 +173,28 @@ def _past_deadline(snapshot: Snapshot, likely: Finding | None) -> Verdict:
     return Verdict(state=FAILED, text=finding.cause, finding=finding)
 
 
-def _waiting_for(snapshot: Snapshot, now: float) -> str:
+def _waiting_for(snapshot: Snapshot) -> str:
     if not snapshot.new_pods:
         old = [pod for pod in snapshot.pods if pod["metadata"].get("deletionTimestamp")]
         if old:
             return f"the old pod `{old[0]['metadata']['name']}` is still ending"
         return "no pod of the new revision yet"
     for container in snapshot.containers:
-        text = _container_state(snapshot, container, now)
+        text = _container_state(snapshot, container)
         if text:
             return text
-    return "the old pods to end"
+    status = (snapshot.deployment or {}).get("status") or {}
+    if int(status.get("replicas") or 0) > int(status.get("updatedReplicas") or 0):
+        return "the new pods are ready; an old one is still ending"
+    return "the new pods are ready; the Deployment has not counted them yet"
 
 
-def _container_state(snapshot: Snapshot, container: Container, now: float) -> str | None:
+def _container_state(snapshot: Snapshot, container: Container) -> str | None:
     if container.init and (container.exited or {}).get("exitCode") == 0:
         return None
     name = f"container `{container.name}`"
     if container.running is not None:
-        if container.ready:
-            return None
-        seconds = max(0.0, now - epoch(container.running.get("startedAt")))
-        return f"{name} runs for {seconds:.0f} s and is not ready yet"
+        return None if container.ready else f"{name} runs and is not ready yet"
     reason = (container.waiting or {}).get("reason")
     if reason in (None, "ContainerCreating", "PodInitializing"):
         pulling = snapshot.events_of(container.pod_uid, "Pulling", "Pulled")

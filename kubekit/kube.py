@@ -28,6 +28,8 @@ PATIENCE_SECONDS = 30.0
 """How long an idempotent request is retried while the API server cannot be reached."""
 
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
+# An object that does not fit the schema is a 500 to server-side apply, but no better next time.
+_MISFIT = "failed to create typed patch object"
 _APPLY = "application/apply-patch+yaml"
 
 
@@ -317,7 +319,7 @@ def _failure(status: int, body: bytes, headers: Mapping[str, str]) -> KubekitErr
     if not isinstance(data, dict) or data.get("kind") != "Status":
         data = {"message": body[:256].decode(errors="replace").strip()}
     message = str(data.get("message") or f"the API server answered {status}")
-    if status in _TRANSIENT:
+    if status in _TRANSIENT and _MISFIT not in message:
         error = TransientError(message, id="api-busy")
         asked = headers.get("Retry-After")
         error.retry_after = float(asked) if asked and asked.isdigit() else None

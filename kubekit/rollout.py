@@ -160,7 +160,8 @@ class _Watcher:
                 raise self._error(item, verdict.finding, since)
             if self._clock.now() - self._start > timeout:
                 raise self._timed_out(item, verdict, since, timeout)
-            text = f"{item.manifest.ref}: {verdict.text}"
+            so_far = verdict.finding.cause if verdict.finding else verdict.text
+            text = f"{item.manifest.ref}: {so_far}"
             if text != said:
                 self._emit(Progress(stage="rollout", text=text))
                 said = text

@@ -1,0 +1,146 @@
+"""Small projects on the real cluster, each in a namespace of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Result, kubekit
+
+PROFILE = "kubekit-lab"
+SERVER = Path(__file__).parent / "server.py"
+DOCKERFILE = """\
+FROM python:3.13-slim
+COPY server.py /app/server.py
+USER 10001:10001
+CMD ["python", "/app/server.py"]
+"""
+MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 2
+      enableServiceLinks: false
+      containers:
+        - name: app
+          image: "{{ image }}"
+          ports: [{name: http, containerPort: 8000}]
+          envFrom: [{secretRef: {name: "{{ secret }}"}}]
+          readinessProbe:
+            httpGet: {path: /ready, port: http}
+            periodSeconds: 1
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: http}]
+"""
+
+
+@dataclass(kw_only=True)
+class Project:
+    """A backend of a few lines in a folder, and the commands of a person working on it."""
+
+    folder: Path
+    name: str
+    env: dict[str, str]
+    values: dict[str, str] = field(default_factory=dict)
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file of the project."""
+        file = self.folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        if path == ".env":
+            file.chmod(0o600)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that must be there."""
+        text = (self.folder / path).read_text()
+        assert old in text, f"{old!r} is not in {path}"
+        self.write(path, text.replace(old, new))
+
+    def run(self, *arguments: str, **options: Any) -> Result:
+        """Run kubekit in the project's folder."""
+        return kubekit(*arguments, cwd=self.folder, **{"env": self.env, **options})
+
+    def apply(self, *arguments: str) -> Result:
+        """`kubekit build-and-apply` that must end well, with its events."""
+        result = self.run("build-and-apply", "-o", "json", *arguments)
+        assert result.code == 0, result.out + result.err
+        return result
+
+    def fail(self, *arguments: str) -> dict[str, Any]:
+        """`kubekit build-and-apply` that must fail; the event that says why."""
+        result = self.run("build-and-apply", "-o", "json", *arguments)
+        assert result.code != 0, result.out
+        assert "Traceback" not in result.err
+        failed = result.of("failed")[-1]
+        assert failed["exit_code"] == result.code
+        return failed
+
+    def kubectl(self, *arguments: str, check: bool = True) -> str:
+        """What kubectl prints, in the project's namespace."""
+        done = subprocess.run(
+            ["kubectl", "--context", PROFILE, "-n", self.name, *arguments],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0 or not check, done.stderr
+        return done.stdout
+
+    def objects(self, kinds: str) -> list[dict[str, Any]]:
+        """Live objects of these kinds."""
+        return list(json.loads(self.kubectl("get", kinds, "-o", "json"))["items"])
+
+    def answer(self, path: str = "/") -> str:
+        """What the app answers through its Service, by way of the API server."""
+        return self.kubectl(
+            "get", "--raw", f"/api/v1/namespaces/{self.name}/services/web:http/proxy{path}"
+        )
+
+
+@pytest.fixture
+def new_project(
+    cluster: dict[str, str], tmp_path: Path
+) -> Iterator[Callable[..., Project]]:
+    """Makes projects; what they left in the cluster is removed afterwards, also after a failure."""
+    made: list[Project] = []
+
+    def make() -> Project:
+        name = f"t-{uuid.uuid4().hex[:8]}"
+        project = Project(folder=tmp_path / name, name=name, env=dict(cluster))
+        project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 60s\n")
+        project.write("app/Dockerfile", DOCKERFILE)
+        project.write("app/server.py", SERVER.read_text())
+        project.write("manifests/app.yaml.j2", MANIFEST)
+        project.write(".env", "GREETING=hello\n")
+        made.append(project)
+        return project
+
+    yield make
+    for project in made:
+        project.kubectl("delete", "namespace", project.name, "--wait=false", check=False)
+
+
+@pytest.fixture
+def project(new_project: Callable[..., Project]) -> Project:
+    """One project."""
+    return new_project()

@@ -1,0 +1,76 @@
+"""What every tier shares: the real Minikube of `lab/`, and kubekit as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lab
+
+ROOT = Path(__file__).parent.parent
+KUBEKIT = Path(sys.executable).parent / "kubekit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A run of kubekit that ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The events of a run with `-o json`."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The events of this type."""
+        return [event for event in self.events if event["type"] == kind]
+
+
+def kubekit(
+    *arguments: str,
+    cwd: Path,
+    env: dict[str, str] | None = None,
+    timeout: float = 180,
+    program: Path = KUBEKIT,
+) -> Result:
+    """Run kubekit as a person would, in a folder, and wait for its end."""
+    done = subprocess.run(
+        [program, *arguments],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    return Result(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The environment of a shell that uses the lab's Minikube, started if it does not run.
+
+    It is put into this process's environment too, for code that is called directly.
+    """
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        lab.up()
+    found = lab.environment()
+    cache = Path(request.config.cache.mkdir("kubekit"))
+    found = {**found, "XDG_CACHE_HOME": str(cache)}
+    with pytest.MonkeyPatch.context() as patch:
+        for key, value in found.items():
+            patch.setenv(key, value)
+        yield {**os.environ}
