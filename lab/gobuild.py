@@ -104,7 +104,8 @@ def _part(program: Program) -> Part:
             cwd=folder,
         )
 
-    return Part(program.name, make, recipe=(*program.arguments, str(program.cgo)), files=(folder,))
+    recipe = (*program.arguments, str(program.cgo))
+    return Part(program.name, make, recipe=recipe, files=(folder,), group="go")
 
 
 def _environment(program: Program) -> dict[str, str]:

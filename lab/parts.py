@@ -29,6 +29,8 @@ class Part:
     recipe: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     needs: tuple[Part, ...] = field(default=())
+    # Of one group only one is made at a time: two Go builds would compile what they share twice.
+    group: str = ""
 
     @cached_property
     def key(self) -> str:
@@ -96,13 +98,20 @@ def ensure(parts: Iterable[Part], store: Store, progress: Progress) -> None:
                 store.build(part)
 
         while waiting or running:
-            ready = [part for part in waiting if all(map(store.has, part.needs))]
-            for part in ready[: _LANES - len(running)]:
+            while len(running) < _LANES and (part := _next(waiting, running.values(), store)):
                 waiting.remove(part)
                 running[pool.submit(work, part)] = part
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 running.pop(done)
                 done.result()
+
+
+def _next(waiting: list[Part], running: Iterable[Part], store: Store) -> Part | None:
+    busy = {part.group for part in running} - {""}
+    return next(
+        (part for part in waiting if part.group not in busy and all(map(store.has, part.needs))),
+        None,
+    )
 
 
 def _missing(parts: Iterable[Part], store: Store) -> list[Part]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -101,3 +102,21 @@ def test_a_new_version_takes_the_place_of_the_old(store: Store, progress: Progre
     assert not store.has(parts[0])
     assert store.has(parts[1])
     assert store.has(longer)
+
+
+def test_one_group_shares_nothing_with_itself(store: Store, progress: Progress) -> None:
+    inside: list[str] = []
+    together: set[frozenset[str]] = set()
+
+    def part(name: str, group: str) -> Part:
+        def make(_: Path, __: Store) -> None:
+            inside.append(name)
+            time.sleep(0.05)
+            together.add(frozenset(inside))
+            inside.remove(name)
+
+        return Part(name, make, group=group)
+
+    ensure([part("a", "go"), part("b", "go"), part("c", ""), part("d", "go")], store, progress)
+    assert len(together) == 4
+    assert not any(len(names - {"c"}) > 1 for names in together)
