@@ -226,6 +226,11 @@ data:
 """
 
 
+def test_the_last_line_of_a_template_keeps_its_end() -> None:
+    write(a__j2=thing() + "data:\n  x: |\n    a\n")
+    assert objects(rendered())["ConfigMap/a"]["data"] == {"x": "a\n"}
+
+
 def test_places_are_lines_of_the_template_not_of_what_it_became() -> None:
     write(a__j2=TEMPLATE)
     (item,) = rendered().items
@@ -344,6 +349,14 @@ def test_lists_are_flat_and_keep_their_places() -> None:
     assert str(a.place(("metadata", "name"))) == "manifests/a.yaml:6:5"
     assert b.place(("metadata", "name")).line == 8
     assert b.origin.line == 8
+
+
+def test_the_items_of_a_list_do_not_share_places() -> None:
+    items = "".join(
+        f"- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: {name}}}\n" for name in "ab"
+    )
+    write(a__yaml=f"kind: List\nitems:\n{items}")
+    assert [item.place(("kind",)).line for item in rendered().items] == [4, 7]
 
 
 def test_refused_objects_are_named_all_at_once() -> None:
