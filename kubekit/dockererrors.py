@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from kubekit.errors import BuildError, UnreachableError
 from kubekit.model import DockerEndpoint
 
+_CUT = {"RemoteDisconnected", "IncompleteRead", "ChunkedEncodingError", "JSONDecodeError"}
 _START = "start it: `kubekit up`"
 
 _PULL = (
@@ -59,9 +60,7 @@ def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableEr
     if explanation:
         first = str(explanation).strip().splitlines()[0]
         return _unreachable(f"{where} answers: {first}", "see its state: `minikube status`")
-    if any(
-        "RemoteDisconnected" in type(c).__name__ or "Incomplete" in type(c).__name__ for c in chain
-    ):
+    if _CUT & {type(cause).__name__ for cause in chain}:
         return _unreachable(f"{where} closed the connection", _START)
     return _unreachable(f"{where} cannot be used: {str(error).splitlines()[0]}", _START)
 

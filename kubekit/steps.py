@@ -20,7 +20,11 @@ _TAIL = 30
 _INTERNAL = ("[internal]", "copy /context")
 _EXIT = re.compile(r"exit code: (\d+)")
 _SYNTAX = re.compile(r"dockerfile parse error(?: on)? line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
-_NO_SOURCE = re.compile(r"\"/?(?P<path>[^\"]+)\":? not found|lstat /?(?P<lstat>\S+): no such file")
+_NO_SOURCE = re.compile(
+    r"\"/?(?P<path>[^\"]+)\":? not found"
+    # The daemon's own folder, where the stage is mounted, means nothing to a person.
+    r"|lstat /?(?:var/lib/\S+?/merged/)?(?P<lstat>\S+): no such file"
+)
 _PREFIX = re.compile(
     r"^(failed to solve[^:]*|rpc error|failed to create LLB definition|executor failed[^:]*): "
 )

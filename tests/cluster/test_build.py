@@ -165,11 +165,11 @@ def test_target_and_args(project: Project) -> None:
     (project.root / "Dockerfile").write_text(
         "FROM python:3.13-slim AS one\nARG GREETING\nRUN echo $GREETING world\nFROM nowhere/two\n"
     )
-    project.args = {"GREETING": "hello"}
+    project.args = {"GREETING": project.name}
     plan = project.plan()
     one = replace(plan, settings=replace(plan.settings, target="one"))
     assert project.ensure(one).built
-    assert any(e.line == "hello world" for e in project.events if isinstance(e, BuildLog))
+    assert any(e.line == f"{project.name} world" for e in project.events if isinstance(e, BuildLog))
 
 
 def test_values_of_secret_looking_args_are_masked(project: Project) -> None:
@@ -204,6 +204,7 @@ def test_a_failing_step(project: Project) -> None:
         ("FROM python:3.13-slim\nCOPY nope /\n", "`nope` is not in the build context", 2),
         ("FROM python:3.13-slim AS a\nFROM a\nCOPY --from=a /no /\n", "`/no` is not in `a`", 3),
         ("FROM ${X}\n", "names no image", 1),
+        ("FROM Python:3.13\n", "it is no image name", 1),
         ("FROM python:3.13-slim\nRUN --mount=type=secret,id=x true\n", "type=secret", 2),
         ("FROM python:3.13-slim\nRUN --mount=type=ssh true\n", "type=ssh", 2),
         ("", "the build failed: the Dockerfile cannot be empty", None),

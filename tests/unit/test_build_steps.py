@@ -138,6 +138,8 @@ def test_a_missing_source_in_another_stage_is_not_looked_for_in_the_context(
     step = "[stage-1 2/3] COPY --from=builder /srv/nope /srv"
     error = failure(said, step, tmp_path)
     assert error.message.endswith("failed: `/srv/nope` is not in `builder`")
+    mounted = "lstat /var/lib/docker/overlay2/2987a68/merged/srv/nope: no such file or directory"
+    assert failure(mounted, step, tmp_path).message == error.message
 
 
 def test_a_full_disk_has_a_hint(tmp_path: Path) -> None:
