@@ -89,10 +89,13 @@ _COMMON: dict[str, Any] = {
 _SETTINGS = ("profile", "context", "namespace", "file", "timeout")
 
 
-def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[..., None]], None]:
+def _command(
+    where: typer.Typer, name: str, *, files: bool = True, **extra: Any
+) -> Callable[[Callable[..., None]], None]:
     """Register a command that takes Settings and a Run, with the flags every command has.
 
-    The function's own parameters after those two become its own flags.
+    The function's own parameters after those two become its own flags. Without `files`, the files
+    that kubekit.yaml names need not be there: a teardown must not fail for a missing Dockerfile.
     """
 
     def register(function: Callable[..., None]) -> None:
@@ -103,7 +106,7 @@ def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[
             common = {key: given.pop(key) for key in _COMMON}
             if "yes" in {parameter.name for parameter in own}:
                 given["yes"] = common["yes"]
-            _execute(functools.partial(function, **given), common)
+            _execute(functools.partial(function, **given), common, files=files)
 
         kind = inspect.Parameter.KEYWORD_ONLY
         shown = [parameter.replace(kind=kind) for parameter in own if parameter.name != "yes"]
@@ -118,7 +121,7 @@ def _command(where: typer.Typer, name: str, **extra: Any) -> Callable[[Callable[
     return register
 
 
-@_command(app, "up")
+@_command(app, "up", files=False)
 def _up(settings: "Settings", run: "Run") -> None:
     """Start the Minikube profile, or create it with the docker runtime.
 
@@ -159,7 +162,7 @@ def _render(settings: "Settings", run: "Run") -> None:
     workflow.render(settings, run)
 
 
-@_command(app, "status")
+@_command(app, "status", files=False)
 def _status(settings: "Settings", run: "Run") -> None:
     """Show what of this project is in the namespace, and how it is."""
     from kubekit import workflow
@@ -167,7 +170,7 @@ def _status(settings: "Settings", run: "Run") -> None:
     workflow.status(settings, run)
 
 
-@_command(app, "teardown")
+@_command(app, "teardown", files=False)
 def _teardown(
     settings: "Settings",
     run: "Run",
@@ -208,7 +211,10 @@ def _teardown(
 
 
 @_command(
-    app, "docker", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+    app,
+    "docker",
+    files=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
 def _docker(
     settings: "Settings",
@@ -228,7 +234,7 @@ def _docker(
     proc.replace([docker, *(arguments or [])], env=env)
 
 
-@_command(config_app, "show")
+@_command(config_app, "show", files=False)
 def _config_show(settings: "Settings", run: "Run") -> None:
     """Show each setting and where it came from."""
     from kubekit import config
@@ -264,7 +270,7 @@ def main() -> None:
         sys.exit(0)
 
 
-def _execute(function: Callable[..., None], common: dict[str, Any]) -> None:
+def _execute(function: Callable[..., None], common: dict[str, Any], *, files: bool) -> None:
     from kubekit.console import open_view
     from kubekit.model import Cancel, Clock, Failed
     from kubekit.workflow import Run
@@ -277,7 +283,7 @@ def _execute(function: Callable[..., None], common: dict[str, Any]) -> None:
     cancel = Cancel()
     _on_signals(cancel)
     try:
-        settings = _load(common)
+        settings = _load(common, files=files)
         function(settings, Run(emit=view, clock=Clock(), cancel=cancel))
     except BrokenPipeError:
         raise
@@ -298,12 +304,16 @@ def _execute(function: Callable[..., None], common: dict[str, Any]) -> None:
         view.close()
 
 
-def _load(common: dict[str, Any]) -> "Settings":
+def _load(common: dict[str, Any], *, files: bool) -> "Settings":
     from kubekit import cluster, config
 
     flags = {key: common[key] for key in _SETTINGS if common[key] is not None}
     return config.load(
-        flags=flags, environ=os.environ, cwd=Path.cwd(), active_profile=cluster.active_profile
+        flags=flags,
+        environ=os.environ,
+        cwd=Path.cwd(),
+        active_profile=cluster.active_profile,
+        check=files,
     )
 
 
