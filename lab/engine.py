@@ -127,7 +127,7 @@ def start(places: Places, wrapper: Path) -> None:
             stdout=output,
             stderr=output,
             start_new_session=True,
-            env=environment() | {"PATH": f"{_tools(places, wrapper)}:{_system_path()}"},
+            env=environment() | {"PATH": f"{_tools(places, wrapper)}:{process.SYSTEM_PATH}"},
         )
     identity = process.identify(daemon.pid)
     if identity:
@@ -198,10 +198,6 @@ def _tools(places: Places, wrapper: Path) -> Path:
     if restricted():
         (folder / "runc").symlink_to(wrapper)
     return folder
-
-
-def _system_path() -> str:
-    return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def _unmount(places: Places) -> None:

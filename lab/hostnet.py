@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -44,10 +45,10 @@ def restore(places: Places) -> None:
     for path in _INTERFACES.iterdir():
         ours = path.name == "docker0" or re.fullmatch(r"br-[0-9a-f]{12}", path.name)
         if ours and path.name not in known["interfaces"]:
-            subprocess.run(["ip", "link", "delete", path.name], check=False, capture_output=True)
+            _run("ip", "link", "delete", path.name)
     for tool in _TABLES:
         rules = without_docker(_saved(tool), known["policies"][tool])
-        subprocess.run([f"{tool}-restore"], input=rules, text=True, check=False)
+        _run(f"{tool}-restore", given=rules)
     _FORWARD.write_text(known["forward"])
     _file(places).unlink()
 
@@ -82,7 +83,13 @@ def _policies(rules: str) -> dict[str, str]:
 
 
 def _saved(tool: str) -> str:
-    done = subprocess.run([f"{tool}-save"], capture_output=True, text=True, check=False)
+    return _run(f"{tool}-save")
+
+
+def _run(*argv: str, given: str | None = None) -> str:
+    # A root shell made by `su` has no sbin on its PATH.
+    env = os.environ | {"PATH": process.SYSTEM_PATH}
+    done = subprocess.run(argv, input=given, capture_output=True, text=True, env=env, check=False)
     return done.stdout
 
 

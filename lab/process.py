@@ -16,6 +16,7 @@ from lab.errors import LabError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _TAIL = 15
 
 
