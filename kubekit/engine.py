@@ -29,6 +29,7 @@ DIGEST_LABEL = "dev.kubekit.digest"
 
 _CONNECT = 5.0
 _OLDEST_BUILDKIT = (1, 39)
+_ENDED = frozenset({"exited", "dead"})
 
 _T = TypeVar("_T")
 
@@ -78,13 +79,15 @@ class Engine:
         return self._ask(inspect)
 
     def remove_images(self, project: str) -> list[str]:
-        """Delete the images kubekit built for `project`, except those a container uses.
+        """Delete the images kubekit built for `project`, except those of living containers.
 
         Returns:
             What was deleted: tags, or IDs of images without one.
         """
         found = self._ask(lambda api: api.images(filters={"label": f"{PROJECT_LABEL}={project}"}))
-        names = [str(name) for image in found for name in image["RepoTags"] or [image["Id"]]]
+        containers = self._ask(lambda api: api.containers(all=True))
+        used = {item["ImageID"] for item in containers if item["State"] not in _ENDED}
+        names = [name for image in found if image["Id"] not in used for name in _names(image)]
         return [name for name in names if self._ask(functools.partial(_remove, name=name))]
 
     def pull(
@@ -251,11 +254,17 @@ class Engine:
             return self._api
 
 
+def _names(image: Mapping[str, Any]) -> list[str]:
+    tags = [str(tag) for tag in image["RepoTags"] or () if tag != "<none>:<none>"]
+    return tags or [str(image["Id"])]
+
+
 def _remove(api: docker.APIClient, *, name: str) -> bool:
     import docker.errors
 
     try:
-        api.remove_image(name)
+        # Kubernetes keeps ended containers for a while, which without force would hold the image.
+        api.remove_image(name, force=True)
     except docker.errors.NotFound:
         return False
     except docker.errors.APIError as error:

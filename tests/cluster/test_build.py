@@ -343,12 +343,17 @@ def test_another_certificate_is_a_tls_error(endpoint: DockerEndpoint, tmp_path: 
     assert caught.value.id == "docker-tls"
 
 
-def test_images_in_use_stay(project: Project) -> None:
+def test_images_stay_while_a_container_runs_and_no_longer(project: Project) -> None:
     image = project.ensure()
     api = project.engine._connected()
-    container = api.create_container(image.reference)["Id"]
+    alone = api.create_host_config(network_mode="none")
+    container = api.create_container(image.reference, ["sleep", "60"], host_config=alone)["Id"]
     try:
+        api.start(container)
         assert project.engine.remove_images(project.name) == []
         assert project.engine.image_id(image.reference) == image.id
+        api.kill(container)
+        api.wait(container)
+        assert project.engine.remove_images(project.name) == [image.reference]
     finally:
         api.remove_container(container, force=True)
