@@ -13,19 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubekit.errors import CancelledError, KubekitError, Place, RefusedError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Progress, Warned
 from kubekit.kube import Answer, ApiError, Kube
-from kubekit.model import (
-    Applied,
-    AppliedObject,
-    Cancel,
-    Emit,
-    Manifest,
-    Manifests,
-    Object,
-    ObjectChanged,
-    Progress,
-    Warned,
-)
+from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, Object
 from kubekit.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
 from kubekit.resources import NAMESPACE, Resource, find
 

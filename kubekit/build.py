@@ -10,7 +10,8 @@ from kubekit.changes import Memory, Record, reason
 from kubekit.dockerfile import Dockerfile
 from kubekit.engine import DIGEST_LABEL, PROJECT_LABEL, Engine
 from kubekit.errors import BuildError, FilesError, Place, shown
-from kubekit.model import BuildPlan, BuiltImage, Cancel, Clock, Emit, Progress
+from kubekit.events import Emit, Progress
+from kubekit.model import BuildPlan, BuiltImage, Cancel, Clock
 from kubekit.redact import Redactor
 from kubekit.steps import Account, explain
 

@@ -238,7 +238,7 @@ def _docker(
 def _config_show(settings: "Settings", run: "Run") -> None:
     """Show each setting and where it came from."""
     from kubekit import config
-    from kubekit.model import Output
+    from kubekit.events import Output
 
     rows = config.show(settings)
     width = max(len(name) for name, _, _ in rows)
@@ -272,7 +272,8 @@ def main() -> None:
 
 def _execute(function: Callable[..., None], common: dict[str, Any], *, files: bool) -> None:
     from kubekit.console import open_view
-    from kubekit.model import Cancel, Clock, Failed
+    from kubekit.events import Failed
+    from kubekit.model import Cancel, Clock
     from kubekit.workflow import Run
 
     output = common["output"]

@@ -13,7 +13,7 @@ import sys
 import threading
 from typing import Protocol, TextIO
 
-from kubekit.model import (
+from kubekit.events import (
     BuildLog,
     BuildStep,
     Ended,

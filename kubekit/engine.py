@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubekit.dockererrors import causes, pull_failed, unreachable
 from kubekit.errors import BuildError, CancelledError
-from kubekit.model import Cancel, DockerEndpoint, Emit, Progress, Warned
+from kubekit.events import Emit, Progress, Warned
+from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
     import docker

@@ -13,8 +13,9 @@ from typing import Any
 
 from kubekit.envfile import EnvFile
 from kubekit.errors import FilesError
+from kubekit.events import Warned
 from kubekit.hashed import decoded, encoded, hashed_name, rename, wants_hash
-from kubekit.model import Manifest, Manifests, Object, Settings, Warned
+from kubekit.model import Manifest, Manifests, Object, Settings
 from kubekit.objects import check, mapping
 from kubekit.podspec import claim, set_image, set_protocols
 from kubekit.redact import MASK, SHORTEST, Redactor

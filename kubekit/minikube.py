@@ -8,7 +8,8 @@ from collections.abc import Callable
 from kubekit import proc
 from kubekit.cluster import INSTALL_MINIKUBE, read_profile
 from kubekit.errors import UnreachableError
-from kubekit.model import Cancel, Emit, Object, Progress, Warned
+from kubekit.events import Emit, Progress, Warned
+from kubekit.model import Cancel, Object
 
 START_SECONDS = 1200.0
 STATUS_SECONDS = 30.0

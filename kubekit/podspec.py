@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubekit.model import Manifest, Object, Settings, Warned
+from kubekit.events import Warned
+from kubekit.model import Manifest, Object, Settings
 from kubekit.objects import mapping, mappings
 
 POD_SPECS = {

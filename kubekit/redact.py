@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from kubekit.errors import KubekitError
-from kubekit.model import Emit, Event
+from kubekit.events import Emit, Event
 
 MASK = "***"
 SHORTEST = 4

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubekit.errors import CancelledError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Progress
 from kubekit.kube import ApiError, Kube
-from kubekit.model import Applied, Cancel, Clock, Emit, Object, ObjectChanged, Progress
+from kubekit.model import Applied, Cancel, Clock, Object
 from kubekit.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, members, read_kinds, write_kinds
 from kubekit.resources import (
     CONFIG_MAP,

@@ -16,19 +16,11 @@ from kubekit.errors import (
     UnreachableError,
     WorkloadError,
 )
+from kubekit.events import Emit, Progress, Warned
 from kubekit.follow import Changed, Follower, Listed, Lost, Update
 from kubekit.judge import FAILED, READY, Finding, Verdict, judge, settled
 from kubekit.kube import PATIENCE_SECONDS, Kube
-from kubekit.model import (
-    Applied,
-    AppliedObject,
-    Cancel,
-    Clock,
-    Emit,
-    Object,
-    Progress,
-    Warned,
-)
+from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
 from kubekit.resources import (
     CONFIG_MAP,
     DEPLOYMENTS,

@@ -14,7 +14,8 @@ from kubekit import buildkit
 from kubekit.buildkit import Vertex, VertexLog
 from kubekit.dockerfile import Dockerfile, Instruction
 from kubekit.errors import BuildError, Place
-from kubekit.model import BuildLog, BuildPlan, BuildStep, Emit
+from kubekit.events import BuildLog, BuildStep, Emit
+from kubekit.model import BuildPlan
 
 _TAIL = 30
 _INTERNAL = ("[internal]", "copy /context")

@@ -18,6 +18,7 @@ from kubekit.build import ensure
 from kubekit.cluster import need_docker_runtime, resolve
 from kubekit.engine import Engine
 from kubekit.errors import KubekitError, UnreachableError, UsageError
+from kubekit.events import Emit, Ended, ObjectChanged, Output, StageDone, StageStarted, Warned
 from kubekit.kube import Kube, TransientError
 from kubekit.model import (
     Applied,
@@ -26,15 +27,8 @@ from kubekit.model import (
     Clock,
     ClusterTarget,
     DockerEndpoint,
-    Emit,
-    Ended,
     Manifests,
-    ObjectChanged,
-    Output,
     Settings,
-    StageDone,
-    StageStarted,
-    Warned,
 )
 from kubekit.ownership import OwnedSet, owned_sets
 from kubekit.redact import Redactor

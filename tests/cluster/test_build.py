@@ -16,17 +16,8 @@ from kubekit import build, context
 from kubekit.dockerenv import docker_env
 from kubekit.engine import Engine
 from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableError
-from kubekit.model import (
-    BuildLog,
-    BuildPlan,
-    BuildSettings,
-    BuildStep,
-    BuiltImage,
-    Cancel,
-    Clock,
-    DockerEndpoint,
-    Event,
-)
+from kubekit.events import BuildLog, BuildStep, Event
+from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, Clock, DockerEndpoint
 
 pytestmark = pytest.mark.cluster
 

@@ -55,7 +55,8 @@ def test_a_manifest_edit_writes_only_that_object(project: Project) -> None:
 
 
 def test_an_env_edit_rolls_and_the_old_secret_goes_once_unused(project: Project) -> None:
-    project.edit("manifests/app.yaml.j2", "  replicas: 1\n", "  replicas: 1\n  revisionHistoryLimit: 1\n")
+    one, kept = "  replicas: 1\n", "  replicas: 1\n  revisionHistoryLimit: 1\n"
+    project.edit("manifests/app.yaml.j2", one, kept)
     project.apply()
     (old,) = project.objects("secrets")
     assert old["immutable"] is True

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from kubekit import buildkit, dockerfile
 from kubekit.errors import BuildError
-from kubekit.model import BuildLog, BuildPlan, BuildSettings, BuildStep, Event
+from kubekit.events import BuildLog, BuildStep, Event
+from kubekit.model import BuildPlan, BuildSettings
 from kubekit.steps import Account, explain
 
 # What both were recorded of; the last command ends with `true` or with `exit 3`.

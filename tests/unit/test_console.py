@@ -8,7 +8,7 @@ import json
 import pytest
 
 from kubekit.console import JsonView, TextView
-from kubekit.model import (
+from kubekit.events import (
     BuildLog,
     BuildStep,
     Ended,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubekit.errors import WorkloadError
-from kubekit.model import Event, Failed, Output
+from kubekit.events import Event, Failed, Output
 from kubekit.redact import MASK, Redactor
 
 

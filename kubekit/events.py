@@ -1,0 +1,119 @@
+"""What a run tells while it works; `-o json` prints each event as one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+
+class Emit(Protocol):
+    """Where stages send their events."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take one event."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Something that happened; `-o json` prints each as one line, with `type` and its fields."""
+
+    type: ClassVar[str] = "event"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStarted(Event):
+    """A stage of the run begins; `text` says what it is about to do."""
+
+    type: ClassVar[str] = "stage-started"
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageDone(Event):
+    """A stage ended well; `changed` is False when there was nothing to do."""
+
+    type: ClassVar[str] = "stage-done"
+    stage: str
+    text: str
+    seconds: float
+    changed: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """What a stage is waiting for at this moment; a newer one replaces it."""
+
+    type: ClassVar[str] = "progress"
+    stage: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildStep(Event):
+    """One step of the image build; `state` is started, done, cached or failed."""
+
+    type: ClassVar[str] = "build-step"
+    step: str
+    state: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildLog(Event):
+    """A line that a step of the build printed."""
+
+    type: ClassVar[str] = "build-log"
+    step: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectChanged(Event):
+    """One object was created, configured, left unchanged, pruned or deleted (or would be)."""
+
+    type: ClassVar[str] = "object"
+    ref: str
+    action: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Event):
+    """Something to know that does not end the run."""
+
+    type: ClassVar[str] = "warning"
+    text: str
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output(Event):
+    """What the command was asked for; the text view prints `text` on stdout, and only it."""
+
+    type: ClassVar[str] = "output"
+    text: str
+    data: Any = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended(Event):
+    """The last event of a run that ended well."""
+
+    type: ClassVar[str] = "ended"
+    text: str
+    seconds: float
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed(Event):
+    """The last event of a run that did not."""
+
+    type: ClassVar[str] = "failed"
+    id: str
+    exit_code: int
+    message: str
+    hints: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    place: str | None = None
