@@ -1,10 +1,37 @@
 # Thin aliases: each line is a command one could type.
 PYTHON ?= python3
 BIN := .venv/bin
+LAB := eval "$$($(PYTHON) -m lab env)" &&
 
 .PHONY: setup demo up test check bench clean
 
-setup: .venv/ready ## make .venv with kubekit in it
+setup: .venv/ready ## .venv with kubekit in it
+
+up: ## a Minikube: the one on this machine, or one that the lab builds
+	$(PYTHON) -m lab up
+
+demo: setup up .env ## the main job, and the backend's answer
+	$(LAB) $(BIN)/python -m lab.demo
+
+test: setup backend/.venv/ready ## all tests, on the real Minikube
+	backend/.venv/bin/python -m pytest backend
+	$(BIN)/python -m pytest
+
+check: setup backend/.venv/ready ## style, types, layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/mypy --python-executable backend/.venv/bin/python backend/src
+	$(BIN)/lint-imports
+
+bench: setup up ## kubekit beside the plain tools, as ratios
+	$(LAB) $(BIN)/python -m tests.bench.main_job
+
+clean: ## what make has made here; `python -m lab down --purge` removes the Minikube
+	rm -rf .venv backend/.venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+
+.env:
+	install -m 600 .env.example $@
 
 .venv/ready: pyproject.toml requirements-dev.lock
 	$(PYTHON) -m venv .venv
@@ -13,5 +40,7 @@ setup: .venv/ready ## make .venv with kubekit in it
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
-clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
+backend/.venv/ready: backend/requirements.txt backend/requirements-dev.txt .venv/ready
+	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) backend/.venv
+	$(BIN)/uv pip install --quiet --python backend/.venv/bin/python -r backend/requirements-dev.txt
+	touch $@

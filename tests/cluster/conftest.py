@@ -118,9 +118,7 @@ class Project:
 
 
 @pytest.fixture
-def new_project(
-    cluster: dict[str, str], tmp_path: Path
-) -> Iterator[Callable[..., Project]]:
+def new_project(cluster: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Project]]:
     """Makes projects; what they left in the cluster is removed afterwards, also after a failure."""
     made: list[Project] = []
 
