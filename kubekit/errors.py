@@ -2,15 +2,15 @@
 
 ::
 
-    KubekitError            1  unexpected
+    KubekitError            1  unexpected; a log file's path is printed
     ├── UsageError          2  usage, config or a refused context
-    ├── FilesError          3  wrong in the files by themselves
-    ├── BuildError          4  build or push
+    ├── FilesError          3  wrong in the files by themselves: syntax, schema, templates
+    ├── BuildError          4  the image could not be built
     ├── RefusedError        5  the API server refuses an object or the pod
     ├── WorkloadError       6  a workload that cannot run
-    ├── RolloutTimeoutError 7  timed out
+    ├── RolloutTimeoutError 7  timed out, with the cause if one is known
     ├── UnreachableError    8  cluster, profile or Docker unreachable, stopped or unusable
-    ├── MissingError        9  something missing on this machine
+    ├── MissingError        9  something is missing on this machine
     ├── SupersededError    10  superseded by another apply
     └── CancelledError    130  interrupted
 """

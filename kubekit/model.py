@@ -1,4 +1,4 @@
-"""The values that pass between the stages, and the events a run emits. Standard library only.
+"""The values that pass between the stages. Standard library only.
 
 The chain: Settings -> ClusterTarget -> BuildPlan -> BuiltImage -> Manifests -> Applied -> Rollout.
 """

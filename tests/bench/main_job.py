@@ -1,0 +1,191 @@
+"""kubekit beside the plain tools on the same files, in turn, in one run: figures as ratios.
+
+The plain tools: ``docker build`` with BuildKit in Minikube's daemon, ``kubectl apply`` and
+``kubectl rollout status``. `minikube docker-env` is counted on both sides: they must ask it each
+time, kubekit proves that its last answer still holds. A second table leaves it out for them alone.
+
+    python -m tests.bench.main_job [--rounds N] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubekit import config, envfile, manifests, strictyaml
+
+ROOT = Path(__file__).parent.parent.parent
+REPORT = ROOT / "docs" / "benchmark.md"
+KUBEKIT = Path(sys.executable).with_name("kubekit")
+PROFILE = os.environ["KUBEKIT_PROFILE"]
+OURS, PLAIN = "bench-kubekit", "bench-plain"
+IMAGE = f"{PLAIN}:1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plain:
+    """The plain tools on the same project, rendered once beforehand."""
+
+    docker: str
+    rendered: Path
+    context: Path
+
+    def docker_env(self) -> dict[str, str]:
+        """What `eval $(minikube docker-env)` would set."""
+        command = ["minikube", "-p", PROFILE, "docker-env", "--shell", "none"]
+        lines = run(command).splitlines()
+        pairs = dict(line.split("=", 1) for line in lines if "=" in line)
+        return {**os.environ, **{key: value for key, value in pairs.items() if value}}
+
+    def deploy(self, env: dict[str, str]) -> None:
+        """Build, apply, wait."""
+        build = [self.docker, "build", "-q", "-t", IMAGE, "--target", "runtime", str(self.context)]
+        run(build, env={**env, "DOCKER_BUILDKIT": "1"})
+        kubectl("apply", "-f", str(self.rendered))
+        kubectl("rollout", "status", "deployment/tasks")
+
+
+def run(command: list[str | Path], *, env: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
+    """Run to a good end and hand back what it printed."""
+    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def kubectl(*arguments: str) -> str:
+    """In the namespace of the plain tools."""
+    return run(["kubectl", "--context", PROFILE, "-n", PLAIN, *arguments])
+
+
+def docker_with_buildkit() -> str:
+    """A docker command line that can do BuildKit: newer ones need a plug-in for it."""
+    for folder in os.environ["PATH"].split(os.pathsep):
+        found = shutil.which("docker", path=folder)
+        if found is None:
+            continue
+        probe = [found, "build", "--help"]
+        text = subprocess.run(
+            probe,
+            env={**os.environ, "DOCKER_BUILDKIT": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if "--progress" in text.stdout:
+            return found
+    sys.exit("no docker command line here can do BuildKit")
+
+
+def prepare(folder: Path) -> Plain:
+    """A copy of the repository's own project, and its manifests with the plain tools' image."""
+    for name in ("backend", "manifests"):
+        ignore = shutil.ignore_patterns(".venv", "__pycache__", ".pytest_cache")
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    shutil.copy(ROOT / "kubekit.yaml", folder)
+    (folder / ".env").touch(mode=0o600)
+    (folder / ".env").write_text((ROOT / ".env.example").read_text())
+    settings = config.load(
+        flags={"namespace": PLAIN}, environ={}, cwd=folder, active_profile=lambda: None
+    )
+    env = envfile.load(folder / ".env")
+    objects = manifests.render(settings, image=IMAGE, env=env).items
+    rendered = folder / "rendered.yaml"
+    rendered.write_text(strictyaml.dump_all([item.data for item in objects]))
+    return Plain(docker=docker_with_buildkit(), rendered=rendered, context=folder / "backend")
+
+
+def timed(work: Callable[[], object]) -> float:
+    """Seconds of one run."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def forget(plain: Plain, env: dict[str, str], folder: Path) -> None:
+    """Back to nothing on both sides: no namespace and no image."""
+    teardown = [KUBEKIT, "teardown", "--images", "--data", "--yes", "-q", "-n", OURS]
+    run(teardown, cwd=folder)
+    context = ["kubectl", "--context", PROFILE]
+    run([*context, "delete", "namespace", PLAIN, "--ignore-not-found"])
+    run([*context, "create", "namespace", PLAIN])
+    subprocess.run(
+        [plain.docker, "image", "rm", "-f", IMAGE], env=env, capture_output=True, check=False
+    )
+
+
+def measure(rounds: int, folder: Path) -> dict[str, list[tuple[float, float, float]]]:
+    """For each case, rounds of (kubekit, plain with docker-env, plain without)."""
+    plain = prepare(folder)
+    env = plain.docker_env()
+    command = [KUBEKIT, "build-and-apply", "-q", "-n", OURS]
+    found: dict[str, list[tuple[float, float, float]]] = {"cold deploy": [], "unchanged": []}
+    for number in range(rounds):
+        forget(plain, env, folder)
+        sides = [
+            lambda: timed(lambda: run(command, cwd=folder)),
+            lambda: timed(lambda: plain.deploy(plain.docker_env())),
+        ]
+        order = (0, 1) if number % 2 == 0 else (1, 0)
+        cold = {}
+        for side in order:
+            run([plain.docker, "builder", "prune", "-af"], env=env)
+            cold[side] = sides[side]()
+        asked = timed(plain.docker_env)
+        found["cold deploy"].append((cold[0], cold[1], cold[1] - asked))
+        for _ in range(3):
+            ours, theirs, bare = sides[0](), sides[1](), timed(lambda: plain.deploy(env))
+            found["unchanged"].append((ours, theirs, bare))
+    forget(plain, env, folder)
+    run(["kubectl", "--context", PROFILE, "delete", "namespace", PLAIN, "--ignore-not-found"])
+    return found
+
+
+def report(found: dict[str, list[tuple[float, float, float]]]) -> str:
+    """A table of medians and ratios."""
+    commit = run(["git", "rev-parse", "--short", "HEAD"]).strip()
+    today = dt.datetime.now(dt.UTC).date()
+    lines = [
+        f"{today}, commit {commit}, {os.cpu_count()} cores, {platform.platform()}; median seconds.",
+        "",
+        "| case | runs | kubekit | plain, docker-env counted | ratio | plain, without it | ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for case, rows in found.items():
+        ours, theirs, bare = (statistics.median(column) for column in zip(*rows, strict=True))
+        with_env = statistics.median(row[0] / row[1] for row in rows)
+        without = statistics.median(row[0] / row[2] for row in rows)
+        lines.append(
+            f"| {case} | {len(rows)} | {ours:.2f} | {theirs:.2f} | {with_env:.2f}x "
+            f"| {bare:.2f} | {without:.2f}x |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and with --write keep the table in docs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--write", action="store_true", help=f"into {REPORT.relative_to(ROOT)}")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        table = report(measure(arguments.rounds, Path(folder)))
+    print(table)
+    if arguments.write:
+        head, _, _ = REPORT.read_text().partition("<!-- table -->")
+        REPORT.write_text(f"{head}<!-- table -->\n\n{table}\n")
+
+
+if __name__ == "__main__":
+    main()

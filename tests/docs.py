@@ -1,0 +1,137 @@
+"""Keeps the generated parts of the documents true: `python -m tests.docs` writes them anew.
+
+A part stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``. With ``--tour`` the README's real
+output is produced again too, on the lab's Minikube, in a copy of this project.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "kubekit"
+NAMESPACE = "tasks-tour"
+
+
+def exit_codes() -> str:
+    """The table of exit codes, from the tree of errors itself."""
+    tree = ast.parse((PACKAGE / "errors.py").read_text())
+    drawn = ast.get_docstring(tree) or ""
+    rows = re.findall(r"[├└]── \w+ +(\d+)  (.+)|KubekitError +(\d+)  (.+)", drawn)
+    found = {int(code or other): text or words for code, text, other, words in rows}
+    found[0] = "ok"
+    lines = [f"| {code} | {found[code]} |" for code in sorted(found)]
+    return "\n".join(["| code | means |", "|---|---|", *lines])
+
+
+def code_map() -> str:
+    """Each layer from the top with its modules and what they are for, from their own words."""
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = config["tool"]["importlinter"]["contracts"]
+    layers = next(item["layers"] for item in contracts if item["type"] == "layers")
+    lines = ["| module | what it is |", "|---|---|"]
+    for number, layer in enumerate(layers):
+        if number:
+            lines.append("| | |")
+        modules = [name.strip().removeprefix("kubekit.") for name in layer.split("|")]
+        lines += [f"| `{module}` | {_purpose(module)} |" for module in modules]
+    return "\n".join(lines)
+
+
+def _purpose(module: str) -> str:
+    file = PACKAGE / f"{module.replace('.', '/')}.py"
+    if not file.exists():
+        file = PACKAGE / module.replace(".", "/") / "__init__.py"
+    words = ast.get_docstring(ast.parse(file.read_text())) or ""
+    return " ".join(words.split("\n\n")[0].split())
+
+
+def put(text: str, name: str, block: str) -> str:
+    """The text with this part replaced."""
+    pattern = re.compile(
+        rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL
+    )
+    new, count = pattern.subn(lambda match: f"{match[1]}{block}\n{match[2]}", text)
+    if count != 1:
+        sys.exit(f"the part `{name}` is not there exactly once")
+    return new
+
+
+GENERATED: dict[str, dict[str, Callable[[], str]]] = {
+    "README.md": {"exit codes": exit_codes},
+    "CONTRIBUTING.md": {"map": code_map},
+}
+
+
+def generated(document: str) -> str:
+    """The document as it should be, its generated parts made anew."""
+    text = (ROOT / document).read_text()
+    for name, make in GENERATED[document].items():
+        text = put(text, name, make())
+    return text
+
+
+def tour() -> dict[str, str]:
+    """The README's outputs: name of the part -> fenced block."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        ignore = shutil.ignore_patterns(".venv", "__pycache__", ".pytest_cache")
+        for part in ("backend", "manifests"):
+            shutil.copytree(ROOT / part, folder / part, ignore=ignore)
+        shutil.copy(ROOT / "kubekit.yaml", folder)
+        (folder / ".env").touch(mode=0o600)
+        (folder / ".env").write_text((ROOT / ".env.example").read_text())
+        main, deployment = (
+            folder / "backend/src/app/main.py",
+            folder / "manifests/deployment.yaml.j2",
+        )
+        _session(folder, "teardown", "--data", "--yes", "--images")
+        found = {"first": _session(folder, "build-and-apply")}
+        found["second"] = _session(folder, "build-and-apply")
+        main.write_text(main.read_text() + "\nEDITED = True\n")
+        found["edit"] = _session(folder, "build-and-apply")
+        good = deployment.read_text()
+        deployment.write_text(good.replace("/health/ready", "/health/redy"))
+        found["broken"] = _session(folder, "build-and-apply")
+        deployment.write_text(good)
+        found["teardown"] = _session(folder, "teardown", "--data", "--yes")
+    return found
+
+
+def _session(folder: Path, *arguments: str) -> str:
+    program = Path(sys.executable).with_name("kubekit")
+    done = subprocess.run(
+        [program, *arguments, "-n", NAMESPACE],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    shown = done.stdout.rstrip().replace(NAMESPACE, "tasks").replace("kubekit-lab", "minikube")
+    return f"```console\n$ kubekit {' '.join(arguments)}\n{shown}\n```"
+
+
+def main() -> None:
+    """Write the documents."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tour", action="store_true", help="also the README's real output")
+    for document in GENERATED:
+        (ROOT / document).write_text(generated(document))
+    if parser.parse_args().tour:
+        readme = ROOT / "README.md"
+        for name, block in tour().items():
+            readme.write_text(put(readme.read_text(), f"output: {name}", block))
+
+
+if __name__ == "__main__":
+    main()
