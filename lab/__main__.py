@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 
@@ -19,6 +20,10 @@ def main() -> int:
         if error.hint:
             print(f"hint: {error.hint}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # `lab status | head`: nobody reads on, which is no failure; the exit flush must not tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("lab: interrupted; the next `up` goes on from what is done", file=sys.stderr)
         return 130
@@ -45,7 +50,7 @@ def _run(arguments: argparse.Namespace) -> int:
         print(exports(session.environment()))
     else:
         alive, lines = session.status()
-        print("\n".join(lines))
+        print("\n".join(lines), flush=True)
         return 0 if alive else 1
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -144,9 +145,8 @@ def stop(places: Places) -> None:
     """End the lab's dockerd, with the containers on it, and take away what it leaves behind."""
     identity = process.load_identity(_identity(places))
     if identity and identity.alive():
-        running = docker("ps", "--quiet").split()
-        if running:
-            docker("kill", *running)
+        with contextlib.suppress(LabError):  # One that is broken is ended without.
+            docker("kill", *docker("ps", "--quiet").split())
         identity.end(_STOP_SECONDS)
     if identity and not answers():
         SOCKET.unlink(missing_ok=True)

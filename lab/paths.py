@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +65,11 @@ def places() -> Places:
     home = Path.home()
     cache = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
     state = os.environ.get("XDG_STATE_HOME") or home / ".local" / "state"
+    found = Path(os.environ.get("KUBEKIT_LAB_STATE") or Path(state) / "kubekit-lab").absolute()
+    # Of a name of its own: what runs is recognised by it, and another state is another lab.
+    mark = hashlib.sha256(str(found).encode()).hexdigest()[:8]
     return Places(
         cache=Path(os.environ.get("KUBEKIT_LAB_CACHE") or Path(cache) / "kubekit-lab").absolute(),
-        state=Path(os.environ.get("KUBEKIT_LAB_STATE") or Path(state) / "kubekit-lab").absolute(),
-        run=Path("/run/kubekit-lab"),
+        state=found,
+        run=Path(f"/run/kubekit-lab-{mark}"),
     )

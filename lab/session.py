@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from lab import cluster, debian, engine, gobuild, nodeimage, parts, paths, preflight, record
@@ -139,8 +139,10 @@ def _with_ours(places: Places, progress: Progress) -> Record:
             debian.install(missing, places.logs / "apt.log")
     parts.ensure([*go.values(), *layers], store, progress)
     foreign = engine.answers() and not engine.is_ours(places)
-    if not foreign and not engine.is_ours(places):
+    if not foreign:
         with progress.step("start Docker"):
+            # One that still runs goes too: the profile is not up, perhaps because of it.
+            engine.stop(places)
             engine.start(places, store.path(go["runc-wrapper"]) / "runc-wrapper")
     cluster.link_programs(places, go, store)
     image = nodeimage.image(layers, store)
@@ -182,9 +184,12 @@ def _record(
 
 def _down_ours(places: Places, progress: Progress) -> None:
     ours = engine.is_ours(places)
+    # Of an engine that is broken nothing can be removed: it is ended, and the next `up` does it.
+    expected = (LabError,) if ours else ()
     if ours or (cluster.profiles(places) and engine.answers()):
-        with progress.step("delete the profiles"):
-            cluster.remove(places, engine.environment(cluster.settings(places, "")), ours=ours)
+        env = engine.environment(cluster.settings(places, ""))
+        with progress.step("delete the profiles"), suppress(*expected):
+            cluster.remove(places, env, ours=ours)
     with progress.step("stop Docker"):
         engine.stop(places)
 
