@@ -21,6 +21,9 @@ from kubekit.findings import (
     waiting,
 )
 
+LATE = 10.0
+"""Seconds in which a Secret or ConfigMap that somebody else makes may still come."""
+
 EXPLAINS = float("inf")
 """`after` of an entry that never decides: it only explains what is waited for."""
 
@@ -28,6 +31,8 @@ _LISTENING = (
     r"(?:running on|listening (?:on|at):?|serving on) (?:https?://)?"
     r"(?P<host>[\w.\[\]:*-]+?):(?P<listens>\d{2,5})\b"
 )
+# os.environ["NAME"], as the traceback of Python 3.11 and later shows it.
+_NO_VARIABLE = r"in __getitem__\n(?:\s.*\n)*KeyError: '(?P<variable>[A-Z][A-Z0-9_]*)'"
 _NOT_FOUND = r"not found|manifest unknown|repository does not exist|pull access denied"
 _DENIED = r"unauthorized|authentication required|no basic auth|\b40[13]\b|denied"
 _NO_REGISTRY = (
@@ -111,7 +116,7 @@ CATALOGUE: tuple[Cause, ...] = (
         cause="Secret `{name}` does not exist",
         fix="put its values into `.env` and use `{{{{ secret }}}}`, or create it, "
         "or mark the reference `optional: true`",
-        after=1.0,
+        after=LATE,
     ),
     Cause(
         id="configmap-missing",
@@ -119,7 +124,7 @@ CATALOGUE: tuple[Cause, ...] = (
         find=config_missing("ConfigMap", text=r'\bconfigmap "(?P<name>[^"]+)" not found'),
         cause="ConfigMap `{name}` does not exist",
         fix="add it to the manifests, or mark the reference `optional: true`",
-        after=1.0,
+        after=LATE,
     ),
     Cause(
         id="secret-key-missing",
@@ -197,7 +202,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="out-of-memory",
         rows=(22,),
-        find=crashed(restarts=2, reason="OOMKilled"),
+        find=crashed(restarts=2, reason="OOMKilled", field="resources.limits.memory"),
         cause="container `{container}` needs more memory than its limit of {limit}",
         fix="raise `resources.limits.memory`, or use less",
     ),
@@ -228,8 +233,15 @@ CATALOGUE: tuple[Cause, ...] = (
         fix="deploy that first, or let the app try again instead of quitting",
     ),
     Cause(
+        id="variable-missing",
+        rows=(20,),
+        find=crashed(restarts=2, log=_NO_VARIABLE, field="env"),
+        cause="container `{container}` crashes because the variable `{variable}` is not set",
+        fix="add `{variable}` to `.env`, or to the container's `env`",
+    ),
+    Cause(
         id="crash-loop",
-        rows=(18, 20, 23, 24, 26, 27, 28, 29),
+        rows=(18, 23, 24, 26, 27, 28, 29),
         find=crashed(restarts=2),
         cause="container `{container}` crashes with exit code {code}: {last}",
         fix="correct what the log below shows",
@@ -252,7 +264,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="probe-refused",
         rows=(37, 39),
-        find=probe("connection refused", times=3, seconds=30, window=True),
+        find=probe("connection refused", times=3, seconds=30, window=True, field="httpGet.port"),
         cause="nothing listens on port {port}, which the {probe} probe of container `{container}` "
         "asks",
         fix="check the port; the app must listen on 0.0.0.0 and on that port",
@@ -260,21 +272,21 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="probe-wrong-path",
         rows=(34,),
-        find=probe("statuscode: 404", times=3, seconds=4),
+        find=probe("statuscode: 404", times=3, seconds=4, field="httpGet.path"),
         cause="the {probe} probe of container `{container}` gets 404: the app has no `{path}`",
         fix="correct the path of the probe, or add the route",
     ),
     Cause(
         id="probe-rejected",
         rows=(35,),
-        find=probe(r"statuscode: (?P<status>40[0135])", times=3, seconds=4),
+        find=probe(r"statuscode: (?P<status>40[0135])", times=3, seconds=4, field="httpGet.path"),
         cause="the {probe} probe of container `{container}` gets {status} from `{path}`",
         fix="probes carry no credentials and the pod's IP as host: give them a path that is open",
     ),
     Cause(
         id="probe-failing",
         rows=(36,),
-        find=probe(r"statuscode: (?P<status>5\d\d)", times=1, seconds=0),
+        find=probe(r"statuscode: (?P<status>5\d\d)", times=1, seconds=0, field="httpGet.path"),
         cause="the app is not ready: `{path}` answers {status} to the {probe} probe of container "
         "`{container}`",
         fix="see its log: usually a database or another service is away",
@@ -299,7 +311,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="volume-claim-missing",
         rows=(48,),
-        find=unschedulable(r'persistentvolumeclaim "(?P<name>[^"]+)" not found'),
+        find=unschedulable(r'persistentvolumeclaim "(?P<name>[^"]+)" not found', field="volumes"),
         cause="PersistentVolumeClaim `{name}` does not exist",
         fix="add it to the manifests",
     ),
@@ -314,7 +326,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="quota",
         rows=(54,),
-        find=not_created("exceeded quota"),
+        find=not_created("exceeded quota", field="containers.0.resources"),
         cause="the namespace's quota does not allow the pod: {message}",
         fix="ask for less under `resources`, or raise the ResourceQuota",
         after=10.0,
@@ -323,7 +335,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="limit-range",
         rows=(54,),
-        find=not_created(r"(?:maximum|minimum) \S+ usage per"),
+        find=not_created(r"(?:maximum|minimum) \S+ usage per", field="containers.0.resources"),
         cause="the namespace's LimitRange does not allow the pod: {message}",
         fix="change `resources` accordingly, or the LimitRange",
         exit_code=5,
@@ -331,7 +343,7 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="pod-security",
         rows=(55,),
-        find=not_created("violates PodSecurity"),
+        find=not_created("violates PodSecurity", field="containers.0.securityContext"),
         cause="the namespace's PodSecurity level does not allow the pod: {message}",
         fix="set what it names under `securityContext`",
         exit_code=5,
@@ -339,7 +351,9 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="service-account-missing",
         rows=(57,),
-        find=not_created(r"error looking up service account \S+/(?P<name>[^:\s]+)"),
+        find=not_created(
+            r"error looking up service account \S+/(?P<name>[^:\s]+)", field="serviceAccountName"
+        ),
         cause="ServiceAccount `{name}` does not exist",
         fix="add it to the manifests, or leave `serviceAccountName` out",
         after=5.0,

@@ -76,12 +76,13 @@ def config_missing(kind: str, *, text: str) -> Finder:
     `text` has the groups ``name`` and, for a missing key, ``key``. Whether the object exists is a
     fact of its own: the kubelet's word may be older than an object this very run has made.
     """
-    base = waiting("CreateContainerConfigError", text=text, field="env")
+    base = waiting("CreateContainerConfigError", text=text, field="")
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for hit in (*base(snapshot, now), *_mounts(snapshot, text)):
-            wanted = KeysOf(kind=kind, name=str(hit.words["name"]).rpartition("/")[2])
-            key = hit.words.get("key")
+        for found in (*base(snapshot, now), *_mounts(snapshot, text)):
+            wanted = KeysOf(kind=kind, name=str(found.words["name"]).rpartition("/")[2])
+            key = found.words.get("key")
+            hit = replace(found, field=_reference(snapshot, found.field, kind, wanted.name, key))
             if wanted in snapshot.configs:
                 keys = snapshot.configs[wanted]
                 if (keys is not None and key is None) or (keys and key in keys):
@@ -91,6 +92,38 @@ def config_missing(kind: str, *, text: str) -> Finder:
             yield replace(hit, words=words, wants=frozenset({wanted}))
 
     return find
+
+
+_REFERENCES = {
+    "Secret": ("secretRef", "secretKeyRef", "secretName"),
+    "ConfigMap": ("configMapRef", "configMapKeyRef", "configMap"),
+}
+
+
+def _reference(
+    snapshot: Snapshot, start: tuple[str | int, ...], kind: str, name: str, key: object
+) -> tuple[str | int, ...]:
+    """Where below `start` the Deployment names this Secret or ConfigMap (and this key of it)."""
+    for path, node in _walk(snapshot.target.template, ("spec", "template")):
+        if path[: len(start)] != start or not any(step in _REFERENCES[kind] for step in path):
+            continue
+        if key is None and node == name:
+            return path
+        if key is not None and path[-1] == "key" and node == key:
+            return path
+    return start
+
+
+def _walk(
+    node: object, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    yield path, node
+    if isinstance(node, Mapping):
+        for step, value in node.items():
+            yield from _walk(value, (*path, step))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _walk(value, (*path, index))
 
 
 def _mounts(snapshot: Snapshot, text: str) -> Iterator[Hit]:
@@ -121,6 +154,7 @@ def crashed(
     reason: str = "",
     log: str = "",
     quick: bool = True,
+    field: str = "command",
 ) -> Finder:
     """Containers that exited so often; with `quick`, twice alike within seconds is enough.
 
@@ -130,6 +164,7 @@ def crashed(
         reason: the runtime's reason for the end, such as OOMKilled.
         log: a pattern the last attempt's log must match; its groups fill the words.
         quick: two quick exits with the same code and the same last line decide at once.
+        field: which field of the container is to be looked at.
     """
     codes = frozenset(code)
     pattern = re.compile(log, re.IGNORECASE | re.MULTILINE)
@@ -155,6 +190,7 @@ def crashed(
                 now,
                 due=restarts,
                 quick=quick,
+                field=field,
                 groups=match.groupdict() if match else {},
             )
 
@@ -168,6 +204,7 @@ def _crash_hit(
     *,
     due: int,
     quick: bool,
+    field: str,
     groups: Mapping[str, str],
 ) -> Hit:
     end = container.exited or {}
@@ -182,7 +219,7 @@ def _crash_hit(
         **groups,
     }
     since = epoch(end.get("finishedAt")) if enough else float("inf")
-    hit = container_hit(snapshot, container, now, words=words, field="command")
+    hit = container_hit(snapshot, container, now, words=words, field=field)
     return replace(hit, since=since, log=last, wants=wants)
 
 
@@ -206,7 +243,9 @@ def _was_killed_by_probe(snapshot: Snapshot, container: Container) -> bool:
     )
 
 
-def probe(text: str, *, times: int, seconds: float, window: bool = False) -> Finder:
+def probe(
+    text: str, *, times: int, seconds: float, window: bool = False, field: str = ""
+) -> Finder:
     """Running containers whose probe fails with this text.
 
     Args:
@@ -214,6 +253,7 @@ def probe(text: str, *, times: int, seconds: float, window: bool = False) -> Fin
         times: how often it must have failed.
         seconds: how long the container must have run.
         window: also let the probe's own patience pass, computed from its fields.
+        field: which field of the probe is wrong.
     """
     pattern = re.compile(text, re.IGNORECASE)
 
@@ -231,7 +271,9 @@ def probe(text: str, *, times: int, seconds: float, window: bool = False) -> Fin
                 "said": _brief(said),
                 **match.groupdict(),
             }
-            hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
+            hit = container_hit(
+                snapshot, container, now, words=words, field=f"{PROBES[kind]}.{field}".strip(".")
+            )
             wanted = container.log(container.restarts)
             yield replace(
                 hit,
@@ -249,7 +291,9 @@ def refused_but_listening(pattern: str, *, loopback: bool) -> Finder:
     `pattern` has the groups ``host`` and ``listens``, the port.
     """
     listening = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    refused = probe("connection refused", times=2, seconds=2.0)
+    refused = probe(
+        "connection refused", times=2, seconds=2.0, field="" if loopback else "httpGet.port"
+    )
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for hit in refused(snapshot, now):
@@ -286,7 +330,7 @@ def killed(kind: str, *, times: int) -> Finder:
     return find
 
 
-def unschedulable(text: str) -> Finder:
+def unschedulable(text: str, *, field: str = "containers.0.resources.requests") -> Finder:
     """Pods no node takes, the scheduler's message matching `text`."""
     pattern = re.compile(text, re.IGNORECASE)
 
@@ -300,13 +344,13 @@ def unschedulable(text: str) -> Finder:
                     where=f"Pod/{pod['metadata']['name']}",
                     since=epoch(state.get("lastTransitionTime")),
                     words={"message": _brief(message), "asked": _asked(pod), **match.groupdict()},
-                    field=("spec", "template", "spec"),
+                    field=_pod_field(field),
                 )
 
     return find
 
 
-def not_created(text: str) -> Finder:
+def not_created(text: str, *, field: str = "") -> Finder:
     """ReplicaSets whose pods the API server refuses, the refusal matching `text`."""
     pattern = re.compile(text, re.IGNORECASE | re.DOTALL)
 
@@ -318,7 +362,7 @@ def not_created(text: str) -> Finder:
                 where=f"ReplicaSet/{snapshot.new_set['metadata']['name']}",
                 since=epoch(state.get("lastTransitionTime")),
                 words={"message": _refusal(state["message"]), **match.groupdict()},
-                field=("spec", "template", "spec"),
+                field=_pod_field(field),
             )
 
     return find
@@ -335,8 +379,14 @@ def container_hit(
         where=f"Pod/{container.pod_name}",
         since=snapshot.seen.get((container.pod_uid, container.name, reason), now),
         words={"container": container.name, "image": container.spec.get("image"), **words},
-        field=("spec", "template", "spec", group, index, field),
+        field=_pod_field(f"{group}.{index}.{field}"),
     )
+
+
+def _pod_field(path: str) -> tuple[str | int, ...]:
+    """A field of the pod's template, its steps divided by dots."""
+    steps = [int(step) if step.isdigit() else step for step in path.split(".") if step]
+    return ("spec", "template", "spec", *steps)
 
 
 def last_line(log: str) -> str:

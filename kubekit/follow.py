@@ -48,7 +48,14 @@ class Lost:
     fatal: bool
 
 
-Update = Listed | Changed | Lost
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The collection is followed again; nothing need have changed meanwhile."""
+
+    kind: str
+
+
+Update = Listed | Changed | Lost | Found
 
 
 class _ExpiredError(Exception):
@@ -67,6 +74,8 @@ class Follower:
         self._deliver = deliver
         self._stopped = threading.Event()
         self._response: object = None
+        self._version: str | None = None
+        self._failures = 0
         self._thread = threading.Thread(target=self._run, name=f"follow-{kind}", daemon=True)
 
     def start(self) -> None:
@@ -81,22 +90,20 @@ class Follower:
         self._thread.join(timeout=READ_SECONDS)
 
     def _run(self) -> None:
-        version: str | None = None
-        failures = 0
         while not self._stopped.is_set():
             try:
-                if version is None:
-                    version = self._list()
-                version = self._watch(version)
-                failures = 0
+                if self._version is None:
+                    self._version = self._list()
+                self._watch(self._version)
             except _ExpiredError:
-                version = None
+                self._version = None
             except TransientError as error:
                 if self._stopped.is_set():
                     return
                 self._deliver(Lost(kind=self._kind, error=error, fatal=False))
-                self._stopped.wait(min(2.0, 0.1 * 2**failures) * random.uniform(0.5, 1.0))  # noqa: S311
-                failures += 1
+                pause = min(2.0, 0.1 * 2**self._failures)
+                self._stopped.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                self._failures += 1
             except KubekitError as error:
                 self._deliver(Lost(kind=self._kind, error=error, fatal=True))
                 return
@@ -106,8 +113,8 @@ class Follower:
         self._deliver(Listed(kind=self._kind, items=tuple(data.get("items") or ())))
         return str(data["metadata"]["resourceVersion"])
 
-    def _watch(self, version: str) -> str:
-        """One watch until the server ends it; the version to go on from."""
+    def _watch(self, version: str) -> None:
+        """One watch until it ends; every event moves the version the next one goes on from."""
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -118,14 +125,16 @@ class Follower:
         self._response = response
         try:
             self._check(response.status)
+            if self._failures:
+                self._failures = 0
+                self._deliver(Found(kind=self._kind))
             for line in lines(response):
                 if self._stopped.is_set():
                     break
-                version = self._event(json.loads(line))
+                self._version = self._event(_parsed(line))
         finally:
             self._response = None
             response.close()
-        return version
 
     def _check(self, status: int) -> None:
         if status == _GONE:
@@ -147,3 +156,10 @@ class Follower:
             gone = event["type"] == "DELETED"
             self._deliver(Changed(kind=self._kind, item=item, gone=gone))
         return str(item["metadata"]["resourceVersion"])
+
+
+def _parsed(line: bytes) -> Object:
+    try:
+        return dict(json.loads(line))
+    except ValueError as error:  # a connection that ended in the middle of a line
+        raise TransientError("the watch ended in the middle of an event") from error

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from kubekit.causes import CATALOGUE, Cause
 from kubekit.findings import Hit
 from kubekit.model import Object
-from kubekit.snapshot import Container, LogOf, Snapshot, Want, condition, epoch
+from kubekit.snapshot import Container, LogOf, NamespaceOf, Snapshot, Want, condition, epoch
 
 WAITING = "waiting"
 READY = "ready"
@@ -74,10 +74,10 @@ def judge(snapshot: Snapshot, now: float) -> Verdict:
 
 def _changed_by_others(snapshot: Snapshot) -> Verdict | None:
     target, live = snapshot.target, snapshot.deployment
-    if live is None:
-        if "Deployment" not in snapshot.listed:
-            return None
-        return _ended("deleted", 6, f"Deployment `{target.name}` was deleted during the rollout")
+    if live is None and "Deployment" not in snapshot.listed:
+        return None
+    if live is None or live["metadata"].get("deletionTimestamp"):
+        return _deleted(snapshot)
     if live["metadata"]["uid"] != target.uid:
         return _ended("replaced", 10, f"Deployment `{target.name}` was deleted and made anew")
     newer = int(live["metadata"].get("generation") or 0) > target.generation
@@ -89,12 +89,39 @@ def _changed_by_others(snapshot: Snapshot) -> Verdict | None:
             6,
             f"Deployment `{target.name}` is paused, so its rollout does not go on",
             fix=f"resume it: `kubectl -n {target.namespace} rollout resume deploy/{target.name}`",
+            field=("spec", "paused"),
         )
     return None
 
 
-def _ended(name: str, exit_code: int, cause: str, *, fix: str = "run kubekit again") -> Verdict:
-    finding = Finding(id=name, exit_code=exit_code, cause=cause, fix=fix, where="Deployment")
+def _deleted(snapshot: Snapshot) -> Verdict:
+    """By itself, or with its namespace: nothing can be made anew before that is gone."""
+    target = snapshot.target
+    wanted = NamespaceOf(name=target.namespace)
+    if wanted not in snapshot.namespaces:
+        text = f"Deployment `{target.name}` was deleted"
+        return Verdict(state=WAITING, text=text, wants=frozenset({wanted}))
+    if snapshot.namespaces[wanted]:
+        return _ended("deleted", 6, f"Deployment `{target.name}` was deleted during the rollout")
+    return _ended(
+        "namespace-terminating",
+        6,
+        f"namespace `{target.namespace}` is being deleted, and all that is in it",
+        fix="run kubekit again: it waits until the namespace is gone and makes it anew",
+    )
+
+
+def _ended(
+    name: str,
+    exit_code: int,
+    cause: str,
+    *,
+    fix: str = "run kubekit again",
+    field: tuple[str, ...] = (),
+) -> Verdict:
+    finding = Finding(
+        id=name, exit_code=exit_code, cause=cause, fix=fix, where="Deployment", field=field
+    )
     return Verdict(state=FAILED, text=cause, finding=finding)
 
 
@@ -186,6 +213,9 @@ def _waiting_for(snapshot: Snapshot) -> str:
     status = (snapshot.deployment or {}).get("status") or {}
     if int(status.get("replicas") or 0) > int(status.get("updatedReplicas") or 0):
         return "the new pods are ready; an old one is still ending"
+    seconds = ((snapshot.deployment or {}).get("spec") or {}).get("minReadySeconds")
+    if seconds:
+        return f"the new pods are ready, and must stay so for {seconds} s (`minReadySeconds`)"
     return "the new pods are ready; the Deployment has not counted them yet"
 
 

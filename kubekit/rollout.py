@@ -17,19 +17,20 @@ from kubekit.errors import (
     WorkloadError,
 )
 from kubekit.events import Emit, Progress, Warned
-from kubekit.follow import Changed, Follower, Listed, Lost, Update
+from kubekit.follow import Changed, Follower, Found, Listed, Lost, Update
 from kubekit.judge import FAILED, READY, Finding, Verdict, judge, settled
-from kubekit.kube import PATIENCE_SECONDS, Kube
+from kubekit.kube import PATIENCE_SECONDS, ApiError, Kube
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
 from kubekit.resources import (
     CONFIG_MAP,
     DEPLOYMENTS,
     EVENTS,
     KNOWN,
+    NAMESPACE,
     PODS,
     REPLICA_SETS,
 )
-from kubekit.snapshot import KeysOf, LogOf, Snapshot, Target, Want, event_time
+from kubekit.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want, event_time
 
 LOG_LINES = 25
 _TICK_SECONDS = 0.25
@@ -115,6 +116,7 @@ class _Watcher:
         self._lost_since: float | None = None
         self._logs: dict[LogOf, str | None] = {}
         self._configs: dict[KeysOf, tuple[str, ...] | None] = {}
+        self._namespaces: dict[NamespaceOf, bool] = {}
         self._fetched: dict[Want, float] = {}
         self._seen: dict[tuple[str, str, str], float] = {}
         self._start = clock.now()
@@ -160,6 +162,7 @@ class _Watcher:
             self._take_updates()
 
     def _decide(self, target: Target) -> Verdict:
+        self._forget_old_facts()
         verdict = judge(self._snapshot(target), self._server_now())
         for _ in range(3):  # what a fact shows may ask for another one
             if not verdict.wants or not self._fetch(verdict.wants):
@@ -188,6 +191,7 @@ class _Watcher:
             listed=frozenset(self._listed),
             logs=dict(self._logs),
             configs=dict(self._configs),
+            namespaces=dict(self._namespaces),
             seen=dict(self._seen),
         )
 
@@ -221,6 +225,8 @@ class _Watcher:
                     self._objects[kind].pop(item["metadata"]["uid"], None)
                 else:
                     self._objects[kind][item["metadata"]["uid"]] = item
+                self._lost_since = None
+            case Found():
                 self._lost_since = None
             case Lost():
                 self._lose(update)
@@ -263,11 +269,23 @@ class _Watcher:
         due = [want for want in wants if now - self._fetched.get(want, -1e9) > _REFRESH_SECONDS]
         for want in due:
             self._fetched[want] = now
-            if isinstance(want, LogOf):
-                self._logs[want] = self._read_log(want)
-            else:
-                self._configs[want] = self._read_keys(want)
+            # Out of reach says nothing about the fact: it is asked for again.
+            with contextlib.suppress(UnreachableError):
+                match want:
+                    case LogOf():
+                        self._logs[want] = self._read_log(want)
+                    case KeysOf():
+                        self._configs[want] = self._read_keys(want)
+                    case NamespaceOf():
+                        self._namespaces[want] = self._stays(want)
         return bool(due)
+
+    def _forget_old_facts(self) -> None:
+        """What others may still bring, such as a missing Secret, is looked for again and again."""
+        now = self._clock.now()
+        for want in list(self._configs):
+            if now - self._fetched[want] > _REFRESH_SECONDS:
+                del self._configs[want]
 
     def _read_log(self, want: LogOf) -> str | None:
         restarts, running = self._attempt(want)
@@ -291,9 +309,16 @@ class _Watcher:
         resource = _SECRETS if want.kind == "Secret" else CONFIG_MAP
         try:
             live = self._kube.get(resource.path(self._namespace, want.name), patience=0)
-        except KubekitError:  # not allowed to look: take the kubelet's word
+        except ApiError:  # not allowed to look: take the kubelet's word
             return None
         return None if live is None else tuple(sorted(live.get("data") or {}))
+
+    def _stays(self, want: NamespaceOf) -> bool:
+        try:
+            live = self._kube.get(NAMESPACE.path("", want.name), patience=0)
+        except ApiError:  # not allowed to look
+            return True
+        return live is not None and not live["metadata"].get("deletionTimestamp")
 
     def _error(self, item: AppliedObject, finding: Finding, since: float) -> KubekitError:
         return _ERRORS[finding.exit_code](
@@ -347,7 +372,7 @@ def read_log(kube: Kube, namespace: str, want: LogOf, *, previous: bool) -> str 
         query["previous"] = "true"
     try:
         return kube.text(f"{PODS.path(namespace, want.pod)}/log", query=query)
-    except KubekitError:
+    except ApiError:
         return None
 
 

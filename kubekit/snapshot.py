@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from kubekit.model import Object
 
@@ -30,7 +29,14 @@ class KeysOf:
     name: str
 
 
-Want = LogOf | KeysOf
+@dataclass(frozen=True, kw_only=True)
+class NamespaceOf:
+    """Whether a namespace is there to stay, or is being deleted."""
+
+    name: str
+
+
+Want = LogOf | KeysOf | NamespaceOf
 """A fact the judge asks for before it decides; the watcher fetches it."""
 
 
@@ -55,8 +61,8 @@ class Snapshot:
         listed: kinds whose first list has arrived; before that, absence means nothing.
         logs: log text by attempt; None where it could not be read.
         configs: keys of Secrets and ConfigMaps; None where there is no such object.
+        namespaces: whether each namespace asked for stays.
         seen: when a container was first seen waiting for a reason, server time.
-        unseen: kinds this user may not read, so that their absence means nothing.
     """
 
     target: Target
@@ -67,6 +73,7 @@ class Snapshot:
     listed: frozenset[str] = frozenset()
     logs: Mapping[LogOf, str | None] = field(default_factory=dict)
     configs: Mapping[KeysOf, tuple[str, ...] | None] = field(default_factory=dict)
+    namespaces: Mapping[NamespaceOf, bool] = field(default_factory=dict)
     seen: Mapping[tuple[str, str, str], float] = field(default_factory=dict)
 
     @cached_property
@@ -105,10 +112,6 @@ class Snapshot:
             if event["involvedObject"].get("uid") == uid and event.get("reason") in reasons
         ]
         return sorted(found, key=event_time)
-
-    def config(self, kind: str, key: str, default: Any) -> Any:
-        """A field of the Deployment's spec."""
-        return ((self.deployment or {}).get(kind) or {}).get(key, default)
 
 
 @dataclass(frozen=True, kw_only=True)

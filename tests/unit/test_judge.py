@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
 from kubekit.causes import CATALOGUE
 from kubekit.judge import FAILED, READY, WAITING, Verdict, judge, settled
 from kubekit.model import Object
-from kubekit.snapshot import KeysOf, LogOf, Snapshot
+from kubekit.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot
 from tests.unit.rollouts import (
     NOW,
     at,
@@ -112,7 +113,9 @@ def test_a_missing_secret_is_looked_for_first() -> None:
     snap = snapshot(pod(state=state), seen={("web-2-a", "app", "CreateContainerConfigError"): NOW})
     assert is_waiting(snap, 5).wants == {wanted}
     gone = snapshot(pod(state=state), seen=snap.seen, configs={wanted: None})
-    assert failed(gone, 5) == "secret-missing"
+    likely = is_waiting(gone, 9).finding
+    assert likely is not None, "somebody else may be making it, but one is told"
+    assert failed(gone, 11) == likely.id == "secret-missing"
     arrived = snapshot(pod(state=state), seen=snap.seen, configs={wanted: ("A",)})
     is_waiting(arrived, 5)
 
@@ -132,7 +135,56 @@ def test_a_secret_that_a_volume_misses() -> None:
     )
     configs = {KeysOf(kind="Secret", name="keys"): None}
     snap = snapshot(pod(state=waiting("ContainerCreating")), events=(mount,), configs=configs)
-    assert failed(snap, 5) == "secret-missing"
+    assert failed(snap, 12) == "secret-missing"
+
+
+def template(**fields: object) -> Object:
+    return {"metadata": {}, "spec": {"containers": [container(**fields)]}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "message", "path"),
+    [
+        (
+            {"envFrom": [{"configMapRef": {"name": "keys"}}, {"secretRef": {"name": "keys"}}]},
+            'secret "keys" not found',
+            ("envFrom", 1, "secretRef", "name"),
+        ),
+        (
+            {
+                "env": [
+                    {"name": "A", "value": "keys"},
+                    {"name": "B", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "K"}}},
+                ]
+            },
+            "couldn't find key K in Secret web/keys",
+            ("env", 1, "valueFrom", "secretKeyRef", "key"),
+        ),
+        ({"env": [{"name": "A", "value": "b"}]}, 'secret "keys" not found', ()),
+    ],
+)
+def test_the_place_is_where_the_missing_one_is_named(
+    fields: Object, message: str, path: tuple[str | int, ...]
+) -> None:
+    snap = snapshot(
+        pod(state=waiting("CreateContainerConfigError", message)),
+        configs={KeysOf(kind="Secret", name="keys"): None},
+    )
+    snap = replace(snap, target=replace(snap.target, template=template(**fields)))
+    finding = judge(snap, NOW).finding
+    assert finding is not None
+    assert finding.field == ("spec", "template", "spec", "containers", 0, *path)
+
+
+def test_a_variable_that_nobody_sets_is_named() -> None:
+    text = (
+        'Traceback (most recent call last):\n  File "/app/main.py", line 3, in <module>\n'
+        "    token = os.environ['API_TOKEN']\n            ~~~~~~~~~~^^^^^^^^^^^^^\n"
+        "  File \"<frozen os>\", line 717, in __getitem__\nKeyError: 'API_TOKEN'\n"
+    )
+    assert failed(snapshot(pod(state=crashed(1, restarts=1)), logs=log(text, 0, 1)), 3) == (
+        "variable-missing"
+    )
 
 
 def test_two_quick_crashes_that_end_alike_decide() -> None:
@@ -300,7 +352,6 @@ def test_nothing_is_judged_before_everything_was_listed() -> None:
 @pytest.mark.parametrize(
     ("live", "cause", "code"),
     [
-        (None, "deleted", 6),
         (deployment(metadata={"uid": "other"}), "replaced", 10),
         (
             deployment(metadata={"generation": 3}, spec={"template": {"spec": {"containers": []}}}),
@@ -314,6 +365,22 @@ def test_endings_that_others_cause(live: Object | None, cause: str, code: int) -
     verdict = judge(snapshot(deployment=live), NOW)
     assert verdict.finding is not None
     assert (verdict.finding.id, verdict.finding.exit_code) == (cause, code)
+
+
+@pytest.mark.parametrize(("stays", "cause"), [(True, "deleted"), (False, "namespace-terminating")])
+@pytest.mark.parametrize("live", [None, deployment(metadata={"deletionTimestamp": at(1)})])
+def test_a_deletion_is_told_apart_from_that_of_the_namespace(
+    live: Object | None, stays: bool, cause: str
+) -> None:
+    wanted = NamespaceOf(name="web")
+    assert is_waiting(snapshot(deployment=live)).wants == {wanted}
+    assert failed(snapshot(deployment=live, namespaces={wanted: stays})) == cause
+
+
+def test_the_wait_for_min_ready_seconds_is_named() -> None:
+    live = deployment(spec={"minReadySeconds": 60})
+    snap = snapshot(pod(state=running(ready=True)), deployment=live)
+    assert "`minReadySeconds`" in is_waiting(snap).text
 
 
 def test_scaling_by_others_is_no_ending() -> None:
