@@ -320,9 +320,11 @@ def _load(common: dict[str, Any], *, files: bool) -> "Settings":
 
 def _on_signals(cancel: Any) -> None:
     """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them."""
+    from kubekit.console import abandon
 
     def handle(_number: int, _frame: object) -> None:
         if cancel.is_set():
+            abandon()
             os._exit(130)
         cancel.set()
 

@@ -86,7 +86,7 @@ def test_a_failure_has_cause_place_evidence_and_hint() -> None:
     failed = Failed(
         id="x", exit_code=6, message="it broke", hints=("mend it",), details=("log",), place="a:1"
     )
-    assert show(failed)[1] == "✗ it broke\n  at a:1\n  log\n  hint: mend it\n"
+    assert show(failed)[1] == "✗ it broke\n  at a:1\n  │ log\n  hint: mend it\n"
 
 
 def test_a_stream_without_unicode() -> None:
