@@ -3,6 +3,7 @@
 Heavy imports stand inside the commands: `--help`, `--version` and completion need none of them.
 """
 
+import contextlib
 import functools
 import inspect
 import os
@@ -18,7 +19,8 @@ from kubekit import __version__
 from kubekit.errors import CancelledError, KubekitError, UsageError
 
 if TYPE_CHECKING:
-    from kubekit.model import Settings
+    from kubekit.events import Emit
+    from kubekit.model import Cancel, Settings
     from kubekit.workflow import Run
 
 EXIT_CODES = """\b
@@ -256,41 +258,54 @@ def _schema() -> None:
     import json
 
     from kubekit import config
+    from kubekit.console import open_view
+    from kubekit.events import Output
 
-    typer.echo(json.dumps(config.schema(), indent=2))
+    open_view(output="text", verbosity=0)(Output(text=json.dumps(config.schema(), indent=2)))
 
 
 def main() -> None:
     """The entry point: runs the command line and exits with its code."""
-    try:
-        app()
-    except BrokenPipeError:
-        # The reader has gone, as in `kubekit render | head`; nothing is left to say to it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    app()
 
 
 def _execute(function: Callable[..., None], common: dict[str, Any], *, files: bool) -> None:
-    from kubekit.console import open_view
-    from kubekit.events import Failed
-    from kubekit.model import Cancel, Clock
-    from kubekit.workflow import Run
+    from kubekit.console import discard, open_view
+    from kubekit.model import Cancel
 
+    cancel = Cancel()
+    _on_signals(cancel)
     output = common["output"]
     if output not in ("text", "json"):
         raise typer.BadParameter("text or json", param_hint="--output")
-    verbosity = int(common["verbose"]) - int(common["quiet"])
-    view = open_view(output=output, verbosity=verbosity)
-    cancel = Cancel()
-    _on_signals(cancel)
+    view = open_view(output=output, verbosity=int(common["verbose"]) - int(common["quiet"]))
     try:
-        settings = _load(common, files=files)
-        function(settings, Run(emit=view, clock=Clock(), cancel=cancel))
+        with contextlib.closing(view):
+            _run(function, common, view, cancel, files=files)
+    except BrokenPipeError:  # whoever watched the run is gone
+        discard(sys.stdout, sys.stderr)
+        raise typer.Exit(CancelledError.exit_code) from None
+
+
+def _run(
+    function: Callable[..., None],
+    common: dict[str, Any],
+    emit: "Emit",
+    cancel: "Cancel",
+    *,
+    files: bool,
+) -> None:
+    from kubekit.events import Failed
+
+    try:
+        from kubekit.workflow import Run
+
+        function(_load(common, files=files), Run(emit=emit, cancel=cancel))
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where every failure is told
         failure = _as_kubekit_error(error, cancel.is_set())
-        view(
+        emit(
             Failed(
                 id=failure.id,
                 exit_code=failure.exit_code,
@@ -301,8 +316,6 @@ def _execute(function: Callable[..., None], common: dict[str, Any], *, files: bo
             )
         )
         raise typer.Exit(failure.exit_code) from None
-    finally:
-        view.close()
 
 
 def _load(common: dict[str, Any], *, files: bool) -> "Settings":
@@ -318,7 +331,7 @@ def _load(common: dict[str, Any], *, files: bool) -> "Settings":
     )
 
 
-def _on_signals(cancel: Any) -> None:
+def _on_signals(cancel: "Cancel") -> None:
     """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them."""
     from kubekit.console import abandon
 
@@ -362,5 +375,13 @@ def _confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is there to answer", hints=("say so with `--yes`",))
-    if not typer.confirm(question, err=True):
+    # Ctrl-C only asks the stages to stop, and none runs yet: here it must end the question.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        sure = typer.confirm(question, err=True)
+    except typer.Abort:
+        raise CancelledError("interrupted, so nothing was done") from None
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if not sure:
         raise UsageError("not confirmed, so nothing was done", id="not-confirmed")

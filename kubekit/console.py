@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
     BuildStep,
@@ -111,8 +112,16 @@ class TextView:
         match event:
             case Output(text=text):
                 self._screen.rest()
-                self._out.write(text.rstrip("\n") + "\n")
-                self._out.flush()
+                try:
+                    self._out.write(text.rstrip("\n") + "\n")
+                    self._out.flush()
+                except BrokenPipeError:  # as in `kubekit render | head`: the reader has enough
+                    discard(self._out)
+                except OSError as error:
+                    discard(self._out)
+                    raise KubekitError(
+                        f"cannot write to stdout: {error.strerror}", id="stdout"
+                    ) from error
             case Failed():
                 self._screen.rest()
                 self._screen.write(_failure(event, self._signs))
@@ -168,6 +177,14 @@ def open_view(*, output: str, verbosity: int) -> View:
     if output == "json":
         return JsonView(sys.stdout)
     return TextView(sys.stdout, sys.stderr, verbosity=verbosity)
+
+
+def discard(*streams: TextIO) -> None:
+    """Send what is still written to nowhere, so that Python's exit does not fail on it either."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in streams:
+        os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def abandon() -> None:
@@ -261,6 +278,7 @@ class _Terminal:
     def __init__(self, stream: TextIO, signs: _Signs) -> None:
         import rich.console
 
+        self._stream = stream
         self._console = rich.console.Console(file=stream, highlight=False, markup=False)
         self._signs = signs
         self._live: rich.live.Live | None = None
@@ -305,6 +323,7 @@ class _Terminal:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        self._stream.write("\r\x1b[K")  # the ^C that the terminal itself has shown
 
     def _render(self) -> rich.console.Group:
         from rich.console import Group
@@ -346,7 +365,8 @@ def _wrapped(line: _Line, console: rich.console.Console) -> Iterator[rich.text.T
     if line.barred:
         text = body.lstrip()
         deep = " " * min(len(body) - len(text), width // 3)
-        for part in Text(text).wrap(console, max(width - cell_len(lead) - len(deep), 8)) or [Text()]:
+        room = max(width - cell_len(lead) - len(deep), 8)
+        for part in Text(text).wrap(console, room) or [Text()]:
             yield Text.assemble((lead, styled), (deep + part.plain, line.style))
         return
     rows = [""]
