@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import postgresql
 import pytest
 from app.main import create_app
 from app.settings import Settings
@@ -20,18 +21,37 @@ def _no_settings_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SECRETS_DIR", raising=False)
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """An empty database: a new file, or PostgreSQL without our table."""
-    url = os.environ.get("BACKEND_TEST_DATABASE_URL")
-    if not url:
-        return f"sqlite:///{tmp_path}/tasks.db"
+def _emptied(url: str) -> str:
     rewritten = Settings(database_url=url).database_url.get_secret_value()  # type: ignore[arg-type]
     engine = create_engine(rewritten)
     with engine.begin() as connection:
         connection.execute(text("DROP TABLE IF EXISTS tasks"))
     engine.dispose()
     return url
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """An empty database: a new file, or the PostgreSQL that was named, without our table."""
+    url = os.environ.get("BACKEND_TEST_DATABASE_URL")
+    return _emptied(url) if url else f"sqlite:///{tmp_path}/tasks.db"
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[str]:
+    if url := os.environ.get("BACKEND_TEST_DATABASE_URL"):
+        yield url
+    elif (bin_folder := postgresql.programs()) is None:
+        pytest.skip("no PostgreSQL: install one or set BACKEND_TEST_DATABASE_URL")
+    else:
+        with postgresql.running(bin_folder) as url:
+            yield url
+
+
+@pytest.fixture
+def postgresql_url(_postgresql: str) -> str:
+    """An empty PostgreSQL, for what only it can show: being away while the service runs."""
+    return _emptied(_postgresql)
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +8,6 @@ from sqlalchemy import make_url
 from support import LOOPBACK, Service, door_to, free_port, until
 
 JSON = {"content-type": "application/json"}
-needs_postgresql = pytest.mark.skipif(
-    not os.environ.get("BACKEND_TEST_DATABASE_URL"), reason="BACKEND_TEST_DATABASE_URL is not set"
-)
 
 
 def nowhere() -> str:
@@ -80,9 +76,8 @@ def test_a_folder_that_cannot_be_made(serve: Callable[..., Service], tmp_path: P
     assert service.ask("GET", "/health/live")[0] == 200
 
 
-@needs_postgresql
-def test_postgresql_away_and_back(serve: Callable[..., Service], database_url: str) -> None:
-    url = make_url(database_url)
+def test_postgresql_away_and_back(serve: Callable[..., Service], postgresql_url: str) -> None:
+    url = make_url(postgresql_url)
     with door_to(url.host or LOOPBACK, url.port or 5432) as door:
         through = url.set(host=LOOPBACK, port=door.port).render_as_string(hide_password=False)
         service = serve(DATABASE_URL=through)
@@ -98,11 +93,10 @@ def test_postgresql_away_and_back(serve: Callable[..., Service], database_url: s
         assert service.ask("GET", "/api/tasks")[1]["total"] == 1
 
 
-@needs_postgresql
 def test_postgresql_that_comes_after_the_service(
-    serve: Callable[..., Service], database_url: str
+    serve: Callable[..., Service], postgresql_url: str
 ) -> None:
-    url = make_url(database_url)
+    url = make_url(postgresql_url)
     with door_to(url.host or LOOPBACK, url.port or 5432) as door:
         door.shut()
         through = url.set(host=LOOPBACK, port=door.port).render_as_string(hide_password=False)
@@ -112,9 +106,8 @@ def test_postgresql_that_comes_after_the_service(
         assert service.ask("POST", "/api/tasks", {"title": "t"}, **JSON)[0] == 201
 
 
-@needs_postgresql
-def test_postgresql_that_hangs(serve: Callable[..., Service], database_url: str) -> None:
-    url = make_url(database_url)
+def test_postgresql_that_hangs(serve: Callable[..., Service], postgresql_url: str) -> None:
+    url = make_url(postgresql_url)
     with door_to(url.host or LOOPBACK, url.port or 5432) as door:
         through = url.set(host=LOOPBACK, port=door.port).render_as_string(hide_password=False)
         service = serve(DATABASE_URL=through)
