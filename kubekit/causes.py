@@ -39,6 +39,7 @@ _NO_REGISTRY = (
     r"i/o timeout|no such host|x509|connection refused|HTTP response to HTTPS|toomanyrequests"
     r"|server misbehaving|TLS handshake|network is unreachable|Temporary failure|deadline exceeded"
 )
+_COMES = r'(?:secret|configmap) "[^"]+" not found|find key|failed to sync'
 _PULL = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
 _START = ("RunContainerError", "CreateContainerError", "StartError", "CrashLoopBackOff")
 
@@ -157,7 +158,8 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="container-config",
         rows=(14,),
-        find=waiting("CreateContainerConfigError", field="env"),
+        # What the kubelet misses and is there by now, it tries again by itself.
+        find=waiting("CreateContainerConfigError", text=rf"^(?!.*(?:{_COMES}))", field="env"),
         cause="container `{container}` cannot be created: {message}",
         fix="correct what the message names",
         after=10.0,

@@ -20,6 +20,7 @@ from kubekit.snapshot import (
     condition,
     epoch,
     event_count,
+    event_start,
     event_time,
 )
 
@@ -134,7 +135,7 @@ def _mounts(snapshot: Snapshot, text: str) -> Iterator[Hit]:
             if match and not _has_started(pod):
                 yield Hit(
                     where=f"Pod/{pod['metadata']['name']}",
-                    since=event_time(event),
+                    since=event_start(event),
                     words={"container": "", **match.groupdict()},
                     field=("spec", "template", "spec", "volumes"),
                 )
@@ -399,14 +400,22 @@ def last_line(log: str) -> str:
 
 
 def _probe_events(snapshot: Snapshot) -> Iterator[tuple[Container, str, Object, str]]:
+    """What each probe of a running container said last: what it said before is over."""
     for container in snapshot.containers:
         if not container.running or container.ready:
             continue
-        for event in reversed(snapshot.events_of(container.pod_uid, "Unhealthy")):
-            match = _PROBE_EVENT.match(event.get("message") or "")
-            path = event["involvedObject"].get("fieldPath") or ""
-            if match and container.name in path:
-                yield container, match.group(1), event, match["text"]
+        started = epoch(container.running.get("startedAt"))
+        said = [
+            (match.group(1), event, match["text"])
+            for event in snapshot.events_of(container.pod_uid, "Unhealthy")
+            if (match := _PROBE_EVENT.match(event.get("message") or ""))
+            and f"{{{container.name}}}" in (event["involvedObject"].get("fieldPath") or "")
+            and event_time(event) >= started
+        ]
+        newest = {kind: event_time(event) for kind, event, _ in said}
+        for kind, event, text in said:
+            if event_time(event) == newest[kind]:  # whole seconds: there may be two
+                yield container, kind, event, text
 
 
 def _probe_words(kind: str, container: Container, spec: Object) -> dict[str, object]:

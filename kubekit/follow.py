@@ -19,6 +19,7 @@ from kubekit.model import Object
 
 WATCH_SECONDS = 50
 READ_SECONDS = 60.0
+_GOODBYE_SECONDS = 2.0
 _GONE = 410
 
 
@@ -83,11 +84,11 @@ class Follower:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the watch at once and wait for its thread."""
+        """End the watch at once and wait for its thread, unless that hangs in a dead connection."""
         self._stopped.set()
         if self._response is not None:
             hang_up(self._response)  # type: ignore[arg-type]
-        self._thread.join(timeout=READ_SECONDS)
+        self._thread.join(timeout=_GOODBYE_SECONDS)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -128,6 +129,8 @@ class Follower:
             if self._failures:
                 self._failures = 0
                 self._deliver(Found(kind=self._kind))
+            if self._stopped.is_set():  # by a `stop` that found no response to hang up
+                return
             for line in lines(response):
                 if self._stopped.is_set():
                     break

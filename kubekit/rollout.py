@@ -247,20 +247,24 @@ class _Watcher:
             raise update.error
 
     def _note_waiting(self) -> None:
-        """When each container was first seen waiting for its reason; the API does not say."""
+        """When each container was first seen waiting for its reason; the API does not say.
+
+        A try and the back-off after it have reasons of their own and take turns, so that only a
+        start makes both forgotten.
+        """
         now = self._server_now()
-        seen = {}
+        seen: dict[tuple[str, str, str], float] = {}
         for pod in self._objects["Pod"].values():
-            status = pod.get("status") or {}
-            every = (
-                *(status.get("initContainerStatuses") or ()),
-                *(status.get("containerStatuses") or ()),
-            )
-            for item in every:
-                reason = ((item.get("state") or {}).get("waiting") or {}).get("reason")
+            uid = pod["metadata"]["uid"]
+            for item in _container_statuses(pod):
+                state = item.get("state") or {}
+                if "running" in state:
+                    continue
+                here = (uid, item["name"])
+                seen |= {key: when for key, when in self._seen.items() if key[:2] == here}
+                reason = (state.get("waiting") or {}).get("reason")
                 if reason:
-                    key = (pod["metadata"]["uid"], item["name"], reason)
-                    seen[key] = self._seen.get(key, now)
+                    seen.setdefault((*here, reason), now)
         self._seen = seen
 
     def _fetch(self, wants: frozenset[Want]) -> bool:
@@ -281,29 +285,56 @@ class _Watcher:
         return bool(due)
 
     def _forget_old_facts(self) -> None:
-        """What others may still bring, such as a missing Secret, is looked for again and again."""
+        """Look again and again for a Secret others may bring, and at a log that goes on."""
         now = self._clock.now()
-        for want in list(self._configs):
-            if now - self._fetched[want] > _REFRESH_SECONDS:
-                del self._configs[want]
+        running = self._running()
+        for want in [
+            want for want in self._fetched if now - self._fetched[want] > _REFRESH_SECONDS
+        ]:
+            if isinstance(want, KeysOf):
+                self._configs.pop(want, None)
+            elif isinstance(want, LogOf) and want in running:
+                self._logs.pop(want, None)
+
+    def _running(self) -> frozenset[LogOf]:
+        """The attempts that go on."""
+        return frozenset(
+            LogOf(
+                pod=pod["metadata"]["name"],
+                container=item["name"],
+                attempt=int(item.get("restartCount") or 0),
+            )
+            for pod in self._objects["Pod"].values()
+            for item in _container_statuses(pod)
+            if "running" in (item.get("state") or {})
+        )
 
     def _read_log(self, want: LogOf) -> str | None:
-        restarts, running = self._attempt(want)
-        previous = running and want.attempt < restarts
-        return read_log(self._kube, self._namespace, want, previous=previous)
+        """The log of this very attempt: the container may start again while it is read."""
+        previous = self._is_previous(want)
+        for _ in range(3):
+            if previous is None:
+                return None
+            text = read_log(self._kube, self._namespace, want, previous=previous)
+            before, previous = previous, self._is_previous(want)
+            if previous == before:
+                return text
+        return None
 
-    def _attempt(self, want: LogOf) -> tuple[int, bool]:
-        for pod in self._objects["Pod"].values():
-            if pod["metadata"]["name"] == want.pod:
-                status = pod.get("status") or {}
-                for item in (
-                    *(status.get("initContainerStatuses") or ()),
-                    *(status.get("containerStatuses") or ()),
-                ):
-                    if item["name"] == want.container:
-                        running = "running" in (item.get("state") or {})
-                        return int(item.get("restartCount") or 0), running
-        return 0, False
+    def _is_previous(self, want: LogOf) -> bool | None:
+        """Whether the API calls this log the previous one by now; None where it has it no more."""
+        try:
+            pod = self._kube.get(PODS.path(self._namespace, want.pod), patience=0)
+        except ApiError:
+            return None
+        for item in _container_statuses(pod or {}):
+            if item["name"] == want.container:
+                restarts = int(item.get("restartCount") or 0)
+                if want.attempt == restarts:
+                    return False
+                running = "running" in (item.get("state") or {})
+                return True if running and want.attempt == restarts - 1 else None
+        return None
 
     def _read_keys(self, want: KeysOf) -> tuple[str, ...] | None:
         resource = _SECRETS if want.kind == "Secret" else CONFIG_MAP
@@ -339,7 +370,7 @@ class _Watcher:
             f"`{item.manifest.ref}` was not ready after {timeout:.0f} s: {what}",
             hints=(*fix, "if it only needs longer, raise `timeout`"),
             details=self._evidence(finding, since) if finding else (),
-            place=item.manifest.origin,
+            place=item.manifest.place(finding.field) if finding else item.manifest.origin,
             id=finding.id if finding else "timeout",
         )
 
@@ -363,6 +394,14 @@ class _Watcher:
             found.append(f"warnings of {finding.where}:")
             found += [f"  {event['reason']}: {event['message']}" for event in warnings[-3:]]
         return tuple(found)
+
+
+def _container_statuses(pod: Object) -> tuple[Object, ...]:
+    status = pod.get("status") or {}
+    return (
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    )
 
 
 def read_log(kube: Kube, namespace: str, want: LogOf, *, previous: bool) -> str | None:

@@ -198,6 +198,15 @@ def event_time(event: Object) -> float:
     )
 
 
+def event_start(event: Object) -> float:
+    """When the event happened first."""
+    return epoch(
+        event.get("firstTimestamp")
+        or event.get("eventTime")
+        or event["metadata"].get("creationTimestamp")
+    ) or event_time(event)
+
+
 def event_count(event: Object) -> int:
     """How often it happened."""
     return int((event.get("series") or {}).get("count") or event.get("count") or 1)
