@@ -52,6 +52,12 @@ spec:
 """
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--write-docs", action="store_true", help="write docs/endings.md anew from what was seen"
+    )
+
+
 @dataclass(kw_only=True)
 class Project:
     """A backend of a few lines in a folder, and the commands of a person working on it."""
@@ -117,19 +123,25 @@ class Project:
         )
 
 
+def small_project(parent: Path, env: dict[str, str]) -> Project:
+    """A project in a new folder; its name, and so its namespace, is used by nobody else."""
+    name = f"t-{uuid.uuid4().hex[:8]}"
+    project = Project(folder=parent / name, name=name, env=dict(env))
+    project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 60s\n")
+    project.write("app/Dockerfile", DOCKERFILE)
+    project.write("app/server.py", SERVER.read_text())
+    project.write("manifests/app.yaml.j2", MANIFEST)
+    project.write(".env", "GREETING=hello\n")
+    return project
+
+
 @pytest.fixture
 def new_project(cluster: dict[str, str], tmp_path: Path) -> Iterator[Callable[..., Project]]:
     """Makes projects; what they left in the cluster is removed afterwards, also after a failure."""
     made: list[Project] = []
 
     def make() -> Project:
-        name = f"t-{uuid.uuid4().hex[:8]}"
-        project = Project(folder=tmp_path / name, name=name, env=dict(cluster))
-        project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 60s\n")
-        project.write("app/Dockerfile", DOCKERFILE)
-        project.write("app/server.py", SERVER.read_text())
-        project.write("manifests/app.yaml.j2", MANIFEST)
-        project.write(".env", "GREETING=hello\n")
+        project = small_project(tmp_path, cluster)
         made.append(project)
         return project
 
