@@ -21,7 +21,7 @@ from kubekit.findings import (
     waiting,
 )
 
-LATE = 10.0
+LATE = 12.0
 """Seconds in which a Secret or ConfigMap that somebody else makes may still come."""
 
 EXPLAINS = float("inf")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kubekit.causes import CATALOGUE
 from kubekit.judge import FAILED, READY, WAITING, Verdict, judge, settled
@@ -113,9 +116,9 @@ def test_a_missing_secret_is_looked_for_first() -> None:
     snap = snapshot(pod(state=state), seen={("web-2-a", "app", "CreateContainerConfigError"): NOW})
     assert is_waiting(snap, 5).wants == {wanted}
     gone = snapshot(pod(state=state), seen=snap.seen, configs={wanted: None})
-    likely = is_waiting(gone, 9).finding
+    likely = is_waiting(gone, 11).finding
     assert likely is not None, "somebody else may be making it, but one is told"
-    assert failed(gone, 11) == likely.id == "secret-missing"
+    assert failed(gone, 13) == likely.id == "secret-missing"
     arrived = snapshot(pod(state=state), seen=snap.seen, configs={wanted: ("A",)})
     is_waiting(arrived, 5)
 
@@ -135,7 +138,7 @@ def test_a_secret_that_a_volume_misses() -> None:
     )
     configs = {KeysOf(kind="Secret", name="keys"): None}
     snap = snapshot(pod(state=waiting("ContainerCreating")), events=(mount,), configs=configs)
-    assert failed(snap, 12) == "secret-missing"
+    assert failed(snap, 14) == "secret-missing"
 
 
 def template(**fields: object) -> Object:
@@ -417,3 +420,67 @@ def test_a_named_port_is_shown_as_its_number() -> None:
     assert verdict.finding is not None
     assert "port 8000" in verdict.finding.cause
     assert container()["readinessProbe"]["httpGet"]["port"] == "http"
+
+
+MESSAGES = st.sampled_from([NOT_FOUND, REFUSED, NOT_FOUND.replace("404", "503")])
+STATES = st.one_of(
+    st.just(waiting("ErrImageNeverPull")),
+    st.just(waiting("ImagePullBackOff", "manifest unknown")),
+    st.just(waiting("CreateContainerConfigError", 'secret "keys" not found')),
+    st.builds(running, st.floats(0, 20), ready=st.booleans(), restartCount=st.integers(0, 2)),
+    st.builds(crashed, st.integers(0, 3), restarts=st.integers(0, 3)),
+)
+
+
+@st.composite
+def rollouts(draw: st.DrawFn) -> Snapshot:
+    """Any mixture of pods, new and old, of events about them and of facts that were read."""
+    names = [f"web-2-{letter}" for letter in "abc"[: draw(st.integers(0, 3))]]
+    pods = [pod(state=draw(STATES), name=name) for name in names]
+    pods += [pod(state=draw(STATES), name="web-1-a", owner="web-1")]
+    events = [
+        event(
+            "Unhealthy",
+            draw(MESSAGES),
+            count=draw(st.integers(1, 5)),
+            when=draw(st.integers(0, 30)),
+            uid=draw(st.sampled_from(["web-1-a", *names])),
+        )
+        for _ in range(draw(st.integers(0, 5)))
+    ]
+    read = [LogOf(pod=name, container="app", attempt=number) for name in names for number in (0, 1)]
+    texts = st.sampled_from(["", "boom\n", "listening on http://127.0.0.1:8000\n", None])
+    logs = {want: draw(texts) for want in read if draw(st.booleans())}
+    configs = {KeysOf(kind="Secret", name="keys"): draw(st.sampled_from([None, ("A",)]))}
+    return snapshot(*pods, events=tuple(events), logs=logs, configs=configs)
+
+
+def essence(verdict: Verdict) -> tuple[object, ...]:
+    """The verdict but for which of several like pods stands for them."""
+    finding = verdict.finding
+    return verdict.state, finding and (finding.id, finding.exit_code), verdict.wants
+
+
+@given(snap=rollouts(), after=st.floats(0, 60), data=st.data())
+def test_the_order_in_which_objects_are_listed_changes_no_verdict(
+    snap: Snapshot, after: float, data: st.DataObject
+) -> None:
+    other = replace(
+        snap,
+        pods=tuple(data.draw(st.permutations(snap.pods))),
+        events=tuple(data.draw(st.permutations(snap.events))),
+        replica_sets=tuple(data.draw(st.permutations(snap.replica_sets))),
+    )
+    assert essence(judge(other, NOW + after)) == essence(judge(snap, NOW + after))
+
+
+@given(snap=rollouts(), after=st.floats(0, 60))
+def test_a_verdict_of_the_same_facts_is_the_same_again(snap: Snapshot, after: float) -> None:
+    """As after a list that starts over: objects of the same content, other identities in memory."""
+    assert judge(copy.deepcopy(snap), NOW + after) == judge(snap, NOW + after)
+
+
+@given(snap=rollouts(), early=st.floats(0, 30), later=st.floats(0, 30))
+def test_time_alone_takes_no_failure_back(snap: Snapshot, early: float, later: float) -> None:
+    if judge(snap, NOW + early).state == FAILED:
+        assert judge(snap, NOW + early + later).state == FAILED
