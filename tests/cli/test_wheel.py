@@ -1,0 +1,125 @@
+"""The wheel as others install it, on each Python there is, with the libraries it allows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from email.parser import Parser
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.cli.world import World
+from tests.conftest import ROOT
+
+UV = str(Path(sys.executable).parent / "uv")
+VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+
+
+def call(*argv: str | Path, cwd: Path = ROOT) -> str:
+    """Run a program that must end well, away from this venv."""
+    env = {
+        key: text for key, text in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}
+    }
+    done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@cache
+def interpreter(version: str) -> str | None:
+    """A Python of this version, of pyenv or on PATH, that really runs."""
+    pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))
+    for candidate in (*pyenv, shutil.which(f"python{version}")):
+        done = subprocess.run(
+            [candidate, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+            if candidate
+            else ["false"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.stdout.strip() == version:
+            return str(candidate)
+    return None
+
+
+def venv(folder: Path, version: str, *install: str | Path) -> Path:
+    """A fresh venv with these installed; gives its folder of programs."""
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"Python {version} is not on this machine: UNTESTED with it")
+    call(UV, "venv", "--quiet", "--python", python, folder)
+    call(UV, "pip", "install", "--quiet", "--python", folder, *install)
+    return folder / "bin"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built in a copy of what belongs to it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    call(UV, "build", "--quiet", "--wheel", ROOT, "--out-dir", folder)
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def test_what_is_in_it(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = [name for name in names if name.endswith(".dist-info/METADATA")]
+        about = Parser().parsestr(archive.read(metadata).decode())
+    places = {name.partition("/")[0] for name in names}
+    assert places == {"kubekit", metadata.partition("/")[0]}
+    assert "kubekit/py.typed" in names
+    assert any(name.endswith("/licenses/LICENSE") for name in names)
+    modules = {path.name for path in (ROOT / "kubekit").glob("*.py")}
+    assert modules <= {Path(name).name for name in names if name.startswith("kubekit/")}
+    assert about["License-Expression"] == "MIT"
+    assert about["Requires-Python"] == ">=3.11"
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert about.get_payload() == (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kubernetes", ["kubernetes==36.0.2", "kubernetes"])
+def test_it_runs_from_another_folder(
+    wheel: Path, tmp_path: Path, world: World, kubernetes: str
+) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    programs = venv(tmp_path / "venv", version, wheel, kubernetes)
+    for name in ("kubekit.yaml", "manifests", "backend"):
+        source = ROOT / name
+        ignore = shutil.ignore_patterns(".venv", "__pycache__", ".*_cache")
+        if source.is_dir():
+            shutil.copytree(source, world.folder / name, ignore=ignore)
+        else:
+            shutil.copy(source, world.folder)
+    world.write(".env", "BETTER_AUTH_SECRET=0123456789abcdef0123456789abcdef\n", mode=0o600)
+    program = programs / "kubekit"
+    assert world.run("--version", program=program).out.startswith("kubekit ")
+    assert '"namespace"' in world.run("schema", program=program).out
+    rendered = world.run("render", program=program)
+    assert rendered.code == 0, rendered.err
+    assert "kind: Deployment" in rendered.out
+    assert "0123456789abcdef" not in rendered.out
+    # A context that is only loaded shows that this `kubernetes` can read a kubeconfig.
+    world.context("far-away")
+    world.write("far.yaml", "name: tasks\ncontext: far-away\nallow_contexts: [far-away]\n")
+    silent = world.run("status", "-f", "far.yaml", program=program)
+    assert (silent.code, "does not answer" in silent.err) == (8, True), silent.err
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_unit_tests_on_each_python(wheel: Path, tmp_path: Path, version: str) -> None:
+    group = f"{ROOT / 'pyproject.toml'}:test"
+    programs = venv(tmp_path / "venv", version, wheel, "--group", group)
+    said = call(
+        programs / "python",
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--ignore-glob=*test_lab_*"),
+        "tests/unit",
+    )
+    assert " passed" in said
+    assert "failed" not in said
