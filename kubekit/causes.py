@@ -246,7 +246,7 @@ CATALOGUE: tuple[Cause, ...] = (
         rows=(18, 23, 24, 26, 27, 28, 29),
         find=crashed(restarts=2),
         cause="container `{container}` crashes with exit code {code}: {last}",
-        fix="correct what the log below shows",
+        fix="correct what its log shows",
     ),
     Cause(
         id="listens-on-loopback",

@@ -29,6 +29,8 @@ _PROBE_EVENT = re.compile(
     r"^(Readiness|Liveness|Startup) probe (?:failed|errored)[^:]*: (?P<text>.*)", re.DOTALL
 )
 _QUICK_SECONDS = 5.0
+_LONGEST = 600
+_BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*": ErrImagePull: ')
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+")
 
 
@@ -261,8 +263,8 @@ def probe(
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for container, kind, event, said in _probe_events(snapshot):
             match = pattern.search(said)
-            if match is None:
-                continue
+            if match is None or event_count(event) < min(times, 2):
+                continue  # a single refusal is what every start looks like
             started = epoch((container.running or {}).get("startedAt"))
             spec = container.spec.get(PROBES[kind]) or {}
             patience = max(seconds, _window(container) if window else 0.0)
@@ -458,4 +460,6 @@ def _refusal(message: str) -> str:
 
 
 def _brief(text: str) -> str:
-    return " ".join(text.split())[:300]
+    """One line of it, the same for a try and for the back-off after it."""
+    line = _BACK_OFF.sub("", " ".join(text.split()))
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]} ..."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ from kubekit.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want,
 LOG_LINES = 25
 _TICK_SECONDS = 0.25
 _REFRESH_SECONDS = 2.0
+_POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
 _SECRETS = KNOWN["v1", "Secret"]
 _FOLLOWED = {
     "Deployment": DEPLOYMENTS,
@@ -390,9 +392,14 @@ class _Watcher:
             == finding.where
         ]
         warnings.sort(key=event_time)
-        if warnings:
-            found.append(f"warnings of {finding.where}:")
-            found += [f"  {event['reason']}: {event['message']}" for event in warnings[-3:]]
+        # The same refusal comes again for each pod that was tried, under another name.
+        told = {
+            _POD_NAME.sub("", event["message"]): f"  {event['reason']}: {event['message']}"
+            for event in warnings
+            if not event["message"].startswith("(combined from similar events)")
+        }
+        if told:
+            found += [f"warnings of {finding.where}:", *list(told.values())[-3:]]
         return tuple(found)
 
 

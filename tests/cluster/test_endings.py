@@ -7,7 +7,9 @@ behaves as the value `mode` of the project tells it. Each test looks at one resu
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import signal
 import subprocess
 import threading
@@ -20,6 +22,8 @@ from typing import Any
 
 import pytest
 
+from kubekit.console import TextView
+from kubekit.events import Event
 from tests.cluster.conftest import PROFILE, Project, small_project
 from tests.conftest import KUBEKIT, ROOT
 
@@ -314,9 +318,9 @@ def signalled(number: signal.Signals) -> Meddling:
 
 
 def late_secret(project: Project, run: Running) -> None:
-    """The Secret comes eight seconds after it was missed first."""
+    """The Secret comes eight seconds after it was missed first: kubectl takes one of them."""
     run.until("Secret `keys` does not exist")
-    time.sleep(8)
+    time.sleep(7)
     project.kubectl("create", "secret", "generic", "keys", "--from-literal=A=b")
 
 
@@ -795,19 +799,87 @@ def line_of(outcome: Outcome, text: str | None) -> int:
     return number
 
 
+def test_the_text_view_draws_the_same_events(
+    cluster: dict[str, str], tmp_path: Path, registry: None
+) -> None:
+    """The documentation is drawn from events; this is what a person sees who asks for text."""
+    scenario = SCENARIOS["secret-key-missing"]
+    project = make(tmp_path, cluster, scenario)
+    assert scenario.prepare is not None
+    scenario.prepare(project)
+    try:
+        finished(project, start(project))
+        text = project.run("build-and-apply")
+        events = finished(project, start(project))
+    finally:
+        project.kubectl("delete", "namespace", project.name, "--wait=false", check=False)
+    assert text.out == ""
+    drawn = drawing(events.events)
+    # Seconds differ, and how far the pod was when it was looked at first.
+    assert ends(drawn) == ends(text.err)
+    assert "has no key `TOKEN`" in ends(drawn)[0]
+
+
+def ends(text: str) -> list[str]:
+    lines = re.sub(r"[0-9]+", "#", text).splitlines()
+    return lines[next(number for number, line in enumerate(lines) if line.startswith("✗")) :]
+
+
+def drawing(events: list[dict[str, Any]]) -> str:
+    """What the text view makes of these events."""
+    buffer = io.BytesIO()
+    with io.TextIOWrapper(buffer, encoding="utf-8", write_through=True) as err:
+        draw(TextView(err, err, verbosity=0), events)
+        return buffer.getvalue().decode()
+
+
+def draw(view: TextView, events: list[dict[str, Any]]) -> None:
+    kinds = {kind.type: kind for kind in Event.__subclasses__()}
+    for event in events:
+        fields = {key: value for key, value in event.items() if key not in ("v", "type")}
+        view(kinds[event["type"]](**fields))
+    view.close()
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _report(outcomes: dict[str, Future[Outcome]]) -> Iterator[None]:
+def _documentation(
+    request: pytest.FixtureRequest, outcomes: dict[str, Future[Outcome]]
+) -> Iterator[None]:
+    """With `--write-docs`, and if every scenario was played: the documentation made of them."""
     yield
-    for name, o in outcomes.items():
-        if o.exception():
-            print("EXC", name, repr(o.exception())[:500])
-            continue
-        r = o.result()
-        print(
-            "RES",
-            name,
-            r.code,
-            r.last.get("id"),
-            r.last.get("place"),
-            f"{r.waited:.1f} {r.total:.1f}",
-        )
+    if request.config.getoption("--write-docs", default=False) and len(outcomes) == len(SCENARIOS):
+        DOCS.write_text(documentation({name: outcomes[name].result() for name in SCENARIOS}))
+
+
+def documentation(outcomes: dict[str, Outcome]) -> str:
+    rows = [
+        f"| [{name}](#{name}) | {outcome.code} | {outcome.last.get('id', '')} "
+        f"| {outcome.waited:.0f} |"
+        for name, outcome in outcomes.items()
+    ]
+    parts = [section(name, outcome) for name, outcome in outcomes.items()]
+    return "\n".join([HEAD, *rows, "", *parts])
+
+
+HEAD = """\
+# How a rollout ends
+
+Each ending as `kubekit build-and-apply` told it on a real Minikube, from its last stage on.
+`pytest tests/cluster/test_endings.py --write-docs` writes this page from what was seen; only the
+names of namespaces and pods are made the same everywhere. Do not edit it.
+
+| what | exit code | id (in `-o json`) | seconds of the last stage |
+|---|---|---|---|"""
+
+
+def section(name: str, outcome: Outcome) -> str:
+    events = outcome.events
+    starts = [at for at, event in enumerate(events) if event["type"] == "stage-started"]
+    text = drawing(events[starts[-1] if starts else 0 :])
+    text = text.replace(outcome.project.name, "tasks")
+    text = re.sub(r"web-[0-9a-f]{6,10}-[a-z0-9]{5}(?![a-z0-9])", "web-5d8c7b9f64-x2k4p", text)
+    text = re.sub(r"web-[0-9a-f]{8,10}\b(?!-)", "web-5d8c7b9f64", text)
+    scenario = SCENARIOS[name]
+    asked = " ".join(("kubekit build-and-apply", *scenario.flags))
+    seen = f"```console\n$ {asked}\n{text}$ echo $?\n{outcome.code}\n```"
+    return f"## {name}\n{scenario.title}\n{seen}\n"

@@ -5,14 +5,17 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubekit.causes import CATALOGUE
+from kubekit.follow import Changed, Listed
 from kubekit.judge import FAILED, READY, WAITING, Verdict, judge, settled
-from kubekit.model import Object
+from kubekit.model import Cancel, Clock, Object
+from kubekit.rollout import _Watcher
 from kubekit.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot
 from tests.unit.rollouts import (
     NOW,
@@ -258,6 +261,40 @@ def test_a_probe_that_fails(said: str, text: str, after: float, cause: str) -> N
     assert failed(snap, after) == cause
 
 
+def test_what_a_probe_said_before_is_over() -> None:
+    events = (
+        event("Unhealthy", REFUSED, count=9, when=20),
+        event("Unhealthy", NOT_FOUND.replace("404", "503"), when=21),
+    )
+    snap = snapshot(pod(state=running()), events=events, logs=log("", 0))
+    likely = is_waiting(snap, 60).finding
+    assert likely is not None
+    assert likely.id == "probe-failing"
+    restarted = snapshot(pod(state=running(22, restartCount=1)), events=events, logs=log("", 1))
+    assert is_waiting(restarted, 60).finding is None
+
+
+def test_one_refusal_is_what_every_start_looks_like() -> None:
+    one, two = (
+        snapshot(
+            pod(state=running()), events=(event("Unhealthy", REFUSED, count=n),), logs=log("", 0)
+        )
+        for n in (1, 2)
+    )
+    assert is_waiting(one, 2).finding is None
+    assert is_waiting(two, 2).finding is not None
+
+
+def test_a_try_and_its_back_off_are_told_alike() -> None:
+    said = "dial tcp: i/o timeout"
+    states = (
+        waiting("ErrImagePull", said),
+        waiting("ImagePullBackOff", f'Back-off pulling image "a:b": ErrImagePull: {said}'),
+    )
+    causes = {str(is_waiting(snapshot(pod(state=state))).finding) for state in states}
+    assert len(causes) == 1
+
+
 def test_a_database_away_only_explains() -> None:
     events = (event("Unhealthy", NOT_FOUND.replace("404", "503"), count=20),)
     verdict = is_waiting(snapshot(pod(state=running()), events=events, logs=log("", 0)), 500)
@@ -484,3 +521,33 @@ def test_a_verdict_of_the_same_facts_is_the_same_again(snap: Snapshot, after: fl
 def test_time_alone_takes_no_failure_back(snap: Snapshot, early: float, later: float) -> None:
     if judge(snap, NOW + early).state == FAILED:
         assert judge(snap, NOW + early + later).state == FAILED
+
+
+@given(data=st.data(), count=st.integers(1, 8))
+def test_a_list_that_starts_over_leaves_the_same_snapshot(data: st.DataObject, count: int) -> None:
+    """Some changes, with the list of what they led to at any point among them, or without it."""
+    changes = [
+        Changed(
+            kind="Pod",
+            item=pod(state=data.draw(STATES), name=data.draw(st.sampled_from(["a", "b"]))),
+            gone=data.draw(st.booleans()),
+        )
+        for _ in range(count)
+    ]
+    steady, relisted = watcher(), watcher()
+    at_last = data.draw(st.integers(0, count))
+    for number, change in enumerate(changes):
+        if number == at_last:
+            items = tuple(steady._objects["Pod"].values())
+            relisted._take(Listed(kind="Pod", items=copy.deepcopy(items)))
+        steady._take(change)
+        relisted._take(change)
+    assert relisted._objects == steady._objects
+    assert relisted._seen == steady._seen
+
+
+def watcher() -> _Watcher:
+    """One that asks nobody: its updates are handed to it."""
+    kube: Any = None
+    clock = Clock(now=lambda: 0.0)
+    return _Watcher(kube, "web", emit=lambda _event: None, clock=clock, cancel=Cancel())
