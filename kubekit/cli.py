@@ -239,7 +239,7 @@ def _docker(
 @_command(config_app, "show", files=False)
 def _config_show(settings: "Settings", run: "Run") -> None:
     """Show each setting and where it came from."""
-    from kubekit import config
+    from kubekit.config import load as config
     from kubekit.events import Output
 
     rows = config.show(settings)
@@ -257,7 +257,7 @@ def _schema() -> None:
     """Print the JSON schema of kubekit.yaml, for editors."""
     import json
 
-    from kubekit import config
+    from kubekit.config import load as config
     from kubekit.console import open_view
     from kubekit.events import Output
 
@@ -319,7 +319,8 @@ def _run(
 
 
 def _load(common: dict[str, Any], *, files: bool) -> "Settings":
-    from kubekit import cluster, config
+    from kubekit.cluster import target as cluster
+    from kubekit.config import load as config
 
     flags = {key: common[key] for key in _SETTINGS if common[key] is not None}
     return config.load(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubekit.judge import settled
-from kubekit.kube import Kube
+from kubekit.api.kube import Kube
+from kubekit.api.ownership import OwnedSet, members, read_kinds
+from kubekit.api.resources import PODS, ref
 from kubekit.model import Object
-from kubekit.ownership import OwnedSet, members, read_kinds
-from kubekit.resources import PODS, ref
-from kubekit.snapshot import REVISION
+from kubekit.rollout.judge import settled
+from kubekit.rollout.snapshot import REVISION
 
 
 def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:

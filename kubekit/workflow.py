@@ -11,15 +11,20 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from kubekit import context, dockerenv, envfile, minikube, strictyaml
-from kubekit import manifests as rendering
-from kubekit.apply import prepare_namespace, trial, write
-from kubekit.build import ensure
-from kubekit.cluster import need_docker_runtime, resolve
-from kubekit.engine import Engine
+from kubekit.api.apply import prepare_namespace, trial, write
+from kubekit.api.kube import Kube, TransientError
+from kubekit.api.ownership import OwnedSet, owned_sets
+from kubekit.api.removal import discard_namespace, prune, remove_namespace
+from kubekit.api.removal import teardown as remove
+from kubekit.api.resources import NAMESPACE
+from kubekit.cluster import dockerenv, minikube
+from kubekit.cluster.target import need_docker_runtime, resolve
 from kubekit.errors import KubekitError, UnreachableError, UsageError
 from kubekit.events import Emit, Ended, ObjectChanged, Output, StageDone, StageStarted, Warned
-from kubekit.kube import Kube, TransientError
+from kubekit.image import context
+from kubekit.image.build import ensure
+from kubekit.image.engine import Engine
+from kubekit.manifests import render as rendering
 from kubekit.model import (
     Applied,
     BuildPlan,
@@ -30,13 +35,10 @@ from kubekit.model import (
     Manifests,
     Settings,
 )
-from kubekit.ownership import OwnedSet, owned_sets
 from kubekit.redact import Redactor
-from kubekit.removal import discard_namespace, prune, remove_namespace
-from kubekit.removal import teardown as remove
-from kubekit.resources import NAMESPACE
-from kubekit.rollout import Rollout, wait
+from kubekit.rollout.wait import Rollout, wait
 from kubekit.status import describe
+from kubekit.text import envfile, strictyaml
 
 
 @dataclass(frozen=True, kw_only=True)

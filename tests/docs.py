@@ -34,23 +34,24 @@ def exit_codes() -> str:
 
 
 def code_map() -> str:
-    """Each layer from the top with its modules and what they are for, from their own words."""
+    """Each layer from the top, in its own words; packages with their modules."""
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     contracts = config["tool"]["importlinter"]["contracts"]
     layers = next(item["layers"] for item in contracts if item["type"] == "layers")
-    lines = ["| module | what it is |", "|---|---|"]
-    for number, layer in enumerate(layers):
-        if number:
-            lines.append("| | |")
-        modules = [name.strip().removeprefix("kubekit.") for name in layer.split("|")]
-        lines += [f"| `{module}` | {_purpose(module)} |" for module in modules]
-    return "\n".join(lines)
+    names = [name.strip().removeprefix("kubekit.") for layer in layers for name in layer.split("|")]
+    rows = [row for name in names for row in _rows(PACKAGE / name)]
+    return "\n".join(["| module | what it is |", "|---|---|", *rows])
 
 
-def _purpose(module: str) -> str:
-    file = PACKAGE / f"{module.replace('.', '/')}.py"
-    if not file.exists():
-        file = PACKAGE / module.replace(".", "/") / "__init__.py"
+def _rows(path: Path) -> list[str]:
+    if not path.is_dir():
+        return [f"| `{path.name}` | {_purpose(path.with_suffix('.py'))} |"]
+    modules = sorted(file for file in path.glob("*.py") if file.stem != "__init__")
+    inside = [f"| `{path.name}.{file.stem}` | {_purpose(file)} |" for file in modules]
+    return [f"| **`{path.name}`** | **{_purpose(path / '__init__.py')}** |", *inside]
+
+
+def _purpose(file: Path) -> str:
     words = ast.get_docstring(ast.parse(file.read_text())) or ""
     return " ".join(words.split("\n\n")[0].split())
 

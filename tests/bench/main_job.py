@@ -23,7 +23,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubekit import config, envfile, manifests, strictyaml
+from kubekit.config import load as config
+from kubekit.manifests import render as manifests
+from kubekit.text import envfile, strictyaml
 
 ROOT = Path(__file__).parent.parent.parent
 REPORT = ROOT / "docs" / "benchmark.md"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from kubekit import build, context
-from kubekit.dockerenv import docker_env
-from kubekit.engine import Engine
+from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableError
 from kubekit.events import BuildLog, BuildStep, Event
+from kubekit.image import build, context
+from kubekit.image.engine import Engine
 from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, Clock, DockerEndpoint
 
 pytestmark = pytest.mark.cluster

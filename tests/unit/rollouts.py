@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubekit.model import Object
-from kubekit.snapshot import Snapshot, Target, epoch
+from kubekit.rollout.snapshot import Snapshot, Target, epoch
 
 START = "2026-11-21T10:00:00Z"
 NOW = epoch(START)

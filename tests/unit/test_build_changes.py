@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kubekit import context
-from kubekit.changes import Memory, Record, reason
+from kubekit.image import context
+from kubekit.image.changes import Memory, Record, reason
 from kubekit.model import BuildPlan, BuildSettings, DockerEndpoint
 
 BEFORE = Record(

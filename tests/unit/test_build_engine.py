@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.dockererrors import pull_failed
-from kubekit.engine import Engine
 from kubekit.errors import UnreachableError
+from kubekit.image.dockererrors import pull_failed
+from kubekit.image.engine import Engine
 from kubekit.model import DockerEndpoint
 
 
@@ -105,9 +105,8 @@ def test_close_without_a_connection() -> None:
 
 
 def test_importing_engine_does_not_import_docker() -> None:
-    code = (
-        "import sys, kubekit.engine; print({'docker', 'requests', 'tenacity'} & set(sys.modules))"
-    )
+    heavy = "{'docker', 'requests', 'tenacity'}"
+    code = f"import sys, kubekit.image.engine; print({heavy} & set(sys.modules))"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

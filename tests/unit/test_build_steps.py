@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit import buildkit, dockerfile
 from kubekit.errors import BuildError
 from kubekit.events import BuildLog, BuildStep, Event
+from kubekit.image import buildkit, dockerfile
+from kubekit.image.steps import Account, explain
 from kubekit.model import BuildPlan, BuildSettings
-from kubekit.steps import Account, explain
 
 # What both were recorded of; the last command ends with `true` or with `exit 3`.
 DOCKERFILE = """\

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kubekit import cluster
+from kubekit.cluster import target as cluster
 from kubekit.errors import KubekitError, UnreachableError, UsageError
 from kubekit.model import ClusterTarget, Settings
 

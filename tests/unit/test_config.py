@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.config import load, parse, schema
+from kubekit.config.files import show
+from kubekit.config.load import load, parse, schema
+from kubekit.config.validators import label, seconds
 from kubekit.errors import FilesError, KubekitError, UsageError
 from kubekit.model import BuildSettings, DevSettings, Settings, SyncRule
-from kubekit.settings import show
-from kubekit.validators import label, seconds
 
 FULL = """\
 name: tasks

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit import context, dockerignore
 from kubekit.errors import FilesError
+from kubekit.image import context, dockerignore
 
 # Recorded from BuildKit's own client (`recorded` in the file says which), never from our code.
 RECORDED: dict[str, Any] = json.loads(

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubekit import context
 from kubekit.errors import FilesError
+from kubekit.image import context
 from kubekit.model import BuildPlan, BuildSettings
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from kubekit import context
 from kubekit.errors import FilesError
+from kubekit.image import context
 from kubekit.model import BuildPlan, BuildSettings
 
 

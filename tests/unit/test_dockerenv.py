@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.dockerenv import DOCKER_ENV_ENDINGS, classify, parse_docker_env
+from kubekit.cluster.dockerenv import DOCKER_ENV_ENDINGS, classify, parse_docker_env
 from kubekit.errors import UnreachableError
 from kubekit.proc import Finished
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.envfile import is_world_readable, load, parse
 from kubekit.errors import FilesError
+from kubekit.text.envfile import is_world_readable, load, parse
 
 FILE = Path(".env")
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.causes import CATALOGUE
-from kubekit.follow import Changed, Listed
-from kubekit.judge import FAILED, READY, WAITING, Verdict, judge, settled
+from kubekit.api.follow import Changed, Listed
 from kubekit.model import Cancel, Clock, Object
-from kubekit.rollout import _Watcher
-from kubekit.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot
+from kubekit.rollout.causes import CATALOGUE
+from kubekit.rollout.judge import FAILED, READY, WAITING, Verdict, judge, settled
+from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot
+from kubekit.rollout.wait import _Watcher
 from tests.unit.rollouts import (
     NOW,
     at,

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from kubekit.envfile import parse
 from kubekit.errors import FilesError
-from kubekit.manifests import render
+from kubekit.manifests.render import render
 from kubekit.model import Manifests, Settings
-from kubekit.strictyaml import dump_all
+from kubekit.text.envfile import parse
+from kubekit.text.strictyaml import dump_all
 
 IMAGE = "tasks:kk-0123456789ab"
 

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.envfile import parse
 from kubekit.errors import FilesError, Place
-from kubekit.hashed import encoded, hashed_name
-from kubekit.manifests import masked, render
+from kubekit.manifests.hashed import encoded, hashed_name
+from kubekit.manifests.render import masked, render
 from kubekit.model import Manifest, Manifests, Settings
-from kubekit.strictyaml import dump_all
+from kubekit.text.envfile import parse
+from kubekit.text.strictyaml import dump_all
 
 SECRET = "hunter2-hunter2"
 

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubekit.errors import FilesError, UsageError
-from kubekit.strictyaml import dump_all, load_all
-from kubekit.yamlscalars import resolve
+from kubekit.text.strictyaml import dump_all, load_all
+from kubekit.text.yamlscalars import resolve
 
 FILE = Path("f.yaml")
 

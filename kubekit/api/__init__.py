@@ -1,0 +1,1 @@
+"""The Kubernetes API as plain data: reading, applying, removing."""

@@ -1,0 +1,259 @@
+"""Applying the manifests: all of them tried first, then only those written that differ.
+
+Server-side apply, strictly validated, as one field manager and never by force. What the API server
+would make of each object is asked first (``dryRun=All``) and compared with what is live: an equal
+one is not written, and one refusal means that nothing is written at all.
+"""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from kubekit.api.kube import Answer, ApiError, Kube
+from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
+from kubekit.api.resources import NAMESPACE, Resource, find
+from kubekit.errors import CancelledError, KubekitError, Place, RefusedError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Progress, Warned
+from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, Object
+
+DELETION_SECONDS = 60.0
+_STEP_SECONDS = 0.2
+_NAMESPACE_MANAGER = "kubekit-namespace"
+# A strict decoder and server-side apply each have words of their own for the same mistake.
+_UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"|\.(\S+): field not declared in schema')
+_VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What would happen to one object.
+
+    Attributes:
+        action: ``created``, ``configured`` or ``unchanged``.
+        sent: the object as it is sent, a member of the project's set.
+        live: the object after the apply as far as it is known.
+        date: the server's time of the trial, seconds since the epoch.
+    """
+
+    manifest: Manifest
+    resource: Resource
+    action: str
+    sent: Object
+    live: Object
+    date: float
+
+
+def prepare_namespace(kube: Kube, namespace: str, *, emit: Emit, cancel: Cancel) -> str | None:
+    """Make the namespace if it is missing; the new one's uid, None if it was there.
+
+    One that is being deleted is waited for first.
+    """
+    path = NAMESPACE.path("", namespace)
+    live = _settled(kube, path, f"namespace `{namespace}`", emit=emit, cancel=cancel)
+    if live is not None:
+        return None
+    body = {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {"name": namespace, "labels": {MANAGED_BY_LABEL: MANAGER}},
+    }
+    # A manager of its own: a Namespace manifest applied later must not take the label away.
+    query = {"fieldManager": _NAMESPACE_MANAGER}
+    made = kube.request("POST", NAMESPACE.path(""), query=query, body=body, patience=0).data
+    emit(ObjectChanged(ref=f"Namespace/{namespace}", action="created"))
+    return str(made["metadata"]["uid"])
+
+
+def trial(
+    kube: Kube, manifests: Manifests, *, owned: OwnedSet, emit: Emit, cancel: Cancel
+) -> list[Step]:
+    """Ask the API server what it would make of each object; nothing is written.
+
+    Raises:
+        RefusedError: it refuses at least one; all refusals are told at once.
+    """
+
+    def attempt(manifest: Manifest) -> Step | KubekitError:
+        try:
+            return _try(kube, manifest, owned=owned, emit=emit, cancel=cancel)
+        except RefusedError as error:
+            return _explained(error, manifest)
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        results = list(pool.map(attempt, manifests.items))
+    errors = [result for result in results if isinstance(result, KubekitError)]
+    if errors:
+        raise _together(errors)
+    return [result for result in results if isinstance(result, Step)]
+
+
+def write(kube: Kube, steps: list[Step], *, owned: OwnedSet, emit: Emit) -> Applied:
+    """Write the objects that differ, in order.
+
+    Raises:
+        RefusedError: one was refused after all; the details say which were written before it.
+    """
+    if any(step.action != "unchanged" for step in steps):
+        _announce(kube, owned, steps)
+    done: list[AppliedObject] = []
+    for step in steps:
+        live = step.live
+        if step.action != "unchanged":
+            live = _write(kube, step, done, namespace=owned.namespace)
+        emit(ObjectChanged(ref=step.manifest.ref, action=step.action))
+        done.append(AppliedObject(manifest=step.manifest, action=step.action, live=live))
+    since = min((step.date for step in steps), default=0.0)
+    return Applied(objects=tuple(done), since=since)
+
+
+def comparable(obj: Object) -> Object:
+    """The object without what the server counts and stamps, for comparison."""
+    metadata = {key: value for key, value in obj["metadata"].items() if key not in _VOLATILE}
+    return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
+
+
+def _try(kube: Kube, manifest: Manifest, *, owned: OwnedSet, emit: Emit, cancel: Cancel) -> Step:
+    resource = find(kube, manifest.data["apiVersion"], manifest.kind)
+    path = resource.path(owned.namespace, manifest.name)
+    live = _settled(kube, path, f"`{manifest.ref}`", emit=emit, cancel=cancel)
+    sent = owned.own(manifest.data)
+    answer = kube.apply(path, sent, dry_run=True)
+    for text in answer.warnings:
+        emit(Warned(text=f"{manifest.ref}: {text}"))
+    action = _action(live, answer)
+    known = answer.data if live is None else live
+    return Step(
+        manifest=manifest,
+        resource=resource,
+        action=action,
+        sent=sent,
+        live=known,
+        date=answer.date,
+    )
+
+
+def _action(live: Object | None, answer: Answer) -> str:
+    if live is None:
+        return "created"
+    return "unchanged" if comparable(live) == comparable(answer.data) else "configured"
+
+
+def _settled(kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel) -> Object | None:
+    """The live object or None, once it is not one that is being deleted.
+
+    Raises:
+        UnreachableError: it is still being deleted after a minute.
+    """
+    for _ in range(int(DELETION_SECONDS / _STEP_SECONDS)):
+        live = kube.get(path)
+        if live is None or not live["metadata"].get("deletionTimestamp"):
+            return live
+        emit(Progress(stage="apply", text=f"waiting for {what} to be deleted"))
+        if cancel.wait(_STEP_SECONDS):
+            raise CancelledError("interrupted")
+    raise UnreachableError(
+        f"{what} is still being deleted after {DELETION_SECONDS:.0f} s",
+        hints=("see what holds it: its `metadata.finalizers`",),
+        id="still-deleting",
+    )
+
+
+def _announce(kube: Kube, owned: OwnedSet, steps: list[Step]) -> None:
+    """Let the parent name every kind that will have members, before the first of them is there."""
+    known = read_kinds(kube, owned)
+    wanted = {step.resource.group_kind for step in steps} | (known or frozenset())
+    if known is None or wanted != known:
+        write_kinds(kube, owned, wanted)
+
+
+def _write(kube: Kube, step: Step, done: list[AppliedObject], *, namespace: str) -> Object:
+    try:
+        return kube.apply(step.resource.path(namespace, step.manifest.name), step.sent).data
+    except RefusedError as error:
+        explained = _explained(error, step.manifest)
+        written = [item.manifest.ref for item in done if item.action != "unchanged"]
+        state = f"written before it: {', '.join(written)}" if written else "nothing was written"
+        explained.details = (*explained.details, state)
+        raise explained from error
+
+
+def _explained(error: RefusedError, manifest: Manifest) -> KubekitError:
+    """The server's refusal with the object and the place in the user's file."""
+    if not isinstance(error, ApiError):
+        error.place = error.place or manifest.origin
+        return error
+    place = next(iter(_places(error, manifest)), manifest.origin)
+    return RefusedError(
+        f"the API server refuses `{manifest.ref}`: {_said(error)}",
+        hints=_hints(error, manifest),
+        place=place,
+        id=error.id,
+    )
+
+
+def _said(error: ApiError) -> str:
+    if error.reason == "Conflict":
+        owners = [f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes]
+        return f"fields are owned by another manager: {', '.join(owners)}"
+    unknown = _unknown(error)
+    if unknown:
+        return ", ".join(f"there is no field `{field}`" for field in unknown)
+    return error.message
+
+
+def _hints(error: ApiError, manifest: Manifest) -> tuple[str, ...]:
+    if error.reason == "Conflict":
+        return ("leave these fields out of the manifest, or let their other owner give them up",)
+    if "field is immutable" in error.message:
+        return (f"delete it first: `kubekit teardown`, or only `{manifest.ref}` with kubectl",)
+    if error.reason == "Forbidden" and "exceeded quota" in error.message:
+        return ("ask for less, or raise the ResourceQuota of the namespace",)
+    if error.reason == "Forbidden":
+        return ("ask for the missing right, or use another context",)
+    return ()
+
+
+def _unknown(error: ApiError) -> list[str]:
+    return [decoded or typed for decoded, typed in _UNKNOWN_FIELD.findall(error.message)]
+
+
+_SEGMENT = re.compile(
+    r"""\.?(?P<key>[^.\[\]]+)|\[(?P<index>\d+)\]|\[(?P<id>\w+)="?(?P<is>[^"\],]*)[^\]]*\]"""
+)
+
+
+def _places(error: ApiError, manifest: Manifest) -> list[Place]:
+    """Where the fields stand that the server complains about."""
+    named = [*_unknown(error), *(str(cause.get("field") or "") for cause in error.causes)]
+    return [manifest.place(_path(field, manifest.data)) for field in named if field]
+
+
+def _path(field: str, node: Any) -> tuple[str | int, ...]:
+    """The server's name of a field as steps into the object: it names items of a list by a key."""
+    path: list[str | int] = []
+    for match in _SEGMENT.finditer(field):
+        step: str | int = match["key"] or int(match["index"] or 0)
+        if match["id"]:
+            items = node if isinstance(node, list) else []
+            ids = [str(item.get(match["id"])) for item in items]
+            step = ids.index(match["is"]) if match["is"] in ids else 0
+        path.append(step)
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            node = None
+    return tuple(path)
+
+
+def _together(errors: list[KubekitError]) -> KubekitError:
+    """One error for all of them: the first, with the others as its details."""
+    first, *others = errors
+    first.details = (*first.details, *(_line(error.place, error.message) for error in others))
+    return first
+
+
+def _line(place: Place | None, message: str) -> str:
+    return f"{place}: {message}" if place else message

@@ -1,0 +1,135 @@
+"""Where objects live in the API: kind to path, and the order kinds are applied in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kubekit.api.kube import Kube
+from kubekit.errors import RefusedError
+from kubekit.model import Object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One kind the API serves; `group_kind` is as kubectl writes it, ``Deployment.apps``."""
+
+    api_version: str
+    kind: str
+    plural: str
+    namespaced: bool = True
+
+    @property
+    def group_kind(self) -> str:
+        """The kind with its group, without the version."""
+        group = self.api_version.rpartition("/")[0]
+        return f"{self.kind}.{group}" if group else self.kind
+
+    def path(self, namespace: str, name: str = "") -> str:
+        """The path of the collection in this namespace, or of one object in it."""
+        root = "/api/" if "/" not in self.api_version else "/apis/"
+        scope = f"/namespaces/{namespace}" if self.namespaced else ""
+        tail = f"/{name}" if name else ""
+        return f"{root}{self.api_version}{scope}/{self.plural}{tail}"
+
+
+def _known(*rows: tuple[str, str, str]) -> dict[tuple[str, str], Resource]:
+    found = (Resource(api_version=api, kind=kind, plural=plural) for api, kind, plural in rows)
+    return {(resource.api_version, resource.kind): resource for resource in found}
+
+
+NAMESPACE = Resource(api_version="v1", kind="Namespace", plural="namespaces", namespaced=False)
+CONFIG_MAP = Resource(api_version="v1", kind="ConfigMap", plural="configmaps")
+PODS = Resource(api_version="v1", kind="Pod", plural="pods")
+EVENTS = Resource(api_version="v1", kind="Event", plural="events")
+DEPLOYMENTS = Resource(api_version="apps/v1", kind="Deployment", plural="deployments")
+REPLICA_SETS = Resource(api_version="apps/v1", kind="ReplicaSet", plural="replicasets")
+
+KNOWN = _known(
+    ("v1", "ResourceQuota", "resourcequotas"),
+    ("v1", "LimitRange", "limitranges"),
+    ("v1", "ServiceAccount", "serviceaccounts"),
+    ("rbac.authorization.k8s.io/v1", "Role", "roles"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
+    ("v1", "Secret", "secrets"),
+    ("v1", "ConfigMap", "configmaps"),
+    ("v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+    ("v1", "Service", "services"),
+    ("v1", "Pod", "pods"),
+    ("apps/v1", "DaemonSet", "daemonsets"),
+    ("apps/v1", "Deployment", "deployments"),
+    ("apps/v1", "StatefulSet", "statefulsets"),
+    ("batch/v1", "Job", "jobs"),
+    ("batch/v1", "CronJob", "cronjobs"),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
+    ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    ("networking.k8s.io/v1", "Ingress", "ingresses"),
+)
+"""The kinds a backend is usually made of, so that a run need not ask the API for them."""
+
+
+def find(kube: Kube, api_version: str, kind: str) -> Resource:
+    """The resource that serves this kind, asked of the API where it is not a usual one.
+
+    Raises:
+        RefusedError: the cluster serves no such kind.
+    """
+    known = KNOWN.get((api_version, kind))
+    if known is not None:
+        return known
+    root = "/api/" if "/" not in api_version else "/apis/"
+    served = kube.get(root + api_version) or {}
+    for entry in served.get("resources") or ():
+        if entry["kind"] == kind and "/" not in entry["name"]:
+            return _resource(api_version, entry)
+    raise RefusedError(
+        f"the cluster serves no kind `{kind}` in `{api_version}`",
+        hints=("check `apiVersion` and `kind`, or install what defines it first",),
+        id="kind-unknown",
+    )
+
+
+def find_group_kind(kube: Kube, group_kind: str) -> Resource | None:
+    """The resource of ``Kind.group`` in whatever version the cluster serves, or None."""
+    for known in KNOWN.values():
+        if known.group_kind == group_kind:
+            return known
+    kind, _, group = group_kind.partition(".")
+    api = kube.get(f"/apis/{group}") if group else None
+    version = ((api or {}).get("preferredVersion") or {}).get("groupVersion")
+    if version is None:
+        return None
+    try:
+        return find(kube, version, kind)
+    except RefusedError:
+        return None
+
+
+def listable(kube: Kube) -> list[Resource]:
+    """Every namespaced kind of the cluster that can be listed, in its preferred version."""
+    groups = (kube.get("/apis") or {}).get("groups") or ()
+    versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
+    found: list[Resource] = []
+    for version in versions:
+        root = "/api/" if "/" not in version else "/apis/"
+        served = (kube.get(root + version) or {}).get("resources") or ()
+        found += [
+            _resource(version, entry)
+            for entry in served
+            if entry["namespaced"] and "list" in entry["verbs"] and "/" not in entry["name"]
+        ]
+    return found
+
+
+def ref(obj: Object) -> str:
+    """An object as people and kubectl write it, ``Deployment/tasks``."""
+    return f"{obj['kind']}/{obj['metadata']['name']}"
+
+
+def _resource(api_version: str, entry: Object) -> Resource:
+    return Resource(
+        api_version=api_version,
+        kind=entry["kind"],
+        plural=entry["name"],
+        namespaced=bool(entry["namespaced"]),
+    )

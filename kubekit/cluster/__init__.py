@@ -1,0 +1,1 @@
+"""Which cluster a run may touch, and where its Docker is."""

@@ -1,0 +1,153 @@
+"""Starting, stopping and asking after a Minikube profile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from kubekit import proc
+from kubekit.cluster.target import INSTALL_MINIKUBE, read_profile
+from kubekit.errors import UnreachableError
+from kubekit.events import Emit, Progress, Warned
+from kubekit.model import Cancel, Object
+
+START_SECONDS = 1200.0
+STATUS_SECONDS = 30.0
+_EVENT = "io.k8s.sigs.minikube."
+
+
+def up(profile: str, *, emit: Emit, cancel: Cancel) -> bool:
+    """Start the profile, or create it with the docker runtime; False if it was running.
+
+    The user's current kubeconfig context stays what it is.
+
+    Raises:
+        UnreachableError: Minikube could not, with its own words.
+        MissingError: there is no `minikube` on PATH.
+    """
+    known = read_profile(profile)
+    if known is not None and _status(profile, cancel=cancel) == _RUNNING:
+        return False
+    argv = ["start", "-p", profile, "-o", "json", "--interactive=false", "--keep-context"]
+    if known is None:
+        # Minikube's own default has changed between versions; kubekit builds in docker.
+        argv.append("--container-runtime=docker")
+    errors: list[Object] = []
+    done = _run(argv, timeout=START_SECONDS, cancel=cancel, on_line=_reporter(emit, errors))
+    if done.code != 0:
+        raise _start_failed(profile, done, errors)
+    return True
+
+
+def stop(profile: str, *, cancel: Cancel) -> None:
+    """Stop the profile; what is in it stays."""
+    done = _run(["stop", "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
+    if done.code != 0:
+        raise UnreachableError(
+            f"`minikube stop` failed for profile `{profile}`",
+            details=tuple(done.err.splitlines()[-5:]),
+            id="stop-failed",
+        )
+
+
+def delete(profile: str, *, cancel: Cancel) -> None:
+    """Delete this one profile with all that is in it."""
+    done = _run(["delete", "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
+    if done.code != 0:
+        raise UnreachableError(
+            f"`minikube delete` failed for profile `{profile}`",
+            details=tuple(done.err.splitlines()[-5:]),
+            id="delete-failed",
+        )
+
+
+_RUNNING = "Running"
+_SILENT = {
+    "Stopped": ("is stopped", "profile-stopped", "start it with `kubekit up`"),
+    "Paused": ("is paused", "profile-paused", "`minikube unpause -p {profile}`"),
+    "Nonexistent": (
+        "exists, but its node is gone",
+        "node-missing",
+        "make it anew: `minikube delete -p {profile}`, then `kubekit up`",
+    ),
+    "Misconfigured": (
+        "runs, but the kubeconfig leads elsewhere",
+        "kubeconfig-stale",
+        "`minikube update-context -p {profile}`",
+    ),
+}
+
+
+def why_silent(profile: str, *, cancel: Cancel) -> UnreachableError | None:
+    """What Minikube knows about a profile whose API server does not answer, None if nothing."""
+    state = _status(profile, cancel=cancel)
+    if state not in _SILENT:
+        return None
+    cause, id_, fix = _SILENT[state]
+    return UnreachableError(
+        f"Minikube profile `{profile}` {cause}", hints=(fix.format(profile=profile),), id=id_
+    )
+
+
+def _status(profile: str, *, cancel: Cancel) -> str:
+    """One word for the profile's first node.
+
+    The exit code is a bit mask that has meant different things; only the JSON is read. It is null
+    when the node is gone, and an array when there are several.
+    """
+    done = _run(["status", "-p", profile, "-o", "json"], timeout=STATUS_SECONDS, cancel=cancel)
+    try:
+        data = json.loads(done.out.strip().splitlines()[-1])
+    except (ValueError, IndexError):
+        return "Unknown"
+    first = data[0] if isinstance(data, list) else data
+    if not isinstance(first, dict):
+        return "Nonexistent"
+    if first.get("Host") != _RUNNING:
+        return str(first.get("Host"))
+    if first.get("APIServer") == _RUNNING and first.get("Kubeconfig") == "Misconfigured":
+        return "Misconfigured"
+    return str(first.get("APIServer"))
+
+
+def _run(
+    argv: list[str],
+    *,
+    timeout: float,
+    cancel: Cancel,
+    on_line: Callable[[str], None] | None = None,
+) -> proc.Finished:
+    program = proc.find("minikube", hint=INSTALL_MINIKUBE)
+    return proc.run([program, *argv], timeout=timeout, cancel=cancel, on_line=on_line)
+
+
+def _reporter(emit: Emit, errors: list[Object]) -> Callable[[str], None]:
+    """Turns Minikube's CloudEvents, one JSON object a line, into progress."""
+
+    def report(line: str) -> None:
+        try:
+            event = json.loads(line)
+            kind, data = str(event["type"]).removeprefix(_EVENT), event["data"]
+        except (ValueError, KeyError, TypeError):
+            return
+        if kind == "step":
+            emit(Progress(stage="up", text=str(data.get("name") or data.get("message"))))
+        elif kind == "warning":
+            emit(Warned(text=f"minikube: {str(data.get('message', '')).strip()}"))
+        elif kind == "error":
+            errors.append(data)
+
+    return report
+
+
+def _start_failed(profile: str, done: proc.Finished, errors: list[Object]) -> UnreachableError:
+    last = errors[-1] if errors else {}
+    name = str(last.get("name") or f"exit code {done.code}")
+    advice = str(last.get("advice") or "").strip()
+    said = str(last.get("message") or "").strip().splitlines() or done.err.splitlines()
+    return UnreachableError(
+        f"Minikube could not start profile `{profile}`: {name}",
+        hints=(advice,) if advice else (f"see `minikube logs -p {profile}`",),
+        details=tuple(said[-8:]),
+        id="start-failed",
+    )

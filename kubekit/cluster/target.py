@@ -1,0 +1,188 @@
+"""Which cluster a run may touch, proved before anything is done to it. The only caller of minikube.
+
+A context is acted on only if Minikube made it, or if `allow_contexts` names it; never because it
+happens to be the current one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kubekit.cluster.kubeconfig import Context, contexts
+from kubekit.errors import Place, UnreachableError, UsageError
+from kubekit.model import ClusterTarget, Settings
+
+INSTALL_MINIKUBE = "install it: https://minikube.sigs.k8s.io/docs/start/"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A Minikube profile as its config.json describes it, running or not."""
+
+    name: str
+    driver: str
+    runtime: str
+    nodes: int
+    kubernetes: str
+    file: Path
+
+
+def minikube_home() -> Path:
+    """Minikube's folder: MINIKUBE_HOME, with ``.minikube`` added unless it is named so.
+
+    Source: minikube, pkg/minikube/localpath/localpath.go.
+    """
+    home = os.environ.get("MINIKUBE_HOME")
+    if not home:
+        return Path.home() / ".minikube"
+    path = Path(home)
+    return path if path.name == ".minikube" else path / ".minikube"
+
+
+def active_profile() -> str | None:
+    """The profile `minikube profile NAME` chose, if any."""
+    file = minikube_home() / "config" / "config.json"
+    try:
+        data = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    name = data.get("profile") if isinstance(data, dict) else None
+    return str(name) if name else None
+
+
+def profiles() -> list[str]:
+    """The names of all profiles of this user."""
+    return sorted(file.parent.name for file in minikube_home().glob("profiles/*/config.json"))
+
+
+def read_profile(name: str) -> Profile | None:
+    """The profile, or None where there is none; asks no program.
+
+    Raises:
+        UnreachableError: its config.json is damaged.
+    """
+    file = minikube_home() / "profiles" / name / "config.json"
+    try:
+        data = json.loads(file.read_bytes())
+        kubernetes: Mapping[str, Any] = data["KubernetesConfig"]
+        return Profile(
+            name=name,
+            driver=str(data["Driver"]),
+            # Profiles written before Minikube knew other runtimes leave it empty and mean docker.
+            runtime=str(kubernetes.get("ContainerRuntime") or "docker"),
+            nodes=len(data.get("Nodes") or ()),
+            kubernetes=str(kubernetes.get("KubernetesVersion") or ""),
+            file=file,
+        )
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UnreachableError(
+            f"the config of Minikube profile `{name}` is damaged",
+            hints=(f"make it anew: `minikube delete -p {name}`, then `kubekit up`",),
+            place=Place(file=file),
+            id="profile-damaged",
+        ) from error
+
+
+def resolve(settings: Settings) -> ClusterTarget:
+    """The cluster these settings mean, if kubekit may act on it.
+
+    Raises:
+        UsageError: the context is not known or not allowed.
+        UnreachableError: the profile is missing or stopped.
+    """
+    known = contexts()
+    if settings.context is not None:
+        return _by_context(settings.context, known, settings.allow_contexts)
+    name = settings.profile or "minikube"
+    profile = read_profile(name)
+    if profile is None:
+        raise no_profile(name)
+    context = known.get(name)
+    if context is None:
+        raise UnreachableError(
+            f"Minikube profile `{name}` is stopped: the kubeconfig has no context for it",
+            hints=("start it with `kubekit up`",),
+            id="profile-stopped",
+        )
+    if not context.minikube:
+        raise _refused(name)
+    return ClusterTarget(context=name, profile=name, runtime=profile.runtime)
+
+
+def no_profile(name: str) -> UnreachableError:
+    """The error for a profile that does not exist, with the ones that do."""
+    names = profiles()
+    close = difflib.get_close_matches(name, names, n=1)
+    hints = (f"did you mean `{close[0]}`?",) if close else ()
+    if names and not close:
+        hints = (f"profiles here: {', '.join(names)}",)
+    return UnreachableError(
+        f"there is no Minikube profile `{name}`",
+        hints=(*hints, f"create it with `kubekit up --profile {name}`"),
+        id="profile-missing",
+    )
+
+
+def need_docker_runtime(target: ClusterTarget) -> Profile:
+    """The target's profile, once it is one whose Docker can build: runtime docker, one node.
+
+    Raises:
+        UnreachableError: it is not, with what to do.
+    """
+    profile = read_profile(target.profile) if target.profile else None
+    if profile is None:
+        raise UnreachableError(
+            f"context `{target.context}` has no Minikube profile whose Docker could build",
+            hints=("use a Minikube profile", "or leave `build` out of kubekit.yaml"),
+            id="no-docker",
+        )
+    other = f"create one beside it: `kubekit up --profile {profile.name}-docker`"
+    if profile.runtime != "docker":
+        raise UnreachableError(
+            f"Minikube profile `{profile.name}` runs {profile.runtime}; "
+            "kubekit builds only in profiles that run docker",
+            hints=(other,),
+            id="runtime-not-docker",
+        )
+    if profile.nodes > 1:
+        raise UnreachableError(
+            f"Minikube profile `{profile.name}` has {profile.nodes} nodes; "
+            "an image built in one of them would be missing in the others",
+            hints=(other,),
+            id="several-nodes",
+        )
+    return profile
+
+
+def _by_context(name: str, known: Mapping[str, Context], allowed: tuple[str, ...]) -> ClusterTarget:
+    context = known.get(name)
+    if context is None:
+        close = difflib.get_close_matches(name, known, n=1)
+        names = ", ".join(sorted(known)) or "none"
+        hint = f"did you mean `{close[0]}`?" if close else f"contexts there: {names}"
+        raise UsageError(
+            f"the kubeconfig has no context `{name}`", hints=(hint,), id="context-unknown"
+        )
+    if context.minikube:
+        profile = read_profile(context.cluster)
+        if profile is not None:
+            return ClusterTarget(context=name, profile=profile.name, runtime=profile.runtime)
+    if name in allowed:
+        return ClusterTarget(context=name, profile=None)
+    raise _refused(name)
+
+
+def _refused(name: str) -> UsageError:
+    return UsageError(
+        f"context `{name}` is not a cluster that Minikube made, so kubekit does not touch it",
+        hints=(f"if you mean it, add `{name}` to `allow_contexts` in kubekit.yaml",),
+        id="context-refused",
+    )

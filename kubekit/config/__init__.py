@@ -1,0 +1,1 @@
+"""kubekit.yaml, the environment and the flags, made into Settings."""

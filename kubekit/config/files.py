@@ -1,0 +1,128 @@
+"""What follows from Settings however they were read: which files must be there, the listing."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kubekit.errors import FilesError, Place, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kubekit.model import Settings
+    from kubekit.text.strictyaml import Document
+
+_SECRET_NAME = re.compile(
+    r"secret|token|passw|credential|auth|private|api_?key|_key$", re.IGNORECASE
+)
+_USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+
+
+def check_files(settings: Settings, document: Document) -> None:
+    """Make sure that every file and folder the settings name is there.
+
+    Raises:
+        FilesError: names all that are missing, each with its place in kubekit.yaml.
+    """
+    problems: list[tuple[Place, str]] = []
+    hints: list[str] = []
+    for path, cause, hint in _missing(settings):
+        problems.append((document.place(path), cause))
+        hints.append(hint)
+    if problems:
+        raise FilesError.of(problems, hints=tuple(hints))
+
+
+def _missing(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """What is missing: its key in kubekit.yaml, the cause, and what to do."""
+    build = settings.build
+    if build is not None and not build.context.is_dir():
+        yield (
+            ("build", "context"),
+            f"no folder at `{shown(build.context)}` to build from",
+            "`build.context` names the folder with the sources, relative to kubekit.yaml",
+        )
+    elif build is not None and not build.dockerfile.is_file():
+        yield (
+            ("build", "dockerfile"),
+            f"no Dockerfile at `{shown(build.dockerfile)}`",
+            "write one, or name yours under `build.dockerfile`",
+        )
+    for index, path in enumerate(settings.manifests):
+        if not path.exists():
+            yield (
+                ("manifests", index),
+                f"no manifests at `{shown(path)}`",
+                "write them there, or name their files or folders under `manifests`",
+            )
+    if settings.env_file is not None and not settings.env_file.exists():
+        origin = settings.origins.get("env_file", "")
+        yield (
+            ("env_file",),
+            f"no file at `{shown(settings.env_file)}`, which {origin} names",
+            missing_env_hint(settings),
+        )
+
+
+def missing_env_hint(settings: Settings) -> str:
+    """What to do when the environment's file is needed and not there."""
+    example = settings.root / ".env.example"
+    path = settings.env_file or settings.root / ".env"
+    if example.exists():
+        return f"run `cp {shown(example)} {shown(path)}` and fill in the values"
+    return f"create `{shown(path)}` with a line `KEY=value` for each variable"
+
+
+def show(settings: Settings) -> list[tuple[str, str, str]]:
+    """Every setting with its value and where it came from, for ``config show``.
+
+    Values whose names look secret are masked, and so are users and passwords in URLs: build
+    arguments and values are no place for either, but people put them there.
+    """
+    return [
+        (key, _text(key, value), settings.origins.get(key, "default"))
+        for key, value in _rows(settings)
+        if value is not None
+    ]
+
+
+def _rows(settings: Settings) -> Iterator[tuple[str, Any]]:
+    for key in ("file", "name", "namespace", "profile", "context"):
+        yield key, getattr(settings, key)
+    if (build := settings.build) is not None:
+        for key in ("context", "dockerfile", "target"):
+            yield f"build.{key}", getattr(build, key)
+        yield from _nested("build.args", build.args)
+    yield "manifests", [shown(path) for path in settings.manifests]
+    yield "env_file", settings.env_file
+    yield from _nested("values", settings.values)
+    yield "timeout", f"{settings.timeout:g}s"
+    yield "dev.port", settings.dev.port
+    yield "dev.sync", [f"{shown(rule.src)} -> {rule.dest}" for rule in settings.dev.sync]
+    yield "dev.teardown", settings.dev.teardown
+    yield "allow_contexts", list(settings.allow_contexts)
+
+
+def _nested(key: str, values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        yield f"{key}.{name}", value
+
+
+def _text(key: str, value: Any) -> str:
+    if isinstance(value, Path):
+        return shown(value)
+    value = _masked(key, value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _masked(key: str, value: Any) -> Any:
+    if _SECRET_NAME.search(key):
+        return "***"
+    if isinstance(value, dict):
+        return {name: _masked(str(name), item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_masked("", item) for item in value]
+    return _USER_IN_URL.sub("***", value) if isinstance(value, str) else value

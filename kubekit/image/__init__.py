@@ -1,0 +1,1 @@
+"""From a build context to an image in a Docker daemon."""

@@ -1,0 +1,83 @@
+"""docker-py's client, set up for a daemon that is a few hops away and behind nothing."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import docker
+import docker.constants
+import docker.errors
+import requests
+from docker.tls import TLSConfig
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+from kubekit.image.dockererrors import require_certificates, unreachable
+from kubekit.model import DockerEndpoint
+
+_CONNECT = 5
+_ANSWER = 30
+_ANY = docker.constants.MINIMUM_DOCKER_API_VERSION
+_SILENCE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
+"""A daemon whose machine is gone is noticed after 30 s, however long a build may be silent."""
+
+
+class Client(docker.APIClient):
+    """A client that leaves the environment's proxies and REQUESTS_CA_BUNDLE to other servers."""
+
+    def merge_environment_settings(self, url, proxies, stream, verify, cert):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002, D102 - of requests.Session
+        return {
+            "proxies": proxies or {},
+            "stream": stream,
+            "verify": self.verify if verify is None else verify,
+            "cert": self.cert if cert is None else cert,
+        }
+
+    def negotiate(self) -> None:
+        """Take the API version of the daemon, which `/_ping` tells far faster than `/version`.
+
+        Raises:
+            requests.RequestException: the daemon is not there, or answers with an error.
+        """
+        answer = self.get(f"{self.base_url}/_ping", timeout=(_CONNECT, _ANSWER))
+        if not answer.ok:
+            raise docker.errors.APIError("/_ping", response=answer, explanation=answer.text)
+        self._version = answer.headers.get("Api-Version", _ANY)
+
+
+class _KeepAlive(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [*HTTPConnection.default_socket_options]
+        options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+        options += [
+            (socket.IPPROTO_TCP, getattr(socket, name), value)
+            for name, value in _SILENCE
+            if hasattr(socket, name)
+        ]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+
+
+def connect(endpoint: DockerEndpoint) -> Client:
+    """Open a client that speaks the daemon's API version.
+
+    Raises:
+        UnreachableError: certificates missing, daemon not there, not answering or refusing.
+    """
+    tls: TLSConfig | bool = False
+    if endpoint.cert_path is not None:
+        require_certificates(endpoint)
+        ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
+        tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
+    try:
+        client = Client(base_url=endpoint.host, version=_ANY, timeout=_ANSWER, tls=tls)
+    except docker.errors.DockerException as error:
+        raise unreachable(endpoint, error) from error
+    client.mount("https://", _KeepAlive())
+    client.timeout = (_CONNECT, _ANSWER)  # type: ignore[assignment] # as requests takes it
+    try:
+        client.negotiate()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        client.close()
+        raise unreachable(endpoint, error) from error
+    return client

@@ -1,0 +1,333 @@
+"""A Docker daemon, always addressed explicitly. With dockerclient.py, the importer of `docker`.
+
+The environment's DOCKER_HOST and its kin are neither read nor changed, nor are proxies and
+REQUESTS_CA_BUNDLE: the daemon in a Minikube node is never behind either. (Registry credentials do
+come from the user's Docker configuration.)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kubekit.errors import BuildError, CancelledError
+from kubekit.events import Emit, Progress, Warned
+from kubekit.image.dockererrors import causes, pull_failed, unreachable
+from kubekit.model import Cancel, DockerEndpoint
+
+if TYPE_CHECKING:
+    import docker
+    import requests
+
+PROJECT_LABEL = "dev.kubekit.project"
+DIGEST_LABEL = "dev.kubekit.digest"
+"""Labels of every image kubekit builds: the project's name, and the digest of its plan."""
+
+_CONNECT = 5.0
+_OLDEST_BUILDKIT = (1, 39)
+_ENDED = frozenset({"exited", "dead"})
+
+_T = TypeVar("_T")
+
+
+class Engine:
+    """One Docker daemon. Connects with the first call; safe to close more than once.
+
+    Every method raises UnreachableError when the daemon cannot be reached or used.
+    """
+
+    def __init__(self, endpoint: DockerEndpoint) -> None:
+        self.endpoint = endpoint
+        self._api: docker.APIClient | None = None
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            api, self._api = self._api, None
+        if api is not None:
+            api.close()
+
+    def info(self) -> Mapping[str, Any]:
+        """Return what `docker info` shows; `Name` is the host's, in Minikube the profile's."""
+        return self._ask(lambda api: api.info())
+
+    def platform(self) -> tuple[str, str]:
+        """Return the daemon's operating system and architecture, as in ``linux/amd64``."""
+        version = self._ask(lambda api: api.version())
+        return str(version["Os"]), str(version["Arch"])
+
+    def image_id(self, reference: str) -> str | None:
+        """Return the ID, ``sha256:...``, of an image in the daemon; None if it is not there."""
+        import docker.errors
+
+        def inspect(api: docker.APIClient) -> str | None:
+            try:
+                return str(api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
+            except docker.errors.NotFound:
+                return None
+            except docker.errors.APIError as error:
+                # What is no name of an image is none of an image that is there.
+                if error.status_code == HTTPStatus.BAD_REQUEST:
+                    return None
+                raise
+
+        return self._ask(inspect)
+
+    def remove_images(self, project: str) -> list[str]:
+        """Delete the images kubekit built for `project`, except those of living containers.
+
+        Returns:
+            What was deleted: tags, or IDs of images without one.
+        """
+        found = self._ask(lambda api: api.images(filters={"label": f"{PROJECT_LABEL}={project}"}))
+        containers = self._ask(lambda api: api.containers(all=True))
+        used = {item["ImageID"] for item in containers if item["State"] not in _ENDED}
+        names = [name for image in found if image["Id"] not in used for name in _names(image)]
+        return [name for name in names if self._ask(functools.partial(_remove, name=name))]
+
+    def pull(
+        self, reference: str, *, emit: Emit, cancel: Cancel, platform: str | None = None
+    ) -> None:
+        """Pull an image with the user's registry credentials, and again if the registry is busy.
+
+        Raises:
+            BuildError: the registry does not give it; says why, and how else to provide it.
+            CancelledError: the person interrupted.
+        """
+        import tenacity
+
+        def wait(seconds: float) -> None:
+            cancel.wait(seconds)
+
+        once = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(
+                lambda error: isinstance(error, BuildError) and error.id == "registry-busy"
+            ),
+            stop=tenacity.stop_after_attempt(3),
+            wait=tenacity.wait_random_exponential(multiplier=1, max=5),
+            sleep=wait,
+            reraise=True,
+        )
+        once(self._pull, reference, platform, emit, cancel)
+
+    def build(
+        self,
+        upload: Iterable[bytes],
+        *,
+        dockerfile: str,
+        tag: str,
+        target: str | None,
+        args: Mapping[str, str],
+        labels: Mapping[str, str],
+        cancel: Cancel,
+    ) -> Iterator[Mapping[str, Any]]:
+        """Build with BuildKit and yield the daemon's messages as they come.
+
+        Args:
+            upload: the context as a tar stream.
+            dockerfile: the Dockerfile's path in it.
+            tag: the name the image gets.
+            target: the stage to build, None for the last.
+            args: build arguments.
+            labels: labels of the image.
+            cancel: ends the connection, which stops the build in the daemon.
+
+        Raises:
+            BuildError: the daemon is too old for BuildKit.
+            CancelledError: the person interrupted.
+        """
+        version = self._connected().api_version
+        if tuple(int(part) for part in version.split(".")) < _OLDEST_BUILDKIT:
+            raise BuildError(
+                f"the Docker daemon at `{self.endpoint.host}` is too old for BuildKit",
+                hints=("recreate the profile with a current Minikube: `minikube delete`",),
+                id="buildkit-missing",
+            )
+        params = {
+            "version": "2",
+            "t": tag,
+            "dockerfile": dockerfile,
+            "buildargs": json.dumps(dict(args)),
+            "labels": json.dumps(dict(labels)),
+        }
+        if target is not None:
+            params["target"] = target
+        headers = {"Content-Type": "application/x-tar"}
+        body = _until(upload, cancel)
+        return self._messages("/build", params=params, headers=headers, data=body, cancel=cancel)
+
+    def _pull(self, reference: str, platform: str | None, emit: Emit, cancel: Cancel) -> None:
+        from docker.utils import parse_repository_tag
+
+        repository, tag = parse_repository_tag(reference)
+        params = {"fromImage": repository, "tag": tag or "latest"}
+        if platform is not None:
+            params["platform"] = platform
+        progress = _Layers(reference, emit)
+        headers = self._credentials(repository, emit)
+        for message in self._messages(
+            "/images/create", params=params, headers=headers, data=None, cancel=cancel
+        ):
+            if "error" in message:
+                raise pull_failed(reference, str(message["error"]))
+            progress.update(message)
+
+    def _credentials(self, repository: str, emit: Emit) -> dict[str, str]:
+        import docker.errors
+        from docker import auth
+
+        registry, _ = auth.resolve_repository_name(repository)
+        try:
+            header = auth.get_config_header(self._connected(), registry)
+        except docker.errors.DockerException as error:
+            emit(Warned(text=f"no credentials for `{registry}` can be read: {error}"))
+            return {}
+        return {"X-Registry-Auth": header.decode()} if header else {}
+
+    def _messages(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        data: Iterator[bytes] | None,
+        cancel: Cancel,
+    ) -> Iterator[Mapping[str, Any]]:
+        """POST and yield each line of the answer; closing or cancelling ends the connection.
+
+        A refusal is yielded as the daemon reports all other failures, ``{"error": "..."}``.
+        """
+        import requests
+
+        api = self._connected()
+        with contextlib.ExitStack() as stack:
+            try:
+                response = api.post(
+                    f"{api.base_url}/v{api.api_version}{path}",
+                    params=params,
+                    headers=headers,
+                    data=data,
+                    stream=True,
+                    timeout=(_CONNECT, None),
+                )
+                stack.callback(response.close)
+                stop = functools.partial(_stop, response)
+                stack.callback(cancel.forget, stop)
+                cancel.on_set(stop)
+                if response.ok:
+                    yield from _lines(response.iter_content(chunk_size=None))
+                else:
+                    yield {"error": _explanation(response)}
+            except (requests.RequestException, OSError, ValueError) as error:
+                if not cancel.is_set():
+                    raise unreachable(self.endpoint, error) from error
+            if cancel.is_set():
+                raise CancelledError("interrupted")
+
+    def _ask(self, call: Callable[[docker.APIClient], _T]) -> _T:
+        """Make an idempotent call, a second time if the daemon dropped an idle connection."""
+        import docker.errors
+        import requests
+        import tenacity
+
+        retry = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_dropped),
+            stop=tenacity.stop_after_attempt(2),
+            reraise=True,
+        )
+        try:
+            return retry(call, self._connected())
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise unreachable(self.endpoint, error) from error
+
+    def _connected(self) -> docker.APIClient:
+        with self._lock:
+            if self._api is None:
+                from kubekit.image.dockerclient import connect
+
+                self._api = connect(self.endpoint)
+            return self._api
+
+
+def _names(image: Mapping[str, Any]) -> list[str]:
+    tags = [str(tag) for tag in image["RepoTags"] or () if tag != "<none>:<none>"]
+    return tags or [str(image["Id"])]
+
+
+def _remove(api: docker.APIClient, *, name: str) -> bool:
+    import docker.errors
+
+    try:
+        # Kubernetes keeps ended containers for a while, which without force would hold the image.
+        api.remove_image(name, force=True)
+    except docker.errors.NotFound:
+        return False
+    except docker.errors.APIError as error:
+        if error.status_code == HTTPStatus.CONFLICT:
+            return False
+        raise
+    return True
+
+
+def _dropped(error: BaseException) -> bool:
+    import requests
+
+    refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes(error))
+    return isinstance(error, requests.ConnectionError) and not refused
+
+
+def _stop(response: requests.Response) -> None:
+    # Closing alone would not wake a thread that is reading; the daemon stops a build when its
+    # client is gone.
+    with contextlib.suppress(OSError, ValueError):
+        response.raw.shutdown()
+
+
+def _until(upload: Iterable[bytes], cancel: Cancel) -> Iterator[bytes]:
+    for block in upload:
+        if cancel.is_set():
+            raise CancelledError("interrupted")
+        yield block
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from (json.loads(line) for line in whole if line.strip())
+    if rest.strip():
+        yield json.loads(rest)
+
+
+def _explanation(response: requests.Response) -> str:
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text.strip()
+
+
+class _Layers:
+    """The progress of a pull: its layers' bytes, summed up, said again with each megabyte."""
+
+    def __init__(self, reference: str, emit: Emit) -> None:
+        self._reference = reference
+        self._emit = emit
+        self._layers: dict[str, tuple[int, int]] = {}
+        self._shown = -1
+
+    def update(self, message: Mapping[str, Any]) -> None:
+        detail = message.get("progressDetail") or {}
+        if message.get("status") != "Downloading" or "total" not in detail:
+            return
+        self._layers[str(message.get("id"))] = (int(detail["current"]), int(detail["total"]))
+        done, total = (sum(column) / 1e6 for column in zip(*self._layers.values(), strict=True))
+        if int(done) != self._shown:
+            self._shown = int(done)
+            text = f"pulling `{self._reference}`: {done:.0f} of {total:.0f} MB"
+            self._emit(Progress(stage="image", text=text))

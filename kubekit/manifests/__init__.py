@@ -1,0 +1,1 @@
+"""Templates and plain YAML made into the objects to apply."""

@@ -1,0 +1,433 @@
+"""Waiting for a rollout: follow the namespace, keep the snapshot, ask the judge at each change."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update
+from kubekit.api.kube import PATIENCE_SECONDS, ApiError, Kube
+from kubekit.api.resources import (
+    CONFIG_MAP,
+    DEPLOYMENTS,
+    EVENTS,
+    KNOWN,
+    NAMESPACE,
+    PODS,
+    REPLICA_SETS,
+)
+from kubekit.errors import (
+    CancelledError,
+    KubekitError,
+    RefusedError,
+    RolloutTimeoutError,
+    SupersededError,
+    UnreachableError,
+    WorkloadError,
+)
+from kubekit.events import Emit, Progress, Warned
+from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
+from kubekit.rollout.judge import FAILED, READY, Finding, Verdict, judge, settled
+from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want, event_time
+
+LOG_LINES = 25
+_TICK_SECONDS = 0.25
+_REFRESH_SECONDS = 2.0
+_POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
+_SECRETS = KNOWN["v1", "Secret"]
+_FOLLOWED = {
+    "Deployment": DEPLOYMENTS,
+    "ReplicaSet": REPLICA_SETS,
+    "Pod": PODS,
+    "Event": EVENTS,
+}
+_ERRORS: dict[int, type[KubekitError]] = {
+    5: RefusedError,
+    6: WorkloadError,
+    7: RolloutTimeoutError,
+    10: SupersededError,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """How the rollouts of one apply ended well: ``Deployment/tasks`` -> ``1 of 1 ready``."""
+
+    workloads: dict[str, str]
+
+
+def wait(
+    kube: Kube,
+    applied: Applied,
+    *,
+    namespace: str,
+    timeout: float,
+    emit: Emit,
+    clock: Clock,
+    cancel: Cancel,
+) -> Rollout:
+    """Wait until every Deployment of this apply is ready, or say why one will not be.
+
+    Raises:
+        WorkloadError, RefusedError, SupersededError: how a rollout can fail, by cause.
+        RolloutTimeoutError: `timeout` seconds passed; the likeliest cause is named.
+        UnreachableError: the API server was gone for longer than half a minute.
+    """
+    deployments = [item for item in applied.objects if item.manifest.kind == "Deployment"]
+    _name_the_unwatched(applied, emit)
+    over = {
+        item.manifest.ref: settled(item.live) for item in deployments if item.action == "unchanged"
+    }
+    if len(over) == len(deployments) and all(over.values()):
+        return Rollout(workloads={ref: text or "" for ref, text in over.items()})
+    watcher = _Watcher(kube, namespace, emit=emit, clock=clock, cancel=cancel)
+    with watcher.following():
+        ready = {
+            item.manifest.ref: watcher.until_ready(item, applied.since, timeout)
+            for item in deployments
+        }
+    return Rollout(workloads=ready)
+
+
+def _name_the_unwatched(applied: Applied, emit: Emit) -> None:
+    for item in applied.objects:
+        if (
+            item.manifest.kind in ("StatefulSet", "DaemonSet", "Job", "Pod")
+            and item.action != "unchanged"
+        ):
+            emit(Warned(text=f"`{item.manifest.ref}` was applied; its start is not waited for"))
+
+
+class _Watcher:
+    """Keeps what is known of the namespace up to date on one queue."""
+
+    def __init__(
+        self, kube: Kube, namespace: str, *, emit: Emit, clock: Clock, cancel: Cancel
+    ) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._emit = emit
+        self._clock = clock
+        self._cancel = cancel
+        self._updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
+        self._objects: dict[str, dict[str, Object]] = {kind: {} for kind in _FOLLOWED}
+        self._listed: set[str] = set()
+        self._lost_since: float | None = None
+        self._logs: dict[LogOf, str | None] = {}
+        self._configs: dict[KeysOf, tuple[str, ...] | None] = {}
+        self._namespaces: dict[NamespaceOf, bool] = {}
+        self._fetched: dict[Want, float] = {}
+        self._seen: dict[tuple[str, str, str], float] = {}
+        self._start = clock.now()
+        self._server_start = 0.0
+
+    @contextlib.contextmanager
+    def following(self) -> Iterator[None]:
+        followers = [
+            Follower(
+                self._kube,
+                kind=kind,
+                path=resource.path(self._namespace),
+                deliver=self._updates.put,
+            )
+            for kind, resource in _FOLLOWED.items()
+        ]
+        for follower in followers:
+            follower.start()
+        try:
+            yield
+        finally:
+            for follower in followers:
+                follower.stop()
+
+    def until_ready(self, item: AppliedObject, since: float, timeout: float) -> str:
+        # A condition older than the apply is stale, unless the apply found nothing to change.
+        target = _target(item, self._namespace, since if item.action != "unchanged" else 0.0)
+        self._server_start = self._server_start or since
+        said = ""
+        while True:
+            verdict = self._decide(target)
+            if verdict.state == READY:
+                return verdict.text
+            if verdict.state == FAILED and verdict.finding is not None:
+                raise self._error(item, verdict.finding, since)
+            if self._clock.now() - self._start > timeout:
+                raise self._timed_out(item, verdict, since, timeout)
+            so_far = verdict.finding.cause if verdict.finding else verdict.text
+            text = f"{item.manifest.ref}: {so_far}"
+            if text != said:
+                self._emit(Progress(stage="rollout", text=text))
+                said = text
+            self._take_updates()
+
+    def _decide(self, target: Target) -> Verdict:
+        self._forget_old_facts()
+        verdict = judge(self._snapshot(target), self._server_now())
+        for _ in range(3):  # what a fact shows may ask for another one
+            if not verdict.wants or not self._fetch(verdict.wants):
+                break
+            verdict = judge(self._snapshot(target), self._server_now())
+        return verdict
+
+    def _server_now(self) -> float:
+        """The API server's time: its own stamp at the apply, and what passed here since."""
+        return self._server_start + (self._clock.now() - self._start)
+
+    def _snapshot(self, target: Target) -> Snapshot:
+        return Snapshot(
+            target=target,
+            deployment=next(
+                (
+                    obj
+                    for obj in self._objects["Deployment"].values()
+                    if obj["metadata"]["name"] == target.name
+                ),
+                None,
+            ),
+            replica_sets=tuple(self._objects["ReplicaSet"].values()),
+            pods=tuple(self._objects["Pod"].values()),
+            events=tuple(self._objects["Event"].values()),
+            listed=frozenset(self._listed),
+            logs=dict(self._logs),
+            configs=dict(self._configs),
+            namespaces=dict(self._namespaces),
+            seen=dict(self._seen),
+        )
+
+    def _take_updates(self) -> None:
+        """Take what has come, waiting for the first of it at most a tick."""
+        if self._cancel.is_set():
+            raise CancelledError("interrupted")
+        timeout = _TICK_SECONDS
+        while True:
+            try:
+                update = self._updates.get(timeout=timeout)
+            except queue.Empty:
+                break
+            self._take(update)
+            timeout = 0.0
+        if self._lost_since and self._clock.now() - self._lost_since > PATIENCE_SECONDS:
+            raise UnreachableError(
+                f"the API server did not answer for {PATIENCE_SECONDS:.0f} s during the rollout",
+                hints=("see `minikube status`; when it runs again, the same command goes on",),
+                id="api-lost",
+            )
+
+    def _take(self, update: Update) -> None:
+        match update:
+            case Listed(kind=kind, items=items):
+                self._objects[kind] = {item["metadata"]["uid"]: item for item in items}
+                self._listed.add(kind)
+                self._lost_since = None
+            case Changed(kind=kind, item=item, gone=gone):
+                if gone:
+                    self._objects[kind].pop(item["metadata"]["uid"], None)
+                else:
+                    self._objects[kind][item["metadata"]["uid"]] = item
+                self._lost_since = None
+            case Found():
+                self._lost_since = None
+            case Lost():
+                self._lose(update)
+                return
+        if update.kind == "Pod":
+            self._note_waiting()
+
+    def _lose(self, update: Lost) -> None:
+        if not update.fatal:
+            if self._lost_since is None:
+                self._lost_since = self._clock.now()
+                self._emit(
+                    Progress(stage="rollout", text="the API server does not answer; waiting")
+                )
+        elif update.kind == "Event":
+            self._emit(Warned(text="events may not be read here, so causes may be less exact"))
+        else:
+            raise update.error
+
+    def _note_waiting(self) -> None:
+        """When each container was first seen waiting for its reason; the API does not say.
+
+        A try and the back-off after it have reasons of their own and take turns, so that only a
+        start makes both forgotten.
+        """
+        now = self._server_now()
+        seen: dict[tuple[str, str, str], float] = {}
+        for pod in self._objects["Pod"].values():
+            uid = pod["metadata"]["uid"]
+            for item in _container_statuses(pod):
+                state = item.get("state") or {}
+                if "running" in state:
+                    continue
+                here = (uid, item["name"])
+                seen |= {key: when for key, when in self._seen.items() if key[:2] == here}
+                reason = (state.get("waiting") or {}).get("reason")
+                if reason:
+                    seen.setdefault((*here, reason), now)
+        self._seen = seen
+
+    def _fetch(self, wants: frozenset[Want]) -> bool:
+        """Read the facts asked for; each again only after a while. Whether anything was read."""
+        now = self._clock.now()
+        due = [want for want in wants if now - self._fetched.get(want, -1e9) > _REFRESH_SECONDS]
+        for want in due:
+            self._fetched[want] = now
+            # Out of reach says nothing about the fact: it is asked for again.
+            with contextlib.suppress(UnreachableError):
+                match want:
+                    case LogOf():
+                        self._logs[want] = self._read_log(want)
+                    case KeysOf():
+                        self._configs[want] = self._read_keys(want)
+                    case NamespaceOf():
+                        self._namespaces[want] = self._stays(want)
+        return bool(due)
+
+    def _forget_old_facts(self) -> None:
+        """Look again and again for a Secret others may bring, and at a log that goes on."""
+        now = self._clock.now()
+        running = self._running()
+        for want in [
+            want for want in self._fetched if now - self._fetched[want] > _REFRESH_SECONDS
+        ]:
+            if isinstance(want, KeysOf):
+                self._configs.pop(want, None)
+            elif isinstance(want, LogOf) and want in running:
+                self._logs.pop(want, None)
+
+    def _running(self) -> frozenset[LogOf]:
+        """The attempts that go on."""
+        return frozenset(
+            LogOf(
+                pod=pod["metadata"]["name"],
+                container=item["name"],
+                attempt=int(item.get("restartCount") or 0),
+            )
+            for pod in self._objects["Pod"].values()
+            for item in _container_statuses(pod)
+            if "running" in (item.get("state") or {})
+        )
+
+    def _read_log(self, want: LogOf) -> str | None:
+        """The log of this very attempt: the container may start again while it is read."""
+        previous = self._is_previous(want)
+        for _ in range(3):
+            if previous is None:
+                return None
+            text = read_log(self._kube, self._namespace, want, previous=previous)
+            before, previous = previous, self._is_previous(want)
+            if previous == before:
+                return text
+        return None
+
+    def _is_previous(self, want: LogOf) -> bool | None:
+        """Whether the API calls this log the previous one by now; None where it has it no more."""
+        try:
+            pod = self._kube.get(PODS.path(self._namespace, want.pod), patience=0)
+        except ApiError:
+            return None
+        for item in _container_statuses(pod or {}):
+            if item["name"] == want.container:
+                restarts = int(item.get("restartCount") or 0)
+                if want.attempt == restarts:
+                    return False
+                running = "running" in (item.get("state") or {})
+                return True if running and want.attempt == restarts - 1 else None
+        return None
+
+    def _read_keys(self, want: KeysOf) -> tuple[str, ...] | None:
+        resource = _SECRETS if want.kind == "Secret" else CONFIG_MAP
+        try:
+            live = self._kube.get(resource.path(self._namespace, want.name), patience=0)
+        except ApiError:  # not allowed to look: take the kubelet's word
+            return None
+        return None if live is None else tuple(sorted(live.get("data") or {}))
+
+    def _stays(self, want: NamespaceOf) -> bool:
+        try:
+            live = self._kube.get(NAMESPACE.path("", want.name), patience=0)
+        except ApiError:  # not allowed to look
+            return True
+        return live is not None and not live["metadata"].get("deletionTimestamp")
+
+    def _error(self, item: AppliedObject, finding: Finding, since: float) -> KubekitError:
+        return _ERRORS[finding.exit_code](
+            finding.cause,
+            hints=(finding.fix,),
+            details=self._evidence(finding, since),
+            place=item.manifest.place(finding.field) if finding.field else item.manifest.origin,
+            id=finding.id,
+        )
+
+    def _timed_out(
+        self, item: AppliedObject, verdict: Verdict, since: float, timeout: float
+    ) -> KubekitError:
+        finding = verdict.finding
+        what = finding.cause if finding else verdict.text
+        fix = (finding.fix,) if finding else ()
+        return RolloutTimeoutError(
+            f"`{item.manifest.ref}` was not ready after {timeout:.0f} s: {what}",
+            hints=(*fix, "if it only needs longer, raise `timeout`"),
+            details=self._evidence(finding, since) if finding else (),
+            place=item.manifest.place(finding.field) if finding else item.manifest.origin,
+            id=finding.id if finding else "timeout",
+        )
+
+    def _evidence(self, finding: Finding, since: float) -> tuple[str, ...]:
+        """The end of the log that shows it, and the warnings since the apply."""
+        found = []
+        text = self._logs.get(finding.log) if finding.log else None
+        if finding.log and text:
+            found.append(f"log of {finding.where}, container `{finding.log.container}`:")
+            found += [f"  {line}" for line in text.splitlines()[-LOG_LINES:]]
+        warnings = [
+            event
+            for event in self._objects["Event"].values()
+            if event.get("type") == "Warning"
+            and event_time(event) >= since - 1
+            and f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"
+            == finding.where
+        ]
+        warnings.sort(key=event_time)
+        # The same refusal comes again for each pod that was tried, under another name.
+        told = {
+            _POD_NAME.sub("", event["message"]): f"  {event['reason']}: {event['message']}"
+            for event in warnings
+            if not event["message"].startswith("(combined from similar events)")
+        }
+        if told:
+            found += [f"warnings of {finding.where}:", *list(told.values())[-3:]]
+        return tuple(found)
+
+
+def _container_statuses(pod: Object) -> tuple[Object, ...]:
+    status = pod.get("status") or {}
+    return (
+        *(status.get("initContainerStatuses") or ()),
+        *(status.get("containerStatuses") or ()),
+    )
+
+
+def read_log(kube: Kube, namespace: str, want: LogOf, *, previous: bool) -> str | None:
+    """The end of a container's log, or None where it cannot be read."""
+    query = {"container": want.container, "tailLines": str(4 * LOG_LINES), "limitBytes": "262144"}
+    if previous:
+        query["previous"] = "true"
+    try:
+        return kube.text(f"{PODS.path(namespace, want.pod)}/log", query=query)
+    except ApiError:
+        return None
+
+
+def _target(item: AppliedObject, namespace: str, since: float) -> Target:
+    return Target(
+        name=item.manifest.name,
+        namespace=namespace,
+        uid=item.live["metadata"]["uid"],
+        generation=int(item.live["metadata"].get("generation") or 0),
+        template=item.live["spec"]["template"],
+        since=since,
+    )
