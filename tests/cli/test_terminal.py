@@ -58,8 +58,6 @@ def test_nothing_is_cut_at_any_width(world: World, columns: int) -> None:
 
 def test_a_command_in_a_hint_can_be_copied_at_40_columns(world: World) -> None:
     world.image()
-    (world.folder / "app" / "main.py").rename(world.folder / "app" / ("long-name-" * 5))
-    world.write("manifests/app.yaml.j2", "{{ nope }}\n")
     world.write("kubekit.yaml", f"name: tasks\nbuild: {{context: app, dockerfile: {'d' * 60}}}\n")
     terminal = Terminal.run(world, "render", columns=40)
     assert terminal.end() == 3

@@ -100,3 +100,14 @@ def test_json_lines_carry_version_type_and_fields(event: Event) -> None:
     data = json.loads(out.getvalue())
     assert (data["v"], data["type"]) == (1, event.type)
     assert out.getvalue().count("\n") == 1
+
+
+def test_what_a_log_holds_cannot_steer_the_terminal() -> None:
+    log = ("\x1b[31mred\x1b[0m\x07", "\x1b]0;title\x07new\tline", "two\nlines\r")
+    failed = Failed(id="x", exit_code=6, message="it broke", details=log)
+    assert show(failed)[1].splitlines()[1:] == ["  │ red", "  │ new line", "  │ two", "  │ lines"]
+
+
+def test_a_log_of_a_pull_does_not_fill_a_file() -> None:
+    _, err = show(*(Progress(stage="image", text=f"pulling: {mb} of 90 MB") for mb in range(90)))
+    assert err == "  pulling: 0 of 90 MB\n"
