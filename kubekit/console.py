@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from kubekit.errors import KubekitError
@@ -76,8 +77,11 @@ class JsonView:
         """Print the event as one line."""
         data = {"v": VERSION, "type": event.type, **dataclasses.asdict(event)}
         with self._lock:
-            self._out.write(json.dumps(data, default=str) + "\n")
-            self._out.flush()
+            try:
+                _put(self._out, json.dumps(data, default=str))
+            except KubekitError:
+                self._out = sys.stderr  # where the end of the run can still be told
+                raise
 
     def close(self) -> None:
         """Nothing to put back."""
@@ -112,16 +116,8 @@ class TextView:
         match event:
             case Output(text=text):
                 self._screen.rest()
-                try:
-                    self._out.write(text.rstrip("\n") + "\n")
-                    self._out.flush()
-                except BrokenPipeError:  # as in `kubekit render | head`: the reader has enough
-                    discard(self._out)
-                except OSError as error:
-                    discard(self._out)
-                    raise KubekitError(
-                        f"cannot write to stdout: {error.strerror}", id="stdout"
-                    ) from error
+                with contextlib.suppress(BrokenPipeError):  # as in `kubekit render | head`
+                    _put(self._out, text.rstrip("\n"))
             case Failed():
                 self._screen.rest()
                 self._screen.write(_failure(event, self._signs))
@@ -169,6 +165,9 @@ class TextView:
 
 def open_view(*, output: str, verbosity: int) -> View:
     """The view for `-o`: ``text`` or ``json``."""
+    # A stream that was closed, as by `>&-`, is None.
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
     # YAML and JSON are UTF-8 whatever the locale says; a message says what the locale can.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
@@ -177,6 +176,24 @@ def open_view(*, output: str, verbosity: int) -> View:
     if output == "json":
         return JsonView(sys.stdout)
     return TextView(sys.stdout, sys.stderr, verbosity=verbosity)
+
+
+def _put(stream: TextIO, text: str) -> None:
+    """Write the text as a line of its own, at once.
+
+    Raises:
+        BrokenPipeError: the reader has gone.
+        KubekitError: it cannot be written, as on a full disk.
+    """
+    try:
+        stream.write(f"{text}\n")
+        stream.flush()
+    except OSError as error:
+        discard(stream)
+        if isinstance(error, BrokenPipeError):
+            raise
+        message = f"cannot write to stdout: {error.strerror}"
+        raise KubekitError(message, id="stdout") from error
 
 
 def discard(*streams: TextIO) -> None:
@@ -435,7 +452,7 @@ def _hints(hints: tuple[str, ...]) -> list[_Line]:
 
 def _clean(text: str) -> str:
     """One line without what would steer a terminal."""
-    return _CONTROL.sub("", text.expandtabs(4)).replace("\n", " ")
+    return _CONTROL.sub("", text).expandtabs(4).replace("\n", " ")
 
 
 def _seconds(value: float) -> str:

@@ -13,9 +13,11 @@ from tests.cli.world import PROFILE, World
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> World:
+def world(tmp_path: Path) -> Iterator[World]:
     """An empty folder and an empty home: no Minikube, no Docker, no kubeconfig."""
-    return World.make(tmp_path, "x")
+    world = World.make(tmp_path, "x")
+    yield world
+    world.end()
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ def lab_world(cluster: dict[str, str], tmp_path: Path) -> Iterator[World]:
     """An empty folder, with the lab's Minikube; its namespace is gone afterwards."""
     world = World.make(tmp_path, uuid.uuid4().hex[:8], cluster)
     yield world
+    world.end()
     subprocess.run(
         ["kubectl", "--context", PROFILE, "delete", "namespace", world.name, "--wait=false"],
         env=cluster,

@@ -56,6 +56,7 @@ class Terminal:
             # Makes the pty the terminal whose Ctrl-C reaches the child; one call, no locks.
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509
         )
+        world.started.append(process)
         self = cls(
             screen=pyte.Screen(columns, _ROWS),
             process=process,

@@ -148,8 +148,17 @@ def test_an_apply_nobody_listens_to_does_not_end_well(waiting: World) -> None:
 
 def test_a_full_disk_is_told(world: World) -> None:
     world.project()
-    code, _, error = _first_line(world, "render > /dev/full")
-    assert (code, error) == (1, "✗ cannot write to stdout: No space left on device\n")
+    cause = "cannot write to stdout: No space left on device"
+    assert _first_line(world, "render > /dev/full") == (1, "", f"✗ {cause}\n")
+    code, _, error = _first_line(world, "render -o json > /dev/full")
+    assert (code, json.loads(error)["message"]) == (1, cause)
+
+
+def test_a_closed_stream_is_no_defect(world: World) -> None:
+    world.project()
+    assert _first_line(world, "render >&-") == (0, "", "")
+    assert _first_line(world, "render 2>&- | head -1") == (0, "---\n", "")
+    assert _first_line(world, "render --file nowhere 2>&-") == (2, "", "")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ class World:
         home: the person's.
         name: of the project, which is its namespace, too.
         lab: the environment of the lab, empty where there is none.
+        started: what runs in terminals, and must not outlive a test that fails.
     """
 
     folder: Path
@@ -52,6 +54,7 @@ class World:
     name: str
     env: dict[str, str]
     lab: dict[str, str]
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
     def make(cls, tmp: Path, name: str, lab: dict[str, str] | None = None) -> World:
@@ -150,6 +153,12 @@ class World:
             return self.run(*arguments)
         held_back = "--bounding-set=-dac_override,-dac_read_search"
         return self.run(held_back, "--", str(KUBEKIT), *arguments, program=Path("/usr/bin/setpriv"))
+
+    def end(self) -> None:
+        """End what still runs."""
+        for process in self.started:
+            process.kill()
+            process.wait()
 
     def files(self) -> dict[str, bytes]:
         """All files of the project with their content."""
