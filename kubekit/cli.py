@@ -21,7 +21,7 @@ from kubekit.errors import CancelledError, KubekitError, UsageError
 if TYPE_CHECKING:
     from kubekit.events import Emit
     from kubekit.model import Cancel, Settings
-    from kubekit.workflow import Run
+    from kubekit.session import Run
 
 EXIT_CODES = """\b
 Exit codes:
@@ -188,7 +188,7 @@ def _teardown(
     ] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Then stop the Minikube profile.")] = False,
     delete_cluster: Annotated[
-        bool, typer.Option("--delete-cluster", help="Then delete the Minikube profile.")
+        bool, typer.Option("--delete-cluster", help="The whole Minikube profile, with all in it.")
     ] = False,
 ) -> None:
     """Delete all that kubekit made for this project, and wait until it is gone.
@@ -199,17 +199,16 @@ def _teardown(
     """
     from kubekit import workflow
 
+    if delete_cluster:
+        profile = workflow.cluster_profile(settings)
+        _confirm(f"Delete the Minikube profile `{profile}` with all in it?", yes=yes)
+        workflow.delete_cluster(settings, run)
+        return
     if data:
         _confirm("Delete the volumes and the data in them?", yes=yes)
-    if delete_cluster:
-        _confirm(f"Delete the Minikube profile `{settings.profile}` with all in it?", yes=yes)
-    workflow.teardown(settings, run, every_project=every_project, data=data)
-    if images:
-        workflow.remove_images(settings, run)
-    if delete_cluster:
-        workflow.delete_cluster(settings, run)
-    elif stop:
-        workflow.stop_cluster(settings, run)
+    workflow.teardown(
+        settings, run, every_project=every_project, data=data, images=images, stop=stop
+    )
 
 
 @_command(
@@ -229,10 +228,10 @@ def _docker(
     kubekit docker -- images
     kubekit docker -- run --rm tasks:kk-0123456789ab id
     """
-    from kubekit import proc, workflow
+    from kubekit import proc, session
 
     docker = proc.find("docker", hint="install Docker's command line: https://docs.docker.com/")
-    env = workflow.docker_environment(settings, run)
+    env = session.docker_environment(settings, run)
     proc.replace([docker, *(arguments or [])], env=env)
 
 
@@ -298,7 +297,7 @@ def _run(
     from kubekit.events import Failed
 
     try:
-        from kubekit.workflow import Run
+        from kubekit.session import Run
 
         function(_load(common, files=files), Run(emit=emit, cancel=cancel))
     except BrokenPipeError:

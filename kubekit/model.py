@@ -92,12 +92,10 @@ class ClusterTarget:
     Attributes:
         context: the kubeconfig context every call is made with.
         profile: the Minikube profile, None for a cluster that was allowed by name.
-        runtime: the container runtime of the profile, such as ``docker``; None where unknown.
     """
 
     context: str
     profile: str | None
-    runtime: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,12 @@ def prepare_namespace(kube: Kube, namespace: str, *, emit: Emit, cancel: Cancel)
     }
     # A manager of its own: a Namespace manifest applied later must not take the label away.
     query = {"fieldManager": _NAMESPACE_MANAGER}
-    made = kube.request("POST", NAMESPACE.path(""), query=query, body=body, patience=0).data
+    try:
+        made = kube.request("POST", NAMESPACE.path(""), query=query, body=body, patience=0).data
+    except ApiError as error:
+        if error.reason == "AlreadyExists":  # another run was quicker
+            return None
+        raise
     emit(ObjectChanged(ref=f"Namespace/{namespace}", action="created"))
     return str(made["metadata"]["uid"])
 
@@ -119,6 +124,8 @@ def _try(kube: Kube, manifest: Manifest, *, owned: OwnedSet, emit: Emit, cancel:
     resource = find(kube, manifest.data["apiVersion"], manifest.kind)
     path = resource.path(owned.namespace, manifest.name)
     live = _settled(kube, path, f"`{manifest.ref}`", emit=emit, cancel=cancel)
+    if live is not None:
+        owned.check_owner(live, context=kube.context)
     sent = owned.own(manifest.data)
     answer = kube.apply(path, sent, dry_run=True)
     for text in answer.warnings:
@@ -164,7 +171,7 @@ def _settled(kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel) ->
 def _announce(kube: Kube, owned: OwnedSet, steps: list[Step]) -> None:
     """Let the parent name every kind that will have members, before the first of them is there."""
     known = read_kinds(kube, owned)
-    wanted = {step.resource.group_kind for step in steps} | (known or frozenset())
+    wanted = set(known or ()).union(*(owned.kinds_of(step.sent, step.resource) for step in steps))
     if known is None or wanted != known:
         write_kinds(kube, owned, wanted)
 

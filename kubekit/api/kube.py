@@ -146,10 +146,13 @@ class Kube:
                 return None
             raise
 
-    def list(self, path: str, *, selector: str = "") -> list[Object]:
+    def list(
+        self, path: str, *, selector: str = "", patience: float = PATIENCE_SECONDS
+    ) -> list[Object]:
         """All objects of a collection, narrowed by a label selector."""
         query = {"labelSelector": selector} if selector else {}
-        return list(self.request("GET", path, query=query).data.get("items") or [])
+        answer = self.request("GET", path, query=query, patience=patience)
+        return list(answer.data.get("items") or [])
 
     def apply(self, path: str, obj: Object, *, dry_run: bool = False) -> Answer:
         """Server-side apply, strictly validated, as field manager ``kubekit``, never by force."""
@@ -172,13 +175,7 @@ class Kube:
     def text(self, path: str, *, query: Mapping[str, str]) -> str:
         """A body that is no JSON, such as a log; bytes that are no UTF-8 are marked."""
         response = self.open("GET", path, query=query, read_seconds=READ_SECONDS)
-        try:
-            body = response.read()
-        finally:
-            response.release_conn()
-        if response.status >= 400:  # noqa: PLR2004
-            raise _failure(response.status, body, response.headers)
-        return body.decode(errors="replace")
+        return self._body(response).decode(errors="replace")
 
     def open(
         self,
@@ -223,8 +220,6 @@ class Kube:
     ) -> Answer:
         from urllib.parse import urlencode
 
-        import urllib3
-
         if self._cancel.is_set():
             raise CancelledError("interrupted")
         payload = None if body is None else json.dumps(body).encode()
@@ -238,19 +233,25 @@ class Kube:
             body=payload,
             headers={"Content-Type": kind} if payload is not None else {},
         )
-        try:
-            raw = response.read()
-        except urllib3.exceptions.HTTPError as error:
-            raise _unreachable(self.context, self.host, error) from error
-        finally:
-            response.release_conn()
-        if response.status >= 400:  # noqa: PLR2004
-            raise _failure(response.status, raw, response.headers)
+        raw = self._body(response)
         return Answer(
             data=json.loads(raw),
             warnings=_warnings(response.headers),
             date=server_time(response.headers),
         )
+
+    def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
+        import urllib3
+
+        try:
+            body = response.read()
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self.context, self.host, error) from error
+        finally:
+            response.release_conn()
+        if response.status >= 400:  # noqa: PLR2004
+            raise _failure(response.status, body, response.headers)
+        return body
 
     def _sleep(self, seconds: float) -> None:
         if self._cancel.wait(seconds):

@@ -11,11 +11,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kubekit import __version__
-from kubekit.api.kube import Kube
-from kubekit.api.resources import CONFIG_MAP, Resource, find_group_kind
+from kubekit.api.kube import FIELD_MANAGER, Kube
+from kubekit.api.resources import CONFIG_MAP, Resource, find_group_kind, ref
+from kubekit.errors import RefusedError
 from kubekit.model import Object
 
 ID_LABEL = "applyset.kubernetes.io/id"
@@ -25,6 +27,10 @@ TOOLING_ANNOTATION = "applyset.kubernetes.io/tooling"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 PART_OF_LABEL = "app.kubernetes.io/part-of"
 MANAGER = "kubekit"
+
+
+Member = tuple[Resource, Object]
+"""A live object of a set, and the resource it is one of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +58,55 @@ class OwnedSet:
         return f"{MEMBER_LABEL}={self.id}"
 
     def own(self, obj: Object) -> Object:
-        """The object as a member of the set; the one given is not changed."""
-        metadata = obj["metadata"]
-        labels = {**(metadata.get("labels") or {}), MEMBER_LABEL: self.id}
-        return {**obj, "metadata": {**metadata, "labels": labels}}
+        """The object as a member of the set; the one given is not changed.
+
+        Claims that a StatefulSet makes are members too. A Namespace never is.
+        """
+        if obj["kind"] == "Namespace":
+            return obj
+        mine = _labelled(obj, self.id)
+        claims = (obj.get("spec") or {}).get("volumeClaimTemplates")
+        if obj["kind"] == "StatefulSet" and claims:
+            labelled = [_labelled(claim, self.id) for claim in claims]
+            mine["spec"] = {**obj["spec"], "volumeClaimTemplates": labelled}
+        return mine
+
+    def kinds_of(self, obj: Object, resource: Resource) -> set[str]:
+        """The kinds of members that applying this object makes."""
+        if obj["kind"] == "Namespace":
+            return set()
+        claims = obj["kind"] == "StatefulSet" and (obj.get("spec") or {}).get(
+            "volumeClaimTemplates"
+        )
+        return {resource.group_kind, *(("PersistentVolumeClaim",) if claims else ())}
+
+    def check_owner(self, live: Object, *, context: str) -> None:
+        """Make sure that a live object is a member of this set.
+
+        Raises:
+            RefusedError: it is another project's, or nobody's that kubekit knows.
+        """
+        labels = live["metadata"].get("labels") or {}
+        owner = labels.get(MEMBER_LABEL)
+        if owner == self.id or live["kind"] == "Namespace":
+            return
+        named = f"`{ref(live)}` is already there"
+        if owner is not None and labels.get(MANAGED_BY_LABEL) == MANAGER:
+            other = labels.get(PART_OF_LABEL)
+            raise RefusedError(
+                f"{named} and belongs to the project `{other}`",
+                hints=("use another name, or another namespace with `--namespace`",),
+                id="owned-by-another-project",
+            )
+        adopt = f"kubectl --context {context} -n {self.namespace} label {ref(live).lower()}"
+        raise RefusedError(
+            f"{named}, and kubekit did not make it",
+            hints=(
+                "use another name, or another namespace with `--namespace`",
+                f"or hand it over to kubekit: `{adopt} {MEMBER_LABEL}={self.id}`",
+            ),
+            id="not-ours",
+        )
 
 
 def owned_sets(kube: Kube, namespace: str) -> list[OwnedSet]:
@@ -81,17 +132,38 @@ def write_kinds(kube: Kube, owned: OwnedSet, kinds: Iterable[str]) -> None:
     kube.apply(CONFIG_MAP.path(owned.namespace, owned.parent), _parent(owned, kinds))
 
 
-def members(kube: Kube, owned: OwnedSet, kinds: Iterable[str]) -> list[tuple[Resource, Object]]:
+def members(kube: Kube, owned: OwnedSet, kinds: Iterable[str]) -> list[Member]:
     """All live members of these kinds; list items lack their kind, so it is put back."""
-    found = []
-    for group_kind in sorted(kinds):
+
+    def of_kind(group_kind: str) -> list[Member]:
         resource = find_group_kind(kube, group_kind)
         if resource is None:  # its definition was removed from the cluster, and the objects with it
-            continue
-        for item in kube.list(resource.path(owned.namespace), selector=owned.selector):
-            typed = {"apiVersion": resource.api_version, "kind": resource.kind, **item}
-            found.append((resource, typed))
-    return found
+            return []
+        items = kube.list(resource.path(owned.namespace), selector=owned.selector)
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+        return [(resource, {**kind, **item}) for item in items if _is_real(resource, item)]
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return [member for found in pool.map(of_kind, sorted(kinds)) for member in found]
+
+
+def _is_real(resource: Resource, obj: Object) -> bool:
+    """Whether the label is kubekit's own word, not a copy of it.
+
+    Controllers copy labels to what they make (a Service's to its EndpointSlices), and so do people
+    who copy an object; neither has kubekit among its field managers, except for the claims that a
+    StatefulSet makes from its templates.
+    """
+    if resource.kind == "PersistentVolumeClaim":
+        return True
+    managers = {entry.get("manager") for entry in obj["metadata"].get("managedFields") or ()}
+    return FIELD_MANAGER in managers
+
+
+def _labelled(obj: Object, set_id: str) -> Object:
+    metadata = obj.get("metadata") or {}
+    labels = {**(metadata.get("labels") or {}), MEMBER_LABEL: set_id}
+    return {**obj, "metadata": {**metadata, "labels": labels}}
 
 
 def _parent(owned: OwnedSet, kinds: Iterable[str]) -> Object:

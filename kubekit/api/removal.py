@@ -7,36 +7,48 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
     MANAGER,
+    Member,
     OwnedSet,
     members,
     read_kinds,
     write_kinds,
 )
+from kubekit.api.references import references
 from kubekit.api.resources import (
     CONFIG_MAP,
-    DEPLOYMENTS,
     KNOWN,
     NAMESPACE,
-    PODS,
     REPLICA_SETS,
-    Resource,
+    find,
     listable,
     ref,
 )
-from kubekit.errors import CancelledError, UnreachableError
-from kubekit.events import Emit, ObjectChanged, Progress
-from kubekit.model import Applied, Cancel, Clock, Object
+from kubekit.errors import CancelledError, KubekitError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Progress, Warned
+from kubekit.model import Applied, Cancel, Clock, Manifest, Object
 
 DATA_KINDS = frozenset({"PersistentVolumeClaim"})
 """Kinds that hold a person's data: never pruned, and kept by a teardown without `--data`."""
 
 _CONFIG_KINDS = frozenset({"Secret", "ConfigMap"})
+_HOLDERS = [
+    KNOWN[api, kind]
+    for api, kind in (
+        ("v1", "Pod"),
+        ("v1", "ServiceAccount"),
+        ("apps/v1", "Deployment"),
+        ("apps/v1", "StatefulSet"),
+        ("apps/v1", "DaemonSet"),
+        ("batch/v1", "Job"),
+        ("batch/v1", "CronJob"),
+        ("networking.k8s.io/v1", "Ingress"),
+    )
+] + [REPLICA_SETS]
 _STEP_SECONDS = 0.1
 _GONE_SECONDS = 120.0
 
@@ -51,34 +63,37 @@ class Removed:
 
     deleted: int
     kept: tuple[str, ...]
-    namespace: bool
+
+
+def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list[Member]:
+    """Members of the set that these manifests do not contain, and that may be pruned.
+
+    Secrets and ConfigMaps stay as long as any pod, or any template of one, still names them: a
+    rollback needs them.
+    """
+    kept = {(manifest.kind, manifest.name) for manifest in manifests}
+    found = [
+        (resource, obj)
+        for resource, obj in members(kube, owned, read_kinds(kube, owned) or ())
+        if obj["kind"] not in DATA_KINDS and _key(obj) not in kept
+    ]
+    if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
+        used = _named_configs(kube, owned.namespace)
+        found = [(resource, obj) for resource, obj in found if _key(obj) not in used]
+    return found
 
 
 def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
-    """Delete members of the set that this apply did not contain; how many there were.
-
-    Secrets and ConfigMaps stay as long as any ReplicaSet still names them: a rollback needs them.
-    """
-    kinds = read_kinds(kube, owned)
-    if kinds is None:
-        return 0
-    kept = {item.live["metadata"]["uid"] for item in applied.objects}
-    live = members(kube, owned, kinds)
-    stale = [pair for pair in live if _prunable(pair, kept)]
-    if any(obj["kind"] in _CONFIG_KINDS for _, obj in stale):
-        used = _named_configs(kube, owned.namespace)
-        stale = [
-            pair for pair in stale if (pair[1]["kind"], pair[1]["metadata"]["name"]) not in used
-        ]
-    for resource, obj in stale:
+    """Delete members of the set that this apply did not contain; how many there were."""
+    manifests = [item.manifest for item in applied.objects]
+    doomed = stale(kube, manifests, owned=owned)
+    for resource, obj in doomed:
         path = resource.path(owned.namespace, obj["metadata"]["name"])
         if kube.delete(path, uid=obj["metadata"]["uid"]):
             emit(ObjectChanged(ref=ref(obj), action="pruned"))
-    gone = {obj["metadata"]["uid"] for _, obj in stale}
-    left = {pair[0].group_kind for pair in live if pair[1]["metadata"]["uid"] not in gone}
-    if left != kinds:
-        write_kinds(kube, owned, left)
-    return len(stale)
+    if doomed:
+        _shrink(kube, owned, manifests, {obj["metadata"]["uid"] for _, obj in doomed})
+    return len(doomed)
 
 
 def teardown(
@@ -86,13 +101,15 @@ def teardown(
 ) -> Removed:
     """Delete every member of the set and wait until the objects and their pods are gone.
 
+    All usual kinds are looked through beside those the parent names: it may have been deleted by
+    hand, or never written before a kill.
+
     Raises:
         UnreachableError: something is still there after two minutes; the details name it.
     """
-    kinds = read_kinds(kube, owned)
-    if kinds is None:
-        # Killed before the parent was written, or it was deleted by hand: look everywhere usual.
-        kinds = frozenset(resource.group_kind for resource in KNOWN.values())
+    kinds = {resource.group_kind for resource in KNOWN.values()} | (
+        read_kinds(kube, owned) or frozenset()
+    )
     found = members(kube, owned, kinds)
     kept = [pair for pair in found if pair[1]["kind"] in DATA_KINDS and not data]
     doomed = [pair for pair in found if pair not in kept]
@@ -101,25 +118,42 @@ def teardown(
         kube.delete(path, uid=obj["metadata"]["uid"])
     _await_gone(kube, owned, doomed, emit=emit, clock=clock, cancel=cancel)
     _close_set(kube, owned, {resource.group_kind for resource, _ in kept})
-    return Removed(deleted=len(doomed), kept=tuple(ref(obj) for _, obj in kept), namespace=False)
+    return Removed(deleted=len(doomed), kept=tuple(ref(obj) for _, obj in kept))
 
 
 def remove_namespace(
     kube: Kube, namespace: str, *, emit: Emit, clock: Clock, cancel: Cancel
 ) -> bool:
-    """Delete the namespace if kubekit made it and nothing of anyone is in it; wait for its end."""
+    """Delete the namespace if kubekit made it and nothing of anyone is in it; wait for its end.
+
+    Raises:
+        UnreachableError: it is still there after two minutes, with what holds it.
+    """
     path = NAMESPACE.path("", namespace)
     live = kube.get(path)
     if live is None or (live["metadata"].get("labels") or {}).get(MANAGED_BY_LABEL) != MANAGER:
         return False
-    if next(_foreign(kube, namespace), None) is not None:
+    try:
+        if next(_foreign(kube, namespace), None) is not None:
+            return False
+    except KubekitError as error:
+        text = f"namespace `{namespace}` stays: what is in it cannot be listed: {error.message}"
+        emit(Warned(text=text))
         return False
-    discard_namespace(kube, namespace, uid=live["metadata"]["uid"])
-    emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
+    uid = live["metadata"]["uid"]
+    discard_namespace(kube, namespace, uid=uid)
     deadline = clock.now() + _GONE_SECONDS
-    while (now := kube.get(path)) is not None and clock.now() < deadline:
-        emit(Progress(stage="teardown", text=f"waiting for {_why_namespace(namespace, now)}"))
+    while (now := kube.get(path)) is not None and now["metadata"]["uid"] == uid:
+        why = _why_namespace(namespace, now)
+        if clock.now() > deadline:
+            raise UnreachableError(
+                f"namespace `{namespace}` is still there after {_GONE_SECONDS:.0f} s: {why}",
+                hints=("see its `status.conditions` and the finalizers they name",),
+                id="still-deleting",
+            )
+        emit(Progress(stage="teardown", text=f"waiting for {why}"))
         _pause(cancel)
+    emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
     return True
 
 
@@ -128,37 +162,33 @@ def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
     kube.delete(NAMESPACE.path("", namespace), uid=uid, propagation="Background")
 
 
-def _prunable(pair: tuple[Resource, Object], kept: set[str]) -> bool:
-    _, obj = pair
-    data_or_namespace = obj["kind"] in DATA_KINDS or obj["kind"] == "Namespace"
-    return obj["metadata"]["uid"] not in kept and not data_or_namespace
+def _key(obj: Object) -> tuple[str, str]:
+    return obj["kind"], obj["metadata"]["name"]
+
+
+def _shrink(kube: Kube, owned: OwnedSet, manifests: Iterable[Manifest], gone: set[str]) -> None:
+    """Let the parent name only the kinds that are applied or still have members."""
+    kinds = read_kinds(kube, owned) or frozenset()
+    live = members(kube, owned, kinds)
+    left = {resource.group_kind for resource, obj in live if obj["metadata"]["uid"] not in gone}
+    for manifest in manifests:
+        resource = find(kube, manifest.data["apiVersion"], manifest.kind)
+        left |= owned.kinds_of(manifest.data, resource)
+    if left != kinds:
+        write_kinds(kube, owned, left)
 
 
 def _named_configs(kube: Kube, namespace: str) -> set[tuple[str, str]]:
-    """Every Secret and ConfigMap that a pod, ReplicaSet or Deployment of the namespace names."""
-    used: set[tuple[str, str]] = set()
-    for resource in (PODS, REPLICA_SETS, DEPLOYMENTS):
-        for item in kube.list(resource.path(namespace)):
-            used.update(_mentions(item["spec"]))
-    return used
+    """Every Secret and ConfigMap that a pod of the namespace, or a template of one, names."""
+    return {
+        (reference.kind, reference.name)
+        for resource in _HOLDERS
+        for item in kube.list(resource.path(namespace))
+        for reference in references(item)
+    }
 
 
-def _mentions(node: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _mentions(item)
-    elif isinstance(node, dict):
-        for key, value in node.items():
-            if key in ("secretRef", "secretKeyRef", "secret") and isinstance(value, dict):
-                yield "Secret", str(value.get("secretName") or value.get("name"))
-            elif key in ("configMapRef", "configMapKeyRef", "configMap") and isinstance(
-                value, dict
-            ):
-                yield "ConfigMap", str(value.get("name"))
-            yield from _mentions(value)
-
-
-def _in_reverse(found: Iterable[tuple[Resource, Object]]) -> list[tuple[Resource, Object]]:
+def _in_reverse(found: Iterable[Member]) -> list[Member]:
     """Last applied, first deleted; kinds not in the usual order go before the rest."""
     order = {resource.group_kind: index for index, resource in enumerate(KNOWN.values())}
     return sorted(found, key=lambda pair: order.get(pair[0].group_kind, len(order)), reverse=True)
@@ -167,7 +197,7 @@ def _in_reverse(found: Iterable[tuple[Resource, Object]]) -> list[tuple[Resource
 def _await_gone(
     kube: Kube,
     owned: OwnedSet,
-    doomed: list[tuple[Resource, Object]],
+    doomed: list[Member],
     *,
     emit: Emit,
     clock: Clock,
@@ -192,7 +222,7 @@ def _await_gone(
         _pause(cancel)
 
 
-def _still_there(kube: Kube, namespace: str, pair: tuple[Resource, Object], emit: Emit) -> bool:
+def _still_there(kube: Kube, namespace: str, pair: Member, emit: Emit) -> bool:
     resource, obj = pair
     live = kube.get(resource.path(namespace, obj["metadata"]["name"]))
     if live is not None and live["metadata"]["uid"] == obj["metadata"]["uid"]:
@@ -223,7 +253,7 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
         if resource.kind in _NATIVE_KINDS:
             continue
         try:
-            items = kube.list(resource.path(namespace))
+            items = kube.list(resource.path(namespace), patience=0)
         except ApiError:  # a kind that may not be listed is not known to be empty
             yield resource.kind
             continue

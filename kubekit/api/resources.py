@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kubekit.api.kube import Kube
@@ -26,10 +27,9 @@ class Resource:
 
     def path(self, namespace: str, name: str = "") -> str:
         """The path of the collection in this namespace, or of one object in it."""
-        root = "/api/" if "/" not in self.api_version else "/apis/"
         scope = f"/namespaces/{namespace}" if self.namespaced else ""
         tail = f"/{name}" if name else ""
-        return f"{root}{self.api_version}{scope}/{self.plural}{tail}"
+        return f"{_root(self.api_version)}{scope}/{self.plural}{tail}"
 
 
 def _known(*rows: tuple[str, str, str]) -> dict[tuple[str, str], Resource]:
@@ -74,14 +74,14 @@ def find(kube: Kube, api_version: str, kind: str) -> Resource:
     Raises:
         RefusedError: the cluster serves no such kind.
     """
+    if (api_version, kind) == ("v1", "Namespace"):
+        return NAMESPACE
     known = KNOWN.get((api_version, kind))
     if known is not None:
         return known
-    root = "/api/" if "/" not in api_version else "/apis/"
-    served = kube.get(root + api_version) or {}
-    for entry in served.get("resources") or ():
-        if entry["kind"] == kind and "/" not in entry["name"]:
-            return _resource(api_version, entry)
+    for resource, _ in _served(kube, api_version):
+        if resource.kind == kind:
+            return resource
     raise RefusedError(
         f"the cluster serves no kind `{kind}` in `{api_version}`",
         hints=("check `apiVersion` and `kind`, or install what defines it first",),
@@ -96,40 +96,55 @@ def find_group_kind(kube: Kube, group_kind: str) -> Resource | None:
             return known
     kind, _, group = group_kind.partition(".")
     api = kube.get(f"/apis/{group}") if group else None
-    version = ((api or {}).get("preferredVersion") or {}).get("groupVersion")
-    if version is None:
-        return None
-    try:
-        return find(kube, version, kind)
-    except RefusedError:
-        return None
+    for version in _versions(api or {}):
+        for resource, _ in _served(kube, version):
+            if resource.kind == kind:
+                return resource
+    return None
 
 
 def listable(kube: Kube) -> list[Resource]:
-    """Every namespaced kind of the cluster that can be listed, in its preferred version."""
-    groups = (kube.get("/apis") or {}).get("groups") or ()
-    versions = ["v1", *(group["preferredVersion"]["groupVersion"] for group in groups)]
-    found: list[Resource] = []
+    """Every namespaced kind of the cluster that can be listed, each in one of its versions.
+
+    Raises:
+        UnreachableError: an aggregated API is down, so that its kinds are not known.
+    """
+    groups = kube.request("GET", "/apis", patience=0).data.get("groups") or ()
+    versions = ["v1", *(version for group in groups for version in _versions(group))]
+    found: dict[str, Resource] = {}
     for version in versions:
-        root = "/api/" if "/" not in version else "/apis/"
-        served = (kube.get(root + version) or {}).get("resources") or ()
-        found += [
-            _resource(version, entry)
-            for entry in served
-            if entry["namespaced"] and "list" in entry["verbs"] and "/" not in entry["name"]
-        ]
-    return found
+        for resource, verbs in _served(kube, version):
+            if resource.namespaced and "list" in verbs:
+                found.setdefault(resource.group_kind, resource)
+    return list(found.values())
+
+
+def _root(api_version: str) -> str:
+    """The core group has a root of its own."""
+    return f"/apis/{api_version}" if "/" in api_version else f"/api/{api_version}"
+
+
+def _versions(group: Object) -> list[str]:
+    """The group's versions, the preferred one first: not every kind is served in that one."""
+    preferred = (group.get("preferredVersion") or {}).get("groupVersion")
+    served = [version["groupVersion"] for version in group.get("versions") or ()]
+    return sorted(served, key=lambda version: version != preferred)
+
+
+def _served(kube: Kube, api_version: str) -> Iterator[tuple[Resource, list[str]]]:
+    """The kinds of one version with their verbs, subresources left out."""
+    served = kube.get(_root(api_version), patience=0) or {}
+    for entry in served.get("resources") or ():
+        if "/" not in entry["name"]:
+            resource = Resource(
+                api_version=api_version,
+                kind=entry["kind"],
+                plural=entry["name"],
+                namespaced=bool(entry["namespaced"]),
+            )
+            yield resource, list(entry["verbs"])
 
 
 def ref(obj: Object) -> str:
     """An object as people and kubectl write it, ``Deployment/tasks``."""
     return f"{obj['kind']}/{obj['metadata']['name']}"
-
-
-def _resource(api_version: str, entry: Object) -> Resource:
-    return Resource(
-        api_version=api_version,
-        kind=entry["kind"],
-        plural=entry["name"],
-        namespaced=bool(entry["namespaced"]),
-    )

@@ -1,4 +1,4 @@
-"""Which cluster a run may touch, proved before anything is done to it. The only caller of minikube.
+"""Which cluster a run may touch, proved before anything is done to it.
 
 A context is acted on only if Minikube made it, or if `allow_contexts` names it; never because it
 happens to be the current one.
@@ -101,7 +101,9 @@ def resolve(settings: Settings) -> ClusterTarget:
     known = contexts()
     if settings.context is not None:
         return _by_context(settings.context, known, settings.allow_contexts)
-    name = settings.profile or "minikube"
+    name = settings.profile
+    if name is None:
+        raise AssertionError("Settings without a context have a profile")
     profile = read_profile(name)
     if profile is None:
         raise no_profile(name)
@@ -112,9 +114,9 @@ def resolve(settings: Settings) -> ClusterTarget:
             hints=("start it with `kubekit up`",),
             id="profile-stopped",
         )
-    if not context.minikube:
+    if not context.minikube or context.cluster != name:
         raise _refused(name)
-    return ClusterTarget(context=name, profile=name, runtime=profile.runtime)
+    return ClusterTarget(context=name, profile=name)
 
 
 def no_profile(name: str) -> UnreachableError:
@@ -174,7 +176,7 @@ def _by_context(name: str, known: Mapping[str, Context], allowed: tuple[str, ...
     if context.minikube:
         profile = read_profile(context.cluster)
         if profile is not None:
-            return ClusterTarget(context=name, profile=profile.name, runtime=profile.runtime)
+            return ClusterTarget(context=name, profile=profile.name)
     if name in allowed:
         return ClusterTarget(context=name, profile=None)
     raise _refused(name)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from kubekit.api.references import references
 from kubekit.errors import FilesError, Place
 from kubekit.manifests.objects import mapping
 from kubekit.manifests.podspec import POD_SPECS
@@ -25,16 +26,6 @@ ANNOTATION = "kubekit.dev/hash"
 
 Renames = dict[tuple[str, str], str]
 """Kind and name in the files -> the name it is applied with."""
-
-_REFERENCES = {
-    "secretRef": "Secret",
-    "secretKeyRef": "Secret",
-    "nodePublishSecretRef": "Secret",
-    "secret": "Secret",
-    "configMapRef": "ConfigMap",
-    "configMapKeyRef": "ConfigMap",
-    "configMap": "ConfigMap",
-}
 
 
 def encoded(manifests: Iterable[Manifest]) -> list[Manifest]:
@@ -95,24 +86,10 @@ def rename(manifests: Iterable[Manifest], renames: Renames) -> None:
 
 
 def _follow(node: Any, renames: Renames) -> None:
-    if isinstance(node, list):
-        for item in node:
-            _follow(item, renames)
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
-        if key in _REFERENCES and isinstance(value, dict):
-            _refer(value, "name", _REFERENCES[key], renames)
-        elif key in {"secrets", "imagePullSecrets"} and isinstance(value, list):
-            for item in value:
-                _refer(item, "name", "Secret", renames)
-        _follow(value, renames)
-    _refer(node, "secretName", "Secret", renames)
-
-
-def _refer(node: Any, key: str, kind: str, renames: Renames) -> None:
-    if isinstance(node, dict) and isinstance(name := node.get(key), str):
-        node[key] = renames.get((kind, name), name)
+    for reference in references(node):
+        new = renames.get((reference.kind, reference.name))
+        if new is not None:
+            reference.holder[reference.key] = new
 
 
 def _encoded(manifest: Manifest, problems: list[tuple[Place, str]]) -> Manifest:

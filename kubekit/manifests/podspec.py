@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, PART_OF_LABEL
 from kubekit.events import Warned
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.model import Manifest, Object, Settings
@@ -40,15 +41,19 @@ def clean(data: Object) -> Object:
 
 
 def claim(manifest: Manifest, settings: Settings) -> list[Warned]:
-    """Put the object into the namespace, and label it as this project's and kubekit's."""
+    """Put the object into the namespace, and label it as this project's and kubekit's.
+
+    A Namespace is left alone: its label says that kubekit made it, which a manifest cannot know.
+    """
+    if manifest.kind == "Namespace":
+        return []
     metadata = manifest.data["metadata"]
-    if manifest.kind != "Namespace":
-        metadata["namespace"] = settings.namespace
+    metadata["namespace"] = settings.namespace
     labels = metadata.setdefault("labels", {})
     warnings = []
     for label, value in (
-        ("app.kubernetes.io/managed-by", "kubekit"),
-        ("app.kubernetes.io/part-of", settings.name),
+        (MANAGED_BY_LABEL, MANAGER),
+        (PART_OF_LABEL, settings.name),
     ):
         if labels.get(label, value) != value:
             place = manifest.place(("metadata", "labels", label))

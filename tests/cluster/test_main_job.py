@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.cluster.conftest import Project
@@ -151,3 +153,95 @@ def test_teardown_leaves_what_is_not_ours(project: Project) -> None:
     assert project.run("teardown").code == 0
     names = {item["metadata"]["name"] for item in project.objects("configmaps")}
     assert names == {"foreign", "kube-root-ca.crt"}
+
+
+def test_what_others_made_is_not_taken_over(project: Project) -> None:
+    project.kubectl("create", "namespace", project.name)
+    project.kubectl("create", "configmap", "mine", "--from-literal=a=b")
+    manifest = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: mine}\ndata: {a: b}\n"
+    project.write("manifests/mine.yaml", manifest)
+    failed = project.fail()
+    assert (failed["id"], failed["exit_code"]) == ("not-ours", 5)
+    assert "`ConfigMap/mine` is already there, and kubekit did not make it" in failed["message"]
+    adopt = failed["hints"][1].split("`")[1].split()
+    project.kubectl(*adopt[adopt.index("label") :])
+    project.apply()
+    assert project.run("teardown").code == 0
+    assert project.kubectl("get", "namespace", project.name, "-o", "name"), "kubectl made it"
+
+
+def test_two_projects_in_one_namespace_keep_apart(new_project: Callable[..., Project]) -> None:
+    one, two = new_project(), new_project()
+    one.apply()
+    failed = two.fail("-n", one.name)
+    assert failed["id"] == "owned-by-another-project"
+    assert f"`{one.name}`" in failed["message"]
+
+    for path in ("manifests/app.yaml.j2",):
+        two.write(path, (two.folder / path).read_text().replace("web", "other"))
+    two.apply("-n", one.name)
+    assert one.run("teardown").code == 0
+    assert [item["metadata"]["name"] for item in one.objects("deployments")] == ["other"]
+    assert two.run("teardown", "--all", "-n", one.name).code == 0
+    assert one.kubectl("get", "namespace", one.name, check=False) == ""
+
+
+def test_a_namespace_manifest_does_not_make_it_ours(project: Project) -> None:
+    project.kubectl("create", "namespace", project.name)
+    manifest = f"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {project.name}}}\n"
+    project.write("manifests/namespace.yaml", manifest)
+    project.apply()
+    assert project.apply().of("ended")[0]["text"].startswith("nothing changed")
+    assert project.run("teardown").code == 0
+    assert project.kubectl("get", "namespace", project.name, "-o", "name")
+
+
+def test_copies_of_our_label_are_left_alone(project: Project) -> None:
+    project.apply()
+    (service,) = project.objects("services")
+    label = "applyset.kubernetes.io/part-of"
+    value = service["metadata"]["labels"][label]
+    project.kubectl("create", "configmap", "copy", "--from-literal=a=b")
+    project.kubectl("label", "configmap", "copy", f"{label}={value}")
+    project.apply()
+    assert project.run("teardown").code == 0
+    assert "copy" in {item["metadata"]["name"] for item in project.objects("configmaps")}
+
+
+def test_the_claims_of_a_stateful_set_are_data(project: Project) -> None:
+    stateful = """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - {name: db, image: "{{ image }}", volumeMounts: [{name: disk, mountPath: /disk}]}
+  volumeClaimTemplates:
+    - metadata: {name: disk}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+"""
+    project.write("manifests/db.yaml.j2", stateful)
+    project.apply()
+    project.kubectl(
+        "wait", "--for=jsonpath={.status.phase}=Bound", "pvc/disk-db-0", "--timeout=60s"
+    )
+    assert "kept" in project.run("teardown", "-o", "json").of("ended")[0]["hints"][0]
+    assert project.run("teardown", "--data", "--yes").code == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+def test_services_without_ports_get_no_hint(project: Project) -> None:
+    headless = """\
+apiVersion: v1
+kind: Service
+metadata: {name: aaa}
+spec: {clusterIP: None, selector: {app: web}}
+"""
+    project.write("manifests/aaa.yaml", headless)
+    assert "service/web" in project.apply().of("ended")[0]["hints"][0]

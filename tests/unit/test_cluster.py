@@ -61,9 +61,7 @@ def failure(**changes: Any) -> KubekitError:
 def test_a_profile_of_minikube(home: Path) -> None:
     profile(home)
     kubeconfig(home, dev=True)
-    assert cluster.resolve(settings()) == ClusterTarget(
-        context="dev", profile="dev", runtime="docker"
-    )
+    assert cluster.resolve(settings()) == ClusterTarget(context="dev", profile="dev")
 
 
 def test_a_profile_that_is_not_there(home: Path) -> None:

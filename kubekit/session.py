@@ -1,0 +1,120 @@
+"""One run of a command: where its events go, how it is stopped, what it may work on."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from kubekit.api.kube import Kube, TransientError
+from kubekit.cluster import dockerenv, minikube
+from kubekit.cluster.target import need_docker_runtime, resolve
+from kubekit.errors import UnreachableError
+from kubekit.events import Emit, StageDone, StageStarted
+from kubekit.image.engine import Engine
+from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What every stage of one command shares: where events go, the time, and the way to stop."""
+
+    emit: Emit
+    clock: Clock = field(default_factory=Clock)
+    cancel: Cancel = field(default_factory=Cancel)
+
+    @contextlib.contextmanager
+    def stage(self, name: str, text: str) -> Iterator[Stage]:
+        """Announce a stage and, when it ends well, say what it did and how long it took."""
+        start = self.clock.now()
+        self.emit(StageStarted(stage=name, text=text))
+        stage = Stage()
+        yield stage
+        self.emit(
+            StageDone(
+                stage=name,
+                text=stage.text or text,
+                seconds=self.clock.now() - start,
+                changed=stage.changed,
+            )
+        )
+
+
+@dataclass(kw_only=True)
+class Stage:
+    """What a stage will have done, filled in while it works."""
+
+    text: str = ""
+    changed: bool = True
+
+    def did(self, text: str, *, changed: bool) -> None:
+        """Say what it did."""
+        self.text, self.changed = text, changed
+
+
+def connect(settings: Settings, run: Run) -> tuple[ClusterTarget, Kube]:
+    """The cluster, once it is proved to be one kubekit may touch and to answer."""
+    target = resolve(settings)
+    kube = Kube(context=target.context, cancel=run.cancel)
+    try:
+        kube.request("GET", "/version", patience=0)
+    except TransientError as error:
+        raise _why_silent(target, error, run) from error
+    return target, kube
+
+
+def _why_silent(target: ClusterTarget, error: UnreachableError, run: Run) -> UnreachableError:
+    """What Minikube knows about an API server that does not answer."""
+    known = minikube.why_silent(target.profile, cancel=run.cancel) if target.profile else None
+    return known or error
+
+
+@contextlib.contextmanager
+def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
+    """The Docker of the target's node, proved to be that profile's own.
+
+    Where it was last time is tried first; one that does not answer, or is another profile's, is
+    asked of Minikube again.
+    """
+    profile = need_docker_runtime(target)
+    cache = dockerenv.EndpointCache(profile)
+    engine = _proved(cache.read(), profile.name)
+    if engine is None:
+        endpoint = dockerenv.docker_env(profile.name, cancel=run.cancel)
+        engine = Engine(endpoint)
+        found = engine.info()["Name"]
+        if found != profile.name:
+            raise UnreachableError(
+                f"Minikube leads to the Docker of `{found}` instead of profile `{profile.name}`",
+                hints=(f"restart it: `minikube stop -p {profile.name}`, then `kubekit up`",),
+                id="wrong-docker",
+            )
+        cache.write(endpoint)
+    with contextlib.closing(engine):
+        yield engine
+
+
+def _proved(endpoint: DockerEndpoint | None, profile: str) -> Engine | None:
+    if endpoint is None:
+        return None
+    engine = Engine(endpoint)
+    with contextlib.suppress(UnreachableError):
+        if engine.info()["Name"] == profile:
+            return engine
+    engine.close()
+    return None
+
+
+def docker_environment(settings: Settings, run: Run) -> dict[str, str]:
+    """This process's environment, with Docker's variables leading to the profile's daemon."""
+    target = resolve(settings)
+    with open_engine(target, run) as engine:
+        endpoint = engine.endpoint
+    mine = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+    env = {key: value for key, value in os.environ.items() if key not in (*mine, "BUILDX_BUILDER")}
+    env["DOCKER_HOST"] = endpoint.host
+    env["MINIKUBE_ACTIVE_DOCKERD"] = target.profile or ""
+    if endpoint.cert_path is not None:
+        env |= {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(endpoint.cert_path)}
+    return env
