@@ -183,10 +183,9 @@ def crashed(
                 end.get("reason") or ""
             ):
                 continue
-            text = snapshot.logs.get(container.log())
-            match = pattern.search(text or "")
-            if log and text is not None and match is None:
-                continue
+            match = pattern.search(snapshot.logs.get(container.log()) or "")
+            if log and match is None and container.log() in snapshot.logs:
+                continue  # read, or not to be read: no evidence either way
             yield _crash_hit(
                 snapshot,
                 container,
@@ -217,13 +216,19 @@ def _crash_hit(
     words = {
         "code": end.get("exitCode"),
         "restarts": container.restarts,
-        "last": last_line(snapshot.logs.get(last) or ""),
+        "last": _last_words(snapshot.logs.get(last)),
         "limit": _limit(container, "memory"),
         **groups,
     }
     since = epoch(end.get("finishedAt")) if enough else float("inf")
     hit = container_hit(snapshot, container, now, words=words, field=field)
     return replace(hit, since=since, log=last, wants=wants)
+
+
+def _last_words(log: str | None) -> str:
+    if log is None:
+        return "its log could not be read"
+    return last_line(log) or "it wrote no log"
 
 
 def _alike_twice(snapshot: Snapshot, container: Container) -> bool:

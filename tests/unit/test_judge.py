@@ -244,6 +244,34 @@ def test_the_log_is_asked_for_before_a_crash_is_called() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "cause"),
+    [
+        (crashed(1, restarts=1), None),
+        (crashed(1, restarts=9), "crash-loop"),
+        (crashed(0, restarts=9, reason="Completed"), "exits-at-once"),
+        (crashed(137, restarts=9, reason="OOMKilled"), "out-of-memory"),
+        (running(), "probe-refused"),
+    ],
+)
+def test_a_log_that_cannot_be_read_is_no_evidence(state: Object, cause: str | None) -> None:
+    unread = {LogOf(pod="web-2-a", container="app", attempt=number): None for number in range(10)}
+    events = (event("Unhealthy", REFUSED, count=9),)
+    snap = snapshot(pod(state=state), events=events, logs=unread)
+    shown = [
+        (entry.id, entry.cause.format_map(hit.words), entry.fix.format_map(hit.words))
+        for entry in CATALOGUE
+        for hit in entry.find(snap, NOW + 60)
+    ]
+    of_a_log = {"wrong-architecture", "dependency-unreachable", "variable-missing"}
+    of_a_log |= {"listens-on-loopback", "probe-wrong-port"}
+    assert not of_a_log & {name for name, _, _ in shown}
+    if cause is None:
+        is_waiting(snap, 60)
+    else:
+        assert failed(snap, 60) == cause
+
+
+@pytest.mark.parametrize(
     ("said", "text", "after", "cause"),
     [
         (NOT_FOUND, "", 5, "probe-wrong-path"),
