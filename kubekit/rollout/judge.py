@@ -6,7 +6,7 @@ that crash, events of an earlier run and a stale condition never decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kubekit.model import Object
@@ -70,6 +70,13 @@ def judge(snapshot: Snapshot, now: float) -> Verdict:
     if ready is not None:
         return Verdict(state=READY, text=ready)
     return _why_not(snapshot, now)
+
+
+def foremost(verdicts: Mapping[str, Verdict]) -> str:
+    """Which of several rollouts to tell of: one that failed, else one whose cause is known."""
+    return min(
+        verdicts, key=lambda ref: (verdicts[ref].state != FAILED, verdicts[ref].finding is None)
+    )
 
 
 def _changed_by_others(snapshot: Snapshot) -> Verdict | None:

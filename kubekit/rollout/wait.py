@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update
@@ -30,7 +30,7 @@ from kubekit.errors import (
 )
 from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
-from kubekit.rollout.judge import FAILED, READY, Finding, Verdict, judge, settled
+from kubekit.rollout.judge import FAILED, READY, Finding, Verdict, foremost, judge, settled
 from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want, event_time
 
 LOG_LINES = 25
@@ -85,11 +85,7 @@ def wait(
         return Rollout(workloads={ref: text or "" for ref, text in over.items()})
     watcher = _Watcher(kube, namespace, emit=emit, clock=clock, cancel=cancel)
     with watcher.following():
-        ready = {
-            item.manifest.ref: watcher.until_ready(item, applied.since, timeout)
-            for item in deployments
-        }
-    return Rollout(workloads=ready)
+        return Rollout(workloads=watcher.until_ready(deployments, applied.since, timeout))
 
 
 def _name_the_unwatched(applied: Applied, emit: Emit) -> None:
@@ -143,21 +139,28 @@ class _Watcher:
             for follower in followers:
                 follower.stop()
 
-    def until_ready(self, item: AppliedObject, since: float, timeout: float) -> str:
-        # A condition older than the apply is stale, unless the apply found nothing to change.
-        target = _target(item, self._namespace, since if item.action != "unchanged" else 0.0)
-        self._server_start = self._server_start or since
+    def until_ready(
+        self, deployments: Sequence[AppliedObject], since: float, timeout: float
+    ) -> dict[str, str]:
+        """Judge all of them at each change: the first to fail ends the wait for the others."""
+        self._server_start = since
+        items = {item.manifest.ref: item for item in deployments}
+        targets = {ref: _target(item, self._namespace, since) for ref, item in items.items()}
+        ready: dict[str, str] = {}
         said = ""
         while True:
-            verdict = self._decide(target)
-            if verdict.state == READY:
-                return verdict.text
+            verdicts = {ref: self._decide(targets[ref]) for ref in items if ref not in ready}
+            ready |= {ref: it.text for ref, it in verdicts.items() if it.state == READY}
+            pending = {ref: it for ref, it in verdicts.items() if it.state != READY}
+            if not pending:
+                return {ref: ready[ref] for ref in items}
+            ref = foremost(pending)
+            verdict, item = pending[ref], items[ref]
             if verdict.state == FAILED and verdict.finding is not None:
                 raise self._error(item, verdict.finding, since)
             if self._clock.now() - self._start > timeout:
                 raise self._timed_out(item, verdict, since, timeout)
-            so_far = verdict.finding.cause if verdict.finding else verdict.text
-            text = f"{item.manifest.ref}: {so_far}"
+            text = f"{ref}: {verdict.finding.cause if verdict.finding else verdict.text}"
             if text != said:
                 self._emit(Progress(stage="rollout", text=text))
                 said = text
@@ -423,11 +426,12 @@ def read_log(kube: Kube, namespace: str, want: LogOf, *, previous: bool) -> str 
 
 
 def _target(item: AppliedObject, namespace: str, since: float) -> Target:
+    # A condition older than the apply is stale, unless the apply found nothing to change.
     return Target(
         name=item.manifest.name,
         namespace=namespace,
         uid=item.live["metadata"]["uid"],
         generation=int(item.live["metadata"].get("generation") or 0),
         template=item.live["spec"]["template"],
-        since=since,
+        since=since if item.action != "unchanged" else 0.0,
     )

@@ -121,6 +121,24 @@ spec:
       volumes: [{name: state, emptyDir: {}}]
 """
 FILE = "manifests/app.yaml.j2"
+VOLUMES = "      volumes: [{name: state, emptyDir: {}}]\n"
+# A second Deployment of the same image, which crashes at once.
+WORKER = """\
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: worker}
+spec:
+  selector: {matchLabels: {app: worker}}
+  template:
+    metadata: {labels: {app: worker}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+        - name: job
+          image: "{{ image }}"
+          env: [{name: MODE, value: raise}]
+"""
 # Where the node itself answers as a registry: Docker asks loopback addresses without TLS.
 REGISTRY = "127.0.0.1:5077"
 REGISTRY_APP = """\
@@ -426,6 +444,16 @@ SCENARIOS = {
         ),
         at="- name: app",
         mode="raise",
+    ),
+    "second-crashes": Scenario(
+        title="Of two Deployments the first takes its time, and the second crashes.",
+        cause="crash-loop",
+        says=("container `job` crashes with exit code 1", 'File "/app/server.py"'),
+        at="- name: job",
+        edits=(
+            ("  replicas: 1\n", "  replicas: 1\n  minReadySeconds: 120\n"),
+            (VOLUMES, VOLUMES + WORKER),
+        ),
     ),
     "variable-missing": Scenario(
         title="The app reads a variable that nobody sets.",

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kubekit.api.follow import Changed, Listed
 from kubekit.model import Cancel, Clock, Object
 from kubekit.rollout.causes import CATALOGUE
-from kubekit.rollout.judge import FAILED, READY, WAITING, Verdict, judge, settled
+from kubekit.rollout.judge import FAILED, READY, WAITING, Finding, Verdict, foremost, judge, settled
 from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot
 from kubekit.rollout.wait import _Watcher
 from tests.unit.rollouts import (
@@ -449,6 +449,16 @@ def test_the_wait_for_min_ready_seconds_is_named() -> None:
     live = deployment(spec={"minReadySeconds": 60})
     snap = snapshot(pod(state=running(ready=True)), deployment=live)
     assert "`minReadySeconds`" in is_waiting(snap).text
+
+
+def test_of_several_rollouts_the_failed_one_is_told_then_the_one_with_a_cause() -> None:
+    finding = Finding(id="x", exit_code=6, cause="", fix="", where="")
+    api, web = (Verdict(state=WAITING, text=name) for name in ("api", "web"))
+    worker = replace(web, finding=finding)
+    job = replace(worker, state=FAILED)
+    assert foremost({"api": api, "web": web}) == "api"
+    assert foremost({"api": api, "web": web, "worker": worker}) == "worker"
+    assert foremost({"api": api, "worker": worker, "job": job, "last": job}) == "job"
 
 
 def test_scaling_by_others_is_no_ending() -> None:
