@@ -6,6 +6,7 @@ kubekit decides in which order things end: interrupt, then terminate, then kill.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -52,31 +53,40 @@ def run(
     """Run a program to its end and keep what it prints; `on_line` sees each line of stdout at once.
 
     Raises:
+        MissingError: it is there, but the system cannot execute it.
         UnreachableError: it took longer than `timeout` seconds and was ended.
         CancelledError: the person interrupted; the program was ended first.
     """
-    child = subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
+    try:
+        child = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _unusable(argv[0], error) from error
     late = threading.Event()
+
+    def end() -> None:
+        _stop(child)
 
     def end_late() -> None:
         late.set()
-        _stop(child)
+        end()
 
-    cancel.on_set(lambda: _stop(child))
     timer = threading.Timer(timeout, end_late)
-    timer.start()
     try:
+        timer.start()
+        cancel.on_set(end)
         out, err = _read(child, on_line)
     finally:
         timer.cancel()
+        cancel.forget(end)
+        end()  # where `on_line` has failed, it still runs
     if cancel.is_set():
         raise CancelledError("interrupted")
     if late.is_set():
@@ -87,8 +97,23 @@ def run(
 
 
 def replace(argv: Sequence[str], *, env: Mapping[str, str]) -> None:
-    """Become another program: its terminal, signals and exit code are then the user's own."""
-    os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606 - no shell is the point
+    """Become another program: its terminal, signals and exit code are then the user's own.
+
+    Raises:
+        MissingError: it is there, but the system cannot execute it.
+    """
+    try:
+        os.execvpe(argv[0], list(argv), dict(env))  # noqa: S606 - no shell is the point
+    except OSError as error:
+        raise _unusable(argv[0], error) from error
+
+
+def _unusable(program: str, error: OSError) -> MissingError:
+    return MissingError(
+        f"`{program}` cannot be run: {error.strerror}",
+        hints=("install it anew, for this system and processor",),
+        id="program-unusable",
+    )
 
 
 def _read(child: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> tuple[str, str]:
@@ -96,7 +121,12 @@ def _read(child: subprocess.Popen[str], on_line: Callable[[str], None] | None) -
         raise AssertionError
     errors: list[str] = []
     stderr = child.stderr
-    reader = threading.Thread(target=lambda: errors.append(stderr.read()), daemon=True)
+
+    def read_errors() -> None:
+        with stderr:
+            errors.append(stderr.read())
+
+    reader = threading.Thread(target=read_errors, daemon=True)
     reader.start()
     lines = []
     with child.stdout as stdout:
@@ -106,7 +136,6 @@ def _read(child: subprocess.Popen[str], on_line: Callable[[str], None] | None) -
                 on_line(line)
     child.wait()
     reader.join()
-    stderr.close()
     return "".join(lines), "".join(errors)
 
 
@@ -114,8 +143,8 @@ def _stop(child: subprocess.Popen[str]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if child.poll() is not None:
             return
-        os.killpg(child.pid, number)
-        try:
+        # It may end at this moment; macOS then says that it is not permitted.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue

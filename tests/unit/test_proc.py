@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +58,33 @@ def test_a_missing_program_says_how_to_get_it() -> None:
     with pytest.raises(MissingError) as caught:
         proc.find("no-such-program", hint="get it there")
     assert caught.value.hints == ("get it there",)
+
+
+def test_one_that_nobody_listens_to_any_more_is_ended() -> None:
+    pids: list[int] = []
+
+    def gone(line: str) -> None:
+        pids.append(int(line))
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        proc.run([sys.executable, "-c", SLEEPER], timeout=60, cancel=Cancel(), on_line=gone)
+    assert not is_running(pids[0])
+
+
+def test_nothing_of_an_ended_program_is_kept_for_an_interrupt() -> None:
+    cancel = Cancel()
+    proc.run([sys.executable, "-c", ""], timeout=20, cancel=cancel)
+    assert cancel._callbacks == []
+
+
+def test_a_file_that_is_no_program_is_told_in_the_systems_words(tmp_path: Path) -> None:
+    program = tmp_path / "minikube"
+    program.write_bytes(b"\x00no program")
+    program.chmod(0o755)
+    for action in (
+        lambda: proc.run([str(program)], timeout=20, cancel=Cancel()),
+        lambda: proc.replace([str(program)], env={}),
+    ):
+        with pytest.raises(MissingError, match="cannot be run: Exec format error"):
+            action()
