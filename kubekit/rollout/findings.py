@@ -416,7 +416,8 @@ def _probe_events(snapshot: Snapshot) -> Iterator[tuple[Container, str, Object, 
             (match.group(1), event, match["text"])
             for event in snapshot.events_of(container.pod_uid, "Unhealthy")
             if (match := _PROBE_EVENT.match(event.get("message") or ""))
-            and f"{{{container.name}}}" in (event["involvedObject"].get("fieldPath") or "")
+            and f"{{{container.name}}}"
+            in ((event.get("involvedObject") or {}).get("fieldPath") or "")
             and event_time(event) >= started
         ]
         newest = {kind: event_time(event) for kind, event, _ in said}

@@ -109,7 +109,8 @@ class Snapshot:
         found = [
             event
             for event in self.events
-            if event["involvedObject"].get("uid") == uid and event.get("reason") in reasons
+            if (event.get("involvedObject") or {}).get("uid") == uid
+            and event.get("reason") in reasons
         ]
         return sorted(found, key=event_time)
 
@@ -194,7 +195,7 @@ def event_time(event: Object) -> float:
         series.get("lastObservedTime")
         or event.get("lastTimestamp")
         or event.get("eventTime")
-        or event["metadata"].get("creationTimestamp")
+        or (event.get("metadata") or {}).get("creationTimestamp")
     )
 
 
@@ -203,7 +204,7 @@ def event_start(event: Object) -> float:
     return epoch(
         event.get("firstTimestamp")
         or event.get("eventTime")
-        or event["metadata"].get("creationTimestamp")
+        or (event.get("metadata") or {}).get("creationTimestamp")
     ) or event_time(event)
 
 

@@ -1,0 +1,46 @@
+"""What is shown with a failure: the end of the log, and the warnings of the cluster. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from kubekit.model import Object
+from kubekit.rollout.judge import Finding
+from kubekit.rollout.snapshot import event_time
+
+LOG_LINES = 25
+_WARNINGS = 3
+_POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
+
+
+def evidence(
+    finding: Finding, log: str | None, events: Iterable[Object], since: float
+) -> tuple[str, ...]:
+    """The end of the log that shows it, and the warnings since the apply."""
+    found = []
+    if finding.log and log:
+        found.append(f"log of {finding.where}, container `{finding.log.container}`:")
+        found += [f"  {line}" for line in log.splitlines()[-LOG_LINES:]]
+    warnings = sorted(_warnings(finding.where, events, since), key=event_time)
+    # The same refusal comes again for each pod that was tried, under another name.
+    told = {
+        _POD_NAME.sub("", message): f"  {event.get('reason') or 'Warning'}: {message}"
+        for event in warnings
+        if (message := event.get("message") or "")
+        and not message.startswith("(combined from similar events)")
+    }
+    if told:
+        found += [f"warnings of {finding.where}:", *list(told.values())[-_WARNINGS:]]
+    return tuple(found)
+
+
+def _warnings(where: str, events: Iterable[Object], since: float) -> Iterator[Object]:
+    for event in events:
+        about = event.get("involvedObject") or {}
+        if (
+            event.get("type") == "Warning"
+            and event_time(event) >= since - 1
+            and f"{about.get('kind')}/{about.get('name')}" == where
+        ):
+            yield event

@@ -1,0 +1,47 @@
+"""What is shown with a failure."""
+
+from __future__ import annotations
+
+from kubekit.rollout.evidence import evidence
+from kubekit.rollout.judge import FAILED, Finding, judge
+from kubekit.rollout.snapshot import LogOf
+from tests.unit.rollouts import NOW, event, pod, running, snapshot, waiting
+
+FINDING = Finding(
+    id="x",
+    exit_code=6,
+    cause="",
+    fix="",
+    where="Pod/web-2-a",
+    log=LogOf(pod="web-2-a", container="app", attempt=0),
+)
+
+
+def test_the_log_and_the_warnings_are_shown() -> None:
+    events = (event("BackOff", "restarting"), event("Failed", "another", uid="web-1-a"))
+    assert evidence(FINDING, "one\ntwo\n", events, NOW) == (
+        "log of Pod/web-2-a, container `app`:",
+        "  one",
+        "  two",
+        "warnings of Pod/web-2-a:",
+        "  BackOff: restarting",
+    )
+
+
+def test_events_may_lack_nearly_everything() -> None:
+    bare = {"type": "Warning", "metadata": {"uid": "e"}}
+    events = [event("A", "first"), event("B", "second", when=2), bare, {"type": "Warning"}]
+    for item in events[:2]:
+        item["involvedObject"].pop("fieldPath")
+    del events[0]["reason"]
+    events += [{key: value for key, value in event("C", "").items() if key != "message"}]
+    events += [event("D", "x") | {"involvedObject": {"name": "web-2-a"}}]
+    assert evidence(FINDING, None, events, NOW) == (
+        "warnings of Pod/web-2-a:",
+        "  Warning: first",
+        "  B: second",
+    )
+    for state in (running(), waiting("ErrImageNeverPull"), waiting("ContainerCreating")):
+        judge(snapshot(pod(state=state), events=tuple(events)), NOW)
+    late = judge(snapshot(pod(state=waiting("ErrImageNeverPull")), events=tuple(events)), NOW + 9)
+    assert late.state == FAILED
