@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kubekit.api.kube import ApiError, Kube, TransientError, hang_up, lines
@@ -83,12 +84,15 @@ class Follower:
         """Begin with the list."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the watch at once and wait for its thread, unless that hangs in a dead connection."""
+    def signal(self) -> None:
+        """End the watch at once, without waiting for its thread."""
         self._stopped.set()
         if self._response is not None:
             hang_up(self._response)  # type: ignore[arg-type]
-        self._thread.join(timeout=_GOODBYE_SECONDS)
+
+    def join(self, seconds: float) -> None:
+        """Wait so long for its thread to end: it may hang in a dead connection."""
+        self._thread.join(timeout=max(0.0, seconds))
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -159,6 +163,15 @@ class Follower:
             gone = event["type"] == "DELETED"
             self._deliver(Changed(kind=self._kind, item=item, gone=gone))
         return str(item["metadata"]["resourceVersion"])
+
+
+def stop(followers: Sequence[Follower]) -> None:
+    """End them all, waiting a moment for all their threads together."""
+    for follower in followers:
+        follower.signal()
+    end = time.monotonic() + _GOODBYE_SECONDS
+    for follower in followers:
+        follower.join(end - time.monotonic())
 
 
 def _parsed(line: bytes) -> Object:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import queue
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update
+from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update, stop
 from kubekit.api.kube import PATIENCE_SECONDS, ApiError, Kube
 from kubekit.api.resources import (
     CONFIG_MAP,
@@ -30,13 +29,12 @@ from kubekit.errors import (
 )
 from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
+from kubekit.rollout.evidence import LOG_LINES, evidence
 from kubekit.rollout.judge import FAILED, READY, Finding, Verdict, foremost, judge, settled
-from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want, event_time
+from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want
 
-LOG_LINES = 25
 _TICK_SECONDS = 0.25
 _REFRESH_SECONDS = 2.0
-_POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
 _SECRETS = KNOWN["v1", "Secret"]
 _FOLLOWED = {
     "Deployment": DEPLOYMENTS,
@@ -136,8 +134,7 @@ class _Watcher:
         try:
             yield
         finally:
-            for follower in followers:
-                follower.stop()
+            stop(followers)
 
     def until_ready(
         self, deployments: Sequence[AppliedObject], since: float, timeout: float
@@ -380,30 +377,8 @@ class _Watcher:
         )
 
     def _evidence(self, finding: Finding, since: float) -> tuple[str, ...]:
-        """The end of the log that shows it, and the warnings since the apply."""
-        found = []
         text = self._logs.get(finding.log) if finding.log else None
-        if finding.log and text:
-            found.append(f"log of {finding.where}, container `{finding.log.container}`:")
-            found += [f"  {line}" for line in text.splitlines()[-LOG_LINES:]]
-        warnings = [
-            event
-            for event in self._objects["Event"].values()
-            if event.get("type") == "Warning"
-            and event_time(event) >= since - 1
-            and f"{event['involvedObject']['kind']}/{event['involvedObject']['name']}"
-            == finding.where
-        ]
-        warnings.sort(key=event_time)
-        # The same refusal comes again for each pod that was tried, under another name.
-        told = {
-            _POD_NAME.sub("", event["message"]): f"  {event['reason']}: {event['message']}"
-            for event in warnings
-            if not event["message"].startswith("(combined from similar events)")
-        }
-        if told:
-            found += [f"warnings of {finding.where}:", *list(told.values())[-3:]]
-        return tuple(found)
+        return evidence(finding, text, self._objects["Event"].values(), since)
 
 
 def _container_statuses(pod: Object) -> tuple[Object, ...]:

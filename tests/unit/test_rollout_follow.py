@@ -1,0 +1,47 @@
+"""Followers of an API server that does not answer."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from kubekit.api import follow
+from kubekit.api.kube import Kube
+from kubekit.model import Cancel
+
+
+def test_all_followers_are_given_one_moment_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "_GOODBYE_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        server = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "a", "cluster": {"server": server}}],
+            "users": [{"name": "a", "user": {}}],
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+        }
+        (tmp_path / "config").write_text(json.dumps(config))
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+        kube = Kube(context="a", cancel=Cancel())
+        followers = [
+            follow.Follower(kube, kind=kind, path="/api/v1/pods", deliver=lambda _update: None)
+            for kind in ("A", "B", "C", "D")
+        ]
+        for follower in followers:
+            follower.start()
+        time.sleep(0.2)
+        began = time.monotonic()
+        follow.stop(followers)
+        took = time.monotonic() - began
+        hanging = [follower for follower in followers if follower._thread.is_alive()]
+    for follower in followers:
+        follower.join(5)
+    assert len(hanging) == 4, "the test shows nothing if they had ended by themselves"
+    assert took < 1.0
