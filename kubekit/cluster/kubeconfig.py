@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ class Context:
 
     name: str
     cluster: str
-    server: str
     minikube: bool
 
 
@@ -41,22 +40,39 @@ def contexts() -> dict[str, Context]:
         UsageError: a file cannot be read or is not a kubeconfig.
     """
     clusters: dict[str, Mapping[str, Any]] = {}
-    found: dict[str, str] = {}
-    for file in filter(None, files().split(os.pathsep)):
-        data = _load(Path(file))
-        for entry in data.get("clusters") or []:
-            clusters.setdefault(entry["name"], entry.get("cluster") or {})
-        for entry in data.get("contexts") or []:
-            found.setdefault(entry["name"], (entry.get("context") or {}).get("cluster", ""))
+    found: dict[str, Mapping[str, Any]] = {}
+    for file in map(Path, filter(None, files().split(os.pathsep))):
+        data = _load(file)
+        clusters = dict(_entries(data, "cluster", file)) | clusters
+        found = dict(_entries(data, "context", file)) | found
+    names = {name: str(context.get("cluster") or "") for name, context in found.items()}
     return {
         name: Context(
-            name=name,
-            cluster=cluster,
-            server=str(clusters.get(cluster, {}).get("server", "")),
-            minikube=_is_minikube(clusters.get(cluster, {})),
+            name=name, cluster=cluster, minikube=_is_minikube(clusters.get(cluster) or {})
         )
-        for name, cluster in found.items()
+        for name, cluster in names.items()
     }
+
+
+def _entries(
+    data: Mapping[str, Any], kind: str, file: Path
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The entries of `clusters` or `contexts`: the name, and what is under `cluster` or `context`.
+
+    The last of a name comes first, so that a dict of all keeps the first.
+    """
+    entries = data.get(f"{kind}s") or []
+    if not isinstance(entries, list):
+        raise UsageError(f"`{kind}s` of the kubeconfig is not a list", place=Place(file=file))
+    for index, entry in reversed(list(enumerate(entries))):
+        name = entry.get("name") if isinstance(entry, dict) else None
+        body = (entry.get(kind) or {}) if isinstance(entry, dict) else None
+        if not isinstance(name, str) or not isinstance(body, dict):
+            raise UsageError(
+                f"`{kind}s[{index}]` of the kubeconfig is not a `name` with a `{kind}`",
+                place=Place(file=file),
+            )
+        yield name, body
 
 
 def _load(file: Path) -> Mapping[str, Any]:
@@ -68,7 +84,7 @@ def _load(file: Path) -> Mapping[str, Any]:
         raise UsageError(
             f"the kubeconfig cannot be read: {error.strerror}", place=Place(file=file)
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date there is not
         raise UsageError("the kubeconfig is not YAML", place=Place(file=file)) from error
     if data is not None and not isinstance(data, dict):
         raise UsageError("the kubeconfig is not a mapping", place=Place(file=file))
@@ -76,8 +92,11 @@ def _load(file: Path) -> Mapping[str, Any]:
 
 
 def _is_minikube(cluster: Mapping[str, Any]) -> bool:
+    extensions = cluster.get("extensions")
     return any(
-        entry.get("name") == "cluster_info"
-        and (entry.get("extension") or {}).get("provider") == MINIKUBE_PROVIDER
-        for entry in cluster.get("extensions") or []
+        isinstance(entry, dict)
+        and entry.get("name") == "cluster_info"
+        and isinstance(extension := entry.get("extension"), dict)
+        and extension.get("provider") == MINIKUBE_PROVIDER
+        for entry in (extensions if isinstance(extensions, list) else [])
     )
