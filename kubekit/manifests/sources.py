@@ -16,7 +16,7 @@ from kubekit.manifests.podspec import clean
 from kubekit.manifests.templates import Templates
 from kubekit.model import Manifest, Settings
 from kubekit.text.envfile import EnvFile
-from kubekit.text.read import read_text
+from kubekit.text.read import list_folder, read_text
 from kubekit.text.strictyaml import FieldPath
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".j2")
@@ -155,7 +155,7 @@ def _paths(settings: Settings) -> Iterator[Path]:
         # `_name` is for what other templates include, dots are for editors and the system.
         files = [
             file
-            for file in sorted(path.iterdir())
+            for file in list_folder(path)
             if file.name.endswith(_SUFFIXES) and not file.name.startswith((".", "_"))
         ]
         if not files:

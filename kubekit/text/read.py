@@ -1,12 +1,14 @@
-"""Reading the user's text files, with an error a person can act on for each way it can fail."""
+"""Reading the user's files and folders, with an error a person can act on for each failure."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, KubekitError, Place, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -18,18 +20,8 @@ def read_text(path: Path, *, error: type[KubekitError] = FilesError) -> str:
     Raises:
         KubekitError: `error`, when the file is absent, a folder, not readable or not UTF-8.
     """
-    place = Place(file=path)
-    try:
+    with _told(path, error, bits="r"):
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise error(f"`{shown(path)}` does not exist", place=place) from None
-    except IsADirectoryError:
-        raise error(f"`{shown(path)}` is a folder, not a file", place=place) from None
-    except PermissionError:
-        hints = (f"run `chmod u+r {shown(path)}`, or check who owns it with `ls -l`",)
-        raise error(f"no permission to read `{shown(path)}`", place=place, hints=hints) from None
-    except OSError as caught:
-        raise error(f"cannot read `{shown(path)}`: {caught.strerror}", place=place) from caught
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as caught:
@@ -39,3 +31,29 @@ def read_text(path: Path, *, error: type[KubekitError] = FilesError) -> str:
             place=Place(file=path, line=line),
             hints=("save the file in the encoding UTF-8",),
         ) from None
+
+
+def list_folder(path: Path, *, error: type[KubekitError] = FilesError) -> list[Path]:
+    """What is in a folder, by name.
+
+    Raises:
+        KubekitError: `error`, when the folder is absent, a file or not readable.
+    """
+    with _told(path, error, bits="rx"):
+        return sorted(path.iterdir())
+
+
+@contextlib.contextmanager
+def _told(path: Path, error: type[KubekitError], *, bits: str) -> Iterator[None]:
+    place = Place(file=path)
+    try:
+        yield
+    except FileNotFoundError:
+        raise error(f"`{shown(path)}` does not exist", place=place) from None
+    except IsADirectoryError:
+        raise error(f"`{shown(path)}` is a folder, not a file", place=place) from None
+    except PermissionError:
+        hints = (f"run `chmod u+{bits} {shown(path)}`, or check who owns it with `ls -l`",)
+        raise error(f"no permission to read `{shown(path)}`", place=place, hints=hints) from None
+    except OSError as caught:
+        raise error(f"cannot read `{shown(path)}`: {caught.strerror}", place=place) from caught
