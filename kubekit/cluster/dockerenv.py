@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from kubekit import proc
 from kubekit.cluster.target import INSTALL_MINIKUBE, Profile
 from kubekit.errors import KubekitError, UnreachableError
 from kubekit.model import Cancel, DockerEndpoint
+from kubekit.text.cache import keep
 
 DOCKER_ENV_SECONDS = 60.0
 
@@ -184,10 +184,4 @@ class EndpointCache:
     def write(self, endpoint: DockerEndpoint) -> None:
         """Remember it; a cache that cannot be written is no error."""
         data = {"host": endpoint.host, "cert_path": str(endpoint.cert_path or "")}
-        part = self._file.with_suffix(f".{os.getpid()}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part.write_text(json.dumps(data))
-            part.replace(self._file)
-        except OSError:
-            part.unlink(missing_ok=True)
+        keep(self._file, json.dumps(data))

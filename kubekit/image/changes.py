@@ -6,11 +6,8 @@ serves the sentence: whether to build is decided by asking the daemon for the im
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from kubekit.model import BuildPlan, DockerEndpoint
+from kubekit.text.cache import keep
 
 _SHOWN = 3
 
@@ -69,18 +67,8 @@ class Memory:
             return None
 
     def write(self, record: Record) -> None:
-        """Keep a record, whole or not at all; a cache that cannot be written is no error."""
-        with contextlib.suppress(OSError):
-            self.file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # mkstemp makes the file for its owner alone.
-            descriptor, part = tempfile.mkstemp(dir=self.file.parent)
-            try:
-                with os.fdopen(descriptor, "w") as stream:
-                    json.dump(vars(record), stream)
-                Path(part).replace(self.file)
-            except BaseException:
-                Path(part).unlink()
-                raise
+        """Keep a record; a cache that cannot be written is no error."""
+        keep(self.file, json.dumps(vars(record)))
 
 
 def reason(before: Record | None, now: Record) -> str:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
-from kubekit.cluster.dockerenv import DOCKER_ENV_ENDINGS, classify, parse_docker_env
+from kubekit.cluster.dockerenv import (
+    DOCKER_ENV_ENDINGS,
+    EndpointCache,
+    classify,
+    parse_docker_env,
+)
+from kubekit.cluster.target import read_profile
 from kubekit.errors import UnreachableError
+from kubekit.model import DockerEndpoint
 from kubekit.proc import Finished
 
 
@@ -59,3 +67,33 @@ def test_exit_codes_have_messages_of_their_own() -> None:
 def test_a_nerdctl_daemon_that_fails_means_containerd() -> None:
     text = "X Exiting due to MK_START_NERDCTLD: Failed setting permission for nerdctl"
     assert classify("dev", Finished(code=10, out="", err=text)).id == "runtime-not-docker"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EndpointCache:
+    monkeypatch.setenv("MINIKUBE_HOME", str(tmp_path / ".minikube"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    file = tmp_path / ".minikube" / "profiles" / "dev" / "config.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"Driver": "docker", "KubernetesConfig": {}}')
+    profile = read_profile("dev")
+    assert profile is not None
+    return EndpointCache(profile)
+
+
+@pytest.mark.parametrize("certs", [None, Path("/certs")])
+def test_the_endpoint_comes_back_and_is_private(
+    cache: EndpointCache, tmp_path: Path, certs: Path | None
+) -> None:
+    endpoint = DockerEndpoint(host="tcp://192.0.2.1:2376", cert_path=certs)
+    cache.write(endpoint)
+    assert cache.read() == endpoint
+    (file,) = (tmp_path / "cache" / "kubekit" / "endpoints").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(cache: EndpointCache, tmp_path: Path) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "kubekit").write_text("a file where a folder should be")
+    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376"))
+    assert cache.read() is None
