@@ -40,6 +40,7 @@ _NO_REGISTRY = (
     r"|server misbehaving|TLS handshake|network is unreachable|Temporary failure|deadline exceeded"
 )
 _COMES = r'(?:secret|configmap) "[^"]+" not found|find key|failed to sync'
+_STATUS = "HTTP probe failed with statuscode:"
 _PULL = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
 _START = ("RunContainerError", "CreateContainerError", "StartError", "CrashLoopBackOff")
 
@@ -190,23 +191,23 @@ CATALOGUE: tuple[Cause, ...] = (
         rows=(33,),
         find=killed("Startup", times=2),
         cause="container `{container}` is killed because its startup probe does not pass "
-        "({kills} times): `{path}` on port {port}",
-        fix="check path and port of the probe, or raise `failureThreshold`",
+        "({kills} times): {asks}",
+        fix="check what the probe asks, or raise `failureThreshold`",
     ),
     Cause(
         id="liveness-probe-kills",
         rows=(32,),
         find=killed("Liveness", times=2),
         cause="container `{container}` is killed because its liveness probe does not pass "
-        "({kills} times): `{path}` on port {port}",
-        fix="check path and port of the probe; a slow start belongs into a `startupProbe`",
+        "({kills} times): {asks}",
+        fix="check what the probe asks; a slow start belongs into a `startupProbe`",
     ),
     Cause(
         id="out-of-memory",
         rows=(22,),
         find=crashed(restarts=2, reason="OOMKilled", field="resources.limits.memory"),
-        cause="container `{container}` needs more memory than its limit of {limit}",
-        fix="raise `resources.limits.memory`, or use less",
+        cause="container `{container}` needs more memory than {allowed}",
+        fix="{more}, or use less",
     ),
     Cause(
         id="exits-at-once",
@@ -266,7 +267,14 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="probe-refused",
         rows=(37, 39),
-        find=probe("connection refused", times=3, seconds=30, window=True, field="httpGet.port"),
+        find=probe(
+            "connection refused",
+            times=3,
+            seconds=30,
+            window=True,
+            network=True,
+            field="httpGet.port",
+        ),
         cause="nothing listens on port {port}, which the {probe} probe of container `{container}` "
         "asks",
         fix="check the port; the app must listen on 0.0.0.0 and on that port",
@@ -274,21 +282,21 @@ CATALOGUE: tuple[Cause, ...] = (
     Cause(
         id="probe-wrong-path",
         rows=(34,),
-        find=probe("statuscode: 404", times=3, seconds=4, field="httpGet.path"),
+        find=probe(f"{_STATUS} 404", times=3, seconds=4, field="httpGet.path"),
         cause="the {probe} probe of container `{container}` gets 404: the app has no `{path}`",
         fix="correct the path of the probe, or add the route",
     ),
     Cause(
         id="probe-rejected",
         rows=(35,),
-        find=probe(r"statuscode: (?P<status>40[0135])", times=3, seconds=4, field="httpGet.path"),
+        find=probe(rf"{_STATUS} (?P<status>40[0135])", times=3, seconds=4, field="httpGet.path"),
         cause="the {probe} probe of container `{container}` gets {status} from `{path}`",
         fix="probes carry no credentials and the pod's IP as host: give them a path that is open",
     ),
     Cause(
         id="probe-failing",
         rows=(36,),
-        find=probe(r"statuscode: (?P<status>5\d\d)", times=1, seconds=0, field="httpGet.path"),
+        find=probe(rf"{_STATUS} (?P<status>5\d\d)", times=1, seconds=0, field="httpGet.path"),
         cause="the app is not ready: `{path}` answers {status} to the {probe} probe of container "
         "`{container}`",
         fix="see its log: usually a database or another service is away",
@@ -300,13 +308,13 @@ CATALOGUE: tuple[Cause, ...] = (
         find=probe(
             r"Client.Timeout|deadline exceeded|timed? ?out", times=3, seconds=30, window=True
         ),
-        cause="the {probe} probe of container `{container}` gets no answer from `{path}` in time",
-        fix="raise `timeoutSeconds`, or make the health route quicker",
+        cause="the {probe} probe of container `{container}` gets no answer from {asks} in time",
+        fix="raise `timeoutSeconds`, or make the check quicker",
     ),
     Cause(
         id="probe-other",
         rows=(41, 42, 43),
-        find=probe(r"^(?!.*statuscode: 5)", times=3, seconds=30, window=True),
+        find=probe(rf"^(?!{_STATUS} 5)", times=3, seconds=30, window=True),
         cause="the {probe} probe of container `{container}` does not pass: {said}",
         fix="correct the probe, or what it asks",
     ),

@@ -7,6 +7,7 @@ in. What a hit found is put into the words of the cause and its fix.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -217,7 +218,7 @@ def _crash_hit(
         "code": end.get("exitCode"),
         "restarts": container.restarts,
         "last": _last_words(snapshot.logs.get(last)),
-        "limit": _limit(container, "memory"),
+        **_memory(container),
         **groups,
     }
     since = epoch(end.get("finishedAt")) if enough else float("inf")
@@ -252,7 +253,13 @@ def _was_killed_by_probe(snapshot: Snapshot, container: Container) -> bool:
 
 
 def probe(
-    text: str, *, times: int, seconds: float, window: bool = False, field: str = ""
+    text: str,
+    *,
+    times: int,
+    seconds: float,
+    window: bool = False,
+    network: bool = False,
+    field: str = "",
 ) -> Finder:
     """Running containers whose probe fails with this text.
 
@@ -261,6 +268,7 @@ def probe(
         times: how often it must have failed.
         seconds: how long the container must have run.
         window: also let the probe's own patience pass, computed from its fields.
+        network: leave out probes that run a command, which may tell of any connection.
         field: which field of the probe is wrong.
     """
     pattern = re.compile(text, re.IGNORECASE)
@@ -272,6 +280,8 @@ def probe(
                 continue  # a single refusal is what every start looks like
             started = epoch((container.running or {}).get("startedAt"))
             spec = container.spec.get(PROBES[kind]) or {}
+            if network and spec.get("exec"):
+                continue
             patience = max(seconds, _window(container) if window else 0.0)
             enough = event_count(event) >= times and now - started >= patience
             words = {
@@ -300,7 +310,11 @@ def refused_but_listening(pattern: str, *, loopback: bool) -> Finder:
     """
     listening = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     refused = probe(
-        "connection refused", times=2, seconds=2.0, field="" if loopback else "httpGet.port"
+        "connection refused",
+        times=2,
+        seconds=2.0,
+        network=True,
+        field="" if loopback else "httpGet.port",
     )
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
@@ -427,12 +441,18 @@ def _probe_events(snapshot: Snapshot) -> Iterator[tuple[Container, str, Object, 
 
 
 def _probe_words(kind: str, container: Container, spec: Object) -> dict[str, object]:
+    """What is told of a probe; `asks` is what it asks, whatever kind it is of."""
     http = spec.get("httpGet") or spec.get("tcpSocket") or spec.get("grpc") or {}
     port = http.get("port")
     for declared in container.spec.get("ports") or ():
         if declared.get("name") == port:
             port = declared["containerPort"]
-    return {"probe": kind.lower(), "path": http.get("path", ""), "port": port}
+    path = (http.get("path") or "/") if spec.get("httpGet") else ""
+    if spec.get("exec"):
+        asks = f"`{_brief(shlex.join(spec['exec'].get('command') or ()))}`"
+    else:
+        asks = f"`{path}` on port {port}" if path else f"port {port}"
+    return {"probe": kind.lower(), "path": path, "port": port, "asks": asks}
 
 
 def _window(container: Container) -> float:
@@ -446,9 +466,12 @@ def _window(container: Container) -> float:
     return max(30.0, total)
 
 
-def _limit(container: Container, resource: str) -> str:
-    limits = (container.spec.get("resources") or {}).get("limits") or {}
-    return str(limits.get(resource, "none"))
+def _memory(container: Container) -> dict[str, object]:
+    """What a container that was killed for its memory could have had, and how to give it more."""
+    limit = ((container.spec.get("resources") or {}).get("limits") or {}).get("memory")
+    if limit is None:
+        return {"allowed": "the node has left", "more": "give Minikube more memory"}
+    return {"allowed": f"its limit of {limit}", "more": "raise `resources.limits.memory`"}
 
 
 def _asked(pod: Object) -> str:

@@ -341,6 +341,56 @@ def test_liveness_kills() -> None:
     assert failed(snapshot(pod(state=running()), events=events), 2) == "liveness-probe-kills"
 
 
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"httpGet": {"path": "/x", "port": "http"}}, "`/x` on port 8000"),
+        ({"tcpSocket": {"port": 8000}}, "port 8000"),
+        ({"grpc": {"port": 9000}}, "port 9000"),
+        ({"exec": {"command": ["cat", "/tmp/ok"]}}, "`cat /tmp/ok`"),
+    ],
+)
+def test_what_a_probe_asks_is_told_whatever_its_kind(asked: Object, told: str) -> None:
+    probed = {"livenessProbe": asked, "readinessProbe": asked}
+    killing = event("Killing", "Container app failed liveness probe, will be restarted", count=2)
+    slow = event("Unhealthy", "Readiness probe failed: command timed out", count=9)
+    for each, text in ((killing, f"(2 times): {told}"), (slow, f"gets no answer from {told} in")):
+        snap = snapshot(pod(state=running(), container=probed), events=(each,), logs=log("", 0))
+        finding = judge(snap, NOW + 60).finding
+        assert finding is not None
+        assert text in finding.cause
+
+
+def test_a_command_that_was_refused_is_no_port_nobody_listens_on() -> None:
+    said = REFUSED.replace("Get ", "curl: ")
+    probed = {"readinessProbe": {"exec": {"command": ["./check"]}}}
+    for text in ("", "listening on http://127.0.0.1:8000"):
+        snap = snapshot(
+            pod(state=running(), container=probed),
+            events=(event("Unhealthy", said, count=9),),
+            logs=log(text, 0),
+        )
+        assert failed(snap, 60) == "probe-other"
+
+
+@pytest.mark.parametrize(
+    ("limits", "cause", "fix"),
+    [
+        ({"memory": "64Mi"}, "than its limit of 64Mi", "raise `resources.limits.memory`"),
+        ({}, "than the node has left", "give Minikube more memory"),
+    ],
+)
+def test_memory_that_ran_out_with_and_without_a_limit(limits: Object, cause: str, fix: str) -> None:
+    state = crashed(137, restarts=2, reason="OOMKilled")
+    resources = {"resources": {"limits": limits}}
+    finding = judge(
+        snapshot(pod(state=state, container=resources), logs=log("", 2)), NOW + 3
+    ).finding
+    assert finding is not None
+    assert cause in finding.cause
+    assert fix in finding.fix
+
+
 def test_no_node_takes_the_pod() -> None:
     snap = snapshot(pod(conditions=scheduled("0/1 nodes are available: 1 Insufficient cpu.")))
     is_waiting(snap, 19)
