@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kubekit.rollout.findings import (
-    Finder,
-    config_missing,
-    crashed,
-    killed,
-    not_created,
-    probe,
-    refused_but_listening,
-    unschedulable,
-    waiting,
-)
+from kubekit.rollout.crashes import crashed
+from kubekit.rollout.findings import not_created, unschedulable, waiting
+from kubekit.rollout.hits import Finder
+from kubekit.rollout.probes import killed, probe, refused_but_listening
+from kubekit.rollout.references import config_missing
 
 LATE = 12.0
 """Seconds in which a Secret or ConfigMap that somebody else makes may still come."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kubekit.model import Object
 from kubekit.rollout.causes import CATALOGUE, Cause
-from kubekit.rollout.findings import Hit
+from kubekit.rollout.hits import Hit
 from kubekit.rollout.snapshot import Container, LogOf, NamespaceOf, Snapshot, Want, condition, epoch
 
 WAITING = "waiting"

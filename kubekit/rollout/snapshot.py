@@ -102,7 +102,7 @@ class Snapshot:
     @cached_property
     def containers(self) -> tuple[Container, ...]:
         """All containers of the new pods, init containers first."""
-        return tuple(container for pod in self.new_pods for container in _containers(pod))
+        return tuple(container for pod in self.new_pods for container in containers_of(pod))
 
     def events_of(self, uid: str, *reasons: str) -> list[Object]:
         """Events about one object with one of these reasons, newest last."""
@@ -225,7 +225,8 @@ def _annotations(obj: Object) -> Mapping[str, str]:
     return obj["metadata"].get("annotations") or {}
 
 
-def _containers(pod: Object) -> Iterator[Container]:
+def containers_of(pod: Object) -> Iterator[Container]:
+    """The containers of a pod, init containers first, each with what became of it so far."""
     status = pod.get("status") or {}
     for field_name, statuses, init in (
         ("initContainers", "initContainerStatuses", True),

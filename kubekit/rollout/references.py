@@ -1,0 +1,86 @@
+"""Finders about Secrets and ConfigMaps that a pod names and that are not there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from kubekit.model import Object
+from kubekit.rollout.findings import waiting
+from kubekit.rollout.hits import Finder, Hit
+from kubekit.rollout.snapshot import KeysOf, Snapshot, containers_of, event_start
+
+
+def config_missing(kind: str, *, text: str) -> Finder:
+    """Containers that wait for a Secret or ConfigMap (or a key of one) that is really not there.
+
+    `text` has the groups ``name`` and, for a missing key, ``key``. Whether the object exists is a
+    fact of its own: the kubelet's word may be older than an object this very run has made.
+    """
+    base = waiting("CreateContainerConfigError", text=text, field="")
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for found in (*base(snapshot, now), *_mounts(snapshot, text)):
+            wanted = KeysOf(kind=kind, name=str(found.words["name"]).rpartition("/")[2])
+            key = found.words.get("key")
+            hit = replace(found, field=_reference(snapshot, found.field, kind, wanted.name, key))
+            if wanted in snapshot.configs:
+                keys = snapshot.configs[wanted]
+                if (keys is not None and key is None) or (keys and key in keys):
+                    continue  # it has arrived meanwhile; the kubelet will try again
+            keys = snapshot.configs.get(wanted) or ()
+            words = {**hit.words, "name": wanted.name, "keys": ", ".join(keys) or "none"}
+            yield replace(hit, words=words, wants=frozenset({wanted}))
+
+    return find
+
+
+_REFERENCES = {
+    "Secret": ("secretRef", "secretKeyRef", "secretName"),
+    "ConfigMap": ("configMapRef", "configMapKeyRef", "configMap"),
+}
+
+
+def _reference(
+    snapshot: Snapshot, start: tuple[str | int, ...], kind: str, name: str, key: object
+) -> tuple[str | int, ...]:
+    """Where below `start` the Deployment names this Secret or ConfigMap (and this key of it)."""
+    for path, node in _walk(snapshot.target.template, ("spec", "template")):
+        if path[: len(start)] != start or not any(step in _REFERENCES[kind] for step in path):
+            continue
+        if key is None and node == name:
+            return path
+        if key is not None and path[-1] == "key" and node == key:
+            return path
+    return start
+
+
+def _walk(
+    node: object, path: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    yield path, node
+    if isinstance(node, Mapping):
+        for step, value in node.items():
+            yield from _walk(value, (*path, step))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _walk(value, (*path, index))
+
+
+def _mounts(snapshot: Snapshot, text: str) -> Iterator[Hit]:
+    pattern = re.compile(text, re.IGNORECASE)
+    for pod in snapshot.new_pods:
+        for event in snapshot.events_of(pod["metadata"]["uid"], "FailedMount"):
+            match = pattern.search(event.get("message") or "")
+            if match and not _has_started(pod):
+                yield Hit(
+                    where=f"Pod/{pod['metadata']['name']}",
+                    since=event_start(event),
+                    words={"container": "", **match.groupdict()},
+                    field=("spec", "template", "spec", "volumes"),
+                )
+
+
+def _has_started(pod: Object) -> bool:
+    return any(item.running is not None and not item.init for item in containers_of(pod))
