@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from kubekit.errors import KubekitError
 from kubekit.events import Emit, Event
@@ -13,7 +17,24 @@ MASK = "***"
 SHORTEST = 4
 """Shorter values stand in too many innocent texts to be masked, and are no secrets."""
 
+_SECRET_NAME = re.compile(r"secret|token|passw|pwd|key|cred|auth|private", re.IGNORECASE)
+_PASSWORD_IN_URL = re.compile(r"://[^:/@\s]*:([^/@\s]+)@")
 _T = TypeVar("_T")
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a variable or argument of this name probably holds a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def shapes(value: str) -> Iterator[str]:
+    """A secret value, and how it looks in the API's base64 and in JSON; the passwords of URLs."""
+    yield base64.b64encode(value.encode()).decode()
+    passwords = _PASSWORD_IN_URL.findall(value)
+    for text in (value, *passwords, *map(unquote, passwords)):
+        yield text
+        yield json.dumps(text)[1:-1]
+        yield json.dumps(text, ensure_ascii=False)[1:-1]
 
 
 class Redactor:

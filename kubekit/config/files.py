@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubekit.errors import FilesError, Place, shown
+from kubekit.redact import MASK, looks_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from kubekit.model import Settings
     from kubekit.text.strictyaml import Document
 
-_SECRET_NAME = re.compile(
-    r"secret|token|passw|credential|auth|private|api_?key|_key$", re.IGNORECASE
-)
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -119,10 +117,10 @@ def _text(key: str, value: Any) -> str:
 
 
 def _masked(key: str, value: Any) -> Any:
-    if _SECRET_NAME.search(key):
-        return "***"
+    if looks_secret(key):
+        return MASK
     if isinstance(value, dict):
         return {name: _masked(str(name), item) for name, item in value.items()}
     if isinstance(value, list):
         return [_masked("", item) for item in value]
-    return _USER_IN_URL.sub("***", value) if isinstance(value, str) else value
+    return _USER_IN_URL.sub(MASK, value) if isinstance(value, str) else value

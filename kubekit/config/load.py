@@ -281,6 +281,7 @@ def _settings(project: Project, file: Path, given: Given, origins: dict[str, str
         env_file = absolute_path(project.env_file, root)
     if env_file is None and (root / ".env").exists():
         env_file = root / ".env"
+        origins["env_file"] = f"found beside {file.name}"
     return Settings(
         file=file,
         name=name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from kubekit.errors import BuildError, FilesError, Place, shown
@@ -13,9 +12,7 @@ from kubekit.image.dockerfile import Dockerfile
 from kubekit.image.engine import DIGEST_LABEL, PROJECT_LABEL, Engine
 from kubekit.image.steps import Account, explain
 from kubekit.model import BuildPlan, BuiltImage, Cancel, Clock
-from kubekit.redact import Redactor
-
-_SECRET_NAME = re.compile(r"secret|token|passw|pwd|key|cred|auth|private", re.IGNORECASE)
+from kubekit.redact import Redactor, looks_secret, shapes
 
 
 def ensure(
@@ -56,7 +53,10 @@ def ensure(
         why = "the image is gone from the daemon"
     emit(Progress(stage="image", text=f"building `{plan.image}`: {why}"))
     secrets = Redactor(
-        value for key, value in plan.settings.args.items() if _SECRET_NAME.search(key)
+        shape
+        for key, value in plan.settings.args.items()
+        if looks_secret(key)
+        for shape in shapes(value)
     )
     try:
         built = _build(plan, engine, name=name, emit=secrets.wrap(emit), cancel=cancel)

@@ -6,8 +6,6 @@ Secret under a name that follows from its content. Pure: files in, objects out, 
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,7 +16,7 @@ from kubekit.manifests.objects import check, mapping
 from kubekit.manifests.podspec import claim, set_image, set_protocols
 from kubekit.manifests.sources import Sources
 from kubekit.model import Manifest, Manifests, Object, Settings
-from kubekit.redact import MASK, SHORTEST, Redactor
+from kubekit.redact import MASK, SHORTEST, Redactor, shapes
 from kubekit.text.envfile import EnvFile
 from kubekit.text.strictyaml import FieldPath, dotted
 
@@ -43,7 +41,6 @@ _PLAIN_WORDS = frozenset(
     staging test testing local localhost
     """.split()  # noqa: SIM905 - as a list it would be a line per word
 )
-_PASSWORD_IN_URL = re.compile(r"://[^:/@\s]*:([^/@\s]+)@")
 _SHORTEST_NUMBER = 6  # ports and counts are shorter, and stand in many messages
 _SHORTEST_EXPOSED = 8
 
@@ -107,7 +104,7 @@ def _render(settings: Settings, image: str | None, env: EnvFile | None) -> Manif
 
 
 def _hidden(values: Iterable[str], settings: Settings) -> Iterator[str]:
-    """What to keep out of every output: the values, and how they look in the API's base64.
+    """What to keep out of every output: the values in all their shapes.
 
     Values that are short, plain words, numbers such as ports, or part of the project's own names
     are no secrets; without them no message could be read.
@@ -117,9 +114,7 @@ def _hidden(values: Iterable[str], settings: Settings) -> Iterator[str]:
         plain = value.lower() in _PLAIN_WORDS or value in public
         number = value.isdecimal() and len(value) < _SHORTEST_NUMBER
         if len(value) >= SHORTEST and not plain and not number:
-            yield value
-            yield from _PASSWORD_IN_URL.findall(value)
-            yield base64.b64encode(value.encode()).decode()
+            yield from shapes(value)
 
 
 def _exposed(

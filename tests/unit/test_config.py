@@ -107,6 +107,7 @@ def test_the_defaults_that_are_found(project: Path) -> None:
     (project / "backend/Dockerfile").touch()
     settings = loaded(write(project, "name: tasks\nbuild: {context: backend}\n"))
     assert settings.env_file == project / ".env"
+    assert ("env_file", ".env", "found beside kubekit.yaml") in show(settings)
     assert settings.build is not None
     assert settings.build.dockerfile == project / "backend/Dockerfile"
 
@@ -367,7 +368,7 @@ def test_show_has_every_origin_and_no_secret(project: Path) -> None:
 name: a
 build:
   context: .
-  args: {PIP_TOKEN: hunter2, INDEX: "https://me:hunter2@host/x"}
+  args: {PIP_TOKEN: hunter2, DB_PWD: hunter2, SSHKEY: hunter2, X_CRED: hunter2, INDEX: "https://me:hunter2@host/x"}
 values: {port: 8000, db: {password: hunter2, host: h}, urls: ["https://hunter2@h"]}
 timeout: 2m
 """

@@ -315,7 +315,8 @@ def test_secret_values_for_the_console() -> None:
     )
     url = "postgres://me:open%20door@db/x"
     expected = {"opensesame", url, "123456"}
-    assert result.secret_values == expected | {b64(value) for value in expected} | {"open%20door"}
+    passwords = {"open%20door", "open door"}
+    assert result.secret_values == expected | {b64(value) for value in expected} | passwords
 
 
 def test_a_secret_value_in_the_open_is_a_warning_that_does_not_show_it() -> None:

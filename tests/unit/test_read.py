@@ -27,9 +27,10 @@ def test_each_failure_names_path_and_fix(
         def fail(_path: Path) -> Any:
             raise error
 
-        with monkeypatch.context() as patch, pytest.raises(FilesError) as caught:
+        with monkeypatch.context() as patch:
             patch.setattr(Path, method, fail)
-            action(Path("manifests"))
+            with pytest.raises(FilesError) as caught:
+                action(Path("manifests"))
         assert caught.value.place == Place(file=Path("manifests"))
         return caught.value
 

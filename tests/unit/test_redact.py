@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kubekit.errors import WorkloadError
 from kubekit.events import Event, Failed, Output
-from kubekit.redact import MASK, Redactor
+from kubekit.redact import MASK, Redactor, looks_secret, shapes
 
 
 def test_everything_an_event_holds() -> None:
@@ -32,6 +36,33 @@ def test_short_values_are_left() -> None:
 def test_lines_of_a_key_are_masked_one_by_one() -> None:
     redactor = Redactor(["-----BEGIN-----\nabcdef\n"])
     assert redactor.clean("seen: abcdef") == f"seen: {MASK}"
+
+
+@given(st.text(min_size=4))
+def test_a_value_is_masked_as_json_and_base64_show_it(value: str) -> None:
+    redactor = Redactor(shapes(value))
+    for shown in (
+        json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
+        base64.b64encode(value.encode()).decode(),
+    ):
+        assert redactor.clean(shown) == MASK
+
+
+def test_the_password_of_a_url_is_masked_alone_as_the_program_sees_it() -> None:
+    redactor = Redactor(shapes("postgres://me:p%40ss%22word@db/tasks"))
+    for shown in ("p%40ss%22word", 'p@ss"word', 'p@ss\\"word'):
+        assert redactor.clean(f"FATAL: {shown}!") == f"FATAL: {MASK}!"
+
+
+@pytest.mark.parametrize("name", ["DB_PWD", "SSHKEY", "X_CRED", "PIP_TOKEN", "values.db.password"])
+def test_names_of_secrets(name: str) -> None:
+    assert looks_secret(name)
+
+
+@pytest.mark.parametrize("name", ["PORT", "values.replicas", "build.args.INDEX"])
+def test_other_names(name: str) -> None:
+    assert not looks_secret(name)
 
 
 @given(st.lists(st.text("abc", min_size=4, max_size=8), max_size=5), st.text("abcd "))
