@@ -10,10 +10,11 @@ from pathlib import Path
 
 import platformdirs
 
-from kubekit import proc
-from kubekit.cluster.target import INSTALL_MINIKUBE, Profile
+from kubekit.cluster import minikube
+from kubekit.cluster.target import Profile
 from kubekit.errors import KubekitError, UnreachableError
 from kubekit.model import Cancel, DockerEndpoint
+from kubekit.proc import Finished
 from kubekit.text.cache import keep
 
 DOCKER_ENV_SECONDS = 60.0
@@ -113,9 +114,8 @@ def docker_env(profile: str, *, cancel: Cancel) -> DockerEndpoint:
         UnreachableError: one for each way it can end, by exit code.
         MissingError: there is no `minikube` on PATH.
     """
-    minikube = proc.find("minikube", hint=INSTALL_MINIKUBE)
-    argv = [minikube, "-p", profile, "docker-env", "--shell", "none"]
-    done = proc.run(argv, timeout=DOCKER_ENV_SECONDS, cancel=cancel)
+    argv = ["-p", profile, "docker-env", "--shell", "none"]
+    done = minikube.call(argv, timeout=DOCKER_ENV_SECONDS, cancel=cancel)
     if done.code != 0:
         raise classify(profile, done)
     return parse_docker_env(profile, done.out)
@@ -145,7 +145,7 @@ def parse_docker_env(profile: str, text: str) -> DockerEndpoint:
     return DockerEndpoint(host=host, cert_path=Path(certs) if certs else None)
 
 
-def classify(profile: str, done: proc.Finished) -> KubekitError:
+def classify(profile: str, done: Finished) -> KubekitError:
     """The error for a `docker-env` that failed: by exit code first, then by its reason id."""
     match = _REASON.search(done.err)
     reason = match.group(1) if match else ""

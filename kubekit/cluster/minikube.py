@@ -1,4 +1,4 @@
-"""Starting, stopping and asking after a Minikube profile."""
+"""Starting, stopping and asking after a Minikube profile: the one way Minikube is called."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 
 from kubekit import proc
-from kubekit.cluster.target import INSTALL_MINIKUBE, read_profile
+from kubekit.cluster.target import INSTALL_MINIKUBE, active_profile, read_profile
 from kubekit.errors import UnreachableError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Cancel, Object
@@ -33,7 +33,7 @@ def up(profile: str, *, emit: Emit, cancel: Cancel) -> bool:
         # Minikube's own default has changed between versions; kubekit builds in docker.
         argv.append("--container-runtime=docker")
     errors: list[Object] = []
-    done = _run(argv, timeout=START_SECONDS, cancel=cancel, on_line=_reporter(emit, errors))
+    done = call(argv, timeout=START_SECONDS, cancel=cancel, on_line=_reporter(emit, errors))
     if done.code != 0:
         raise _start_failed(profile, done, errors)
     return True
@@ -41,23 +41,48 @@ def up(profile: str, *, emit: Emit, cancel: Cancel) -> bool:
 
 def stop(profile: str, *, cancel: Cancel) -> None:
     """Stop the profile; what is in it stays."""
-    done = _run(["stop", "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
-    if done.code != 0:
-        raise UnreachableError(
-            f"`minikube stop` failed for profile `{profile}`",
-            details=tuple(done.err.splitlines()[-5:]),
-            id="stop-failed",
-        )
+    _end("stop", profile, cancel=cancel)
 
 
 def delete(profile: str, *, cancel: Cancel) -> None:
-    """Delete this one profile with all that is in it."""
-    done = _run(["delete", "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
+    """Delete this one profile with all that is in it.
+
+    The active profile stays what it is if it is another one: `minikube delete` forgets it whichever
+    it deletes (minikube, cmd/minikube/cmd/delete.go).
+    """
+    active = active_profile()
+    try:
+        _end("delete", profile, cancel=cancel)
+    finally:
+        if active not in {None, profile, active_profile()}:
+            # Not `minikube profile`, which would choose the kubeconfig's context, too.
+            argv = ["config", "set", "profile", str(active)]
+            call(argv, timeout=STATUS_SECONDS, cancel=Cancel())  # after Ctrl-C as well
+
+
+def call(
+    argv: list[str],
+    *,
+    timeout: float,
+    cancel: Cancel,
+    on_line: Callable[[str], None] | None = None,
+) -> proc.Finished:
+    """Run `minikube`, whichever way it ends.
+
+    Raises:
+        MissingError: there is none on PATH.
+    """
+    program = proc.find("minikube", hint=INSTALL_MINIKUBE)
+    return proc.run([program, *argv], timeout=timeout, cancel=cancel, on_line=on_line)
+
+
+def _end(how: str, profile: str, *, cancel: Cancel) -> None:
+    done = call([how, "-p", profile], timeout=STATUS_SECONDS * 4, cancel=cancel)
     if done.code != 0:
         raise UnreachableError(
-            f"`minikube delete` failed for profile `{profile}`",
+            f"`minikube {how}` failed for profile `{profile}`",
             details=tuple(done.err.splitlines()[-5:]),
-            id="delete-failed",
+            id=f"{how}-failed",
         )
 
 
@@ -95,7 +120,7 @@ def _status(profile: str, *, cancel: Cancel) -> str:
     The exit code is a bit mask that has meant different things; only the JSON is read. It is null
     when the node is gone, and an array when there are several.
     """
-    done = _run(["status", "-p", profile, "-o", "json"], timeout=STATUS_SECONDS, cancel=cancel)
+    done = call(["status", "-p", profile, "-o", "json"], timeout=STATUS_SECONDS, cancel=cancel)
     try:
         data = json.loads(done.out.strip().splitlines()[-1])
     except (ValueError, IndexError):
@@ -108,17 +133,6 @@ def _status(profile: str, *, cancel: Cancel) -> str:
     if first.get("APIServer") == _RUNNING and first.get("Kubeconfig") == "Misconfigured":
         return "Misconfigured"
     return str(first.get("APIServer"))
-
-
-def _run(
-    argv: list[str],
-    *,
-    timeout: float,
-    cancel: Cancel,
-    on_line: Callable[[str], None] | None = None,
-) -> proc.Finished:
-    program = proc.find("minikube", hint=INSTALL_MINIKUBE)
-    return proc.run([program, *argv], timeout=timeout, cancel=cancel, on_line=on_line)
 
 
 def _reporter(emit: Emit, errors: list[Object]) -> Callable[[str], None]:

@@ -1,0 +1,56 @@
+"""What is asked of Minikube, with a program in its place that keeps what it was asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kubekit.cluster import minikube
+from kubekit.cluster.target import active_profile
+from kubekit.errors import UnreachableError
+from kubekit.model import Cancel
+
+# As the real one: a delete forgets the active profile, whichever it deletes.
+PROGRAM = """\
+#!/bin/sh
+echo "$*" >>"{home}/asked"
+case "$*" in
+"delete -p broken") echo "no such thing" >&2; exit 7 ;;
+delete*) echo '{{}}' >"{config}" ;;
+"config set profile "*) echo "{{\\"profile\\": \\"$4\\"}}" >"{config}" ;;
+esac
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    config = tmp_path / ".minikube" / "config" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text(json.dumps({"profile": "mine"}))
+    program = tmp_path / "bin" / "minikube"
+    program.parent.mkdir()
+    program.write_text(PROGRAM.format(home=tmp_path, config=config))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setenv("MINIKUBE_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_a_delete_keeps_the_active_profile_of_another(home: Path) -> None:
+    minikube.delete("dev", cancel=Cancel())
+    assert active_profile() == "mine"
+    assert (home / "asked").read_text() == "delete -p dev\nconfig set profile mine\n"
+
+
+def test_the_active_profile_goes_with_its_own_delete() -> None:
+    minikube.delete("mine", cancel=Cancel())
+    assert active_profile() is None
+
+
+def test_a_failure_has_minikubes_words(home: Path) -> None:
+    with pytest.raises(UnreachableError) as caught:
+        minikube.delete("broken", cancel=Cancel())
+    assert (caught.value.id, caught.value.details) == ("delete-failed", ("no such thing",))
+    assert (home / "asked").read_text() == "delete -p broken\n"
