@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 
@@ -52,6 +52,16 @@ class Place:
             if self.column is not None:
                 parts.append(str(self.column))
         return ":".join(parts)
+
+
+def nearest(
+    places: Mapping[tuple[str | int, ...], Place], path: tuple[str | int, ...]
+) -> Place | None:
+    """The place of the field or of the nearest one above it; None if not even the root has one."""
+    for length in range(len(path), -1, -1):
+        if (place := places.get(path[:length])) is not None:
+            return place
+    return None
 
 
 class KubekitError(Exception):

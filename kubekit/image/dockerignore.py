@@ -91,14 +91,6 @@ class Ignore:
             seen.append(hit)
         return Matched(excluded, tuple(seen))
 
-    def excludes(self, path: str) -> bool:
-        """Whether `path` is not sent; for many paths of one tree `matched` is faster."""
-        state = None
-        parts = path.split("/")
-        for end in range(1, len(parts) + 1):
-            state = self.matched("/".join(parts[:end]), state)
-        return state is not None and state.excluded
-
     def may_hold_exceptions(self, folder: str) -> bool:
         """Whether something below an excluded folder can be sent after all."""
         inside = f"{folder}/"

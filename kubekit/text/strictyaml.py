@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from kubekit.errors import FilesError, KubekitError, Place
+from kubekit.errors import FilesError, KubekitError, Place, nearest
 from kubekit.text.yamlerrors import explain
 from kubekit.text.yamlscalars import resolve
 
@@ -55,14 +55,6 @@ class Document:
     def place(self, path: FieldPath) -> Place:
         """Where the field stands, or the nearest one above it that is in the file."""
         return nearest(self.places, path) or Place(file=self.file)
-
-
-def nearest(places: Mapping[FieldPath, Place], path: FieldPath) -> Place | None:
-    """The place of the field or of the nearest one above it; None without a root."""
-    for length in range(len(path), -1, -1):
-        if (place := places.get(path[:length])) is not None:
-            return place
-    return None
 
 
 def dotted(path: FieldPath) -> str:
