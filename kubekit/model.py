@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubekit.errors import Place
+from kubekit.errors import Place, nearest
 from kubekit.events import Warned
 
 Object = dict[str, Any]
@@ -174,10 +174,7 @@ class Manifest:
 
     def place(self, path: tuple[str | int, ...]) -> Place:
         """Where the field stands, or its nearest parent that is in the file."""
-        for length in range(len(path), 0, -1):
-            if path[:length] in self.places:
-                return self.places[path[:length]]
-        return self.origin
+        return nearest(self.places, path) or self.origin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,7 +223,6 @@ class Clock:
     """Time as the stages see it, so that a test can bring its own."""
 
     now: Callable[[], float] = time.monotonic
-    wall: Callable[[], float] = time.time
 
 
 class Cancel:
@@ -235,10 +231,10 @@ class Cancel:
     def __init__(self) -> None:
         self._event = threading.Event()
         self._callbacks: list[Callable[[], None]] = []
-        self._lock = threading.RLock()  # a signal handler may set it while this thread is inside
+        self._lock = threading.Lock()
 
     def set(self) -> None:
-        """Ask every stage to stop; safe from a signal handler's thread and more than once."""
+        """Ask every stage to stop, from any thread and more than once; not in a signal handler."""
         self._event.set()
         with self._lock:
             callbacks, self._callbacks = self._callbacks, []
