@@ -6,9 +6,11 @@ Heavy imports stand inside the commands: `--help`, `--version` and completion ne
 import contextlib
 import functools
 import inspect
+import itertools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from kubekit.events import Emit
     from kubekit.model import Cancel, Settings
     from kubekit.session import Run
+
+    Work = Callable[[Emit, Cancel], None]
 
 EXIT_CODES = """\b
 Exit codes:
@@ -76,7 +80,10 @@ _COMMON: dict[str, Any] = {
     ),
     "namespace": (Annotated[str | None, typer.Option("--namespace", "-n")], None),
     "file": (
-        Annotated[Path | None, typer.Option("--file", "-f", help="kubekit.yaml to use.")],
+        # Text: as a path, an empty one would be the current folder.
+        Annotated[
+            str | None, typer.Option("--file", "-f", metavar="PATH", help="kubekit.yaml to use.")
+        ],
         None,
     ),
     "timeout": (
@@ -108,7 +115,14 @@ def _command(
             common = {key: given.pop(key) for key in _COMMON}
             if "yes" in {parameter.name for parameter in own}:
                 given["yes"] = common["yes"]
-            _execute(functools.partial(function, **given), common, files=files)
+
+            def work(emit: "Emit", cancel: "Cancel") -> None:
+                from kubekit.session import Run
+
+                function(_load(common, files=files), Run(emit=emit, cancel=cancel), **given)
+
+            verbosity = int(common["verbose"]) - int(common["quiet"])
+            _execute(work, output=common["output"], verbosity=verbosity)
 
         kind = inspect.Parameter.KEYWORD_ONLY
         shown = [parameter.replace(kind=kind) for parameter in own if parameter.name != "yes"]
@@ -215,7 +229,8 @@ def _teardown(
     app,
     "docker",
     files=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    # What follows docker's own command is docker's, whatever it is called.
+    context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True},
 )
 def _docker(
     settings: "Settings",
@@ -225,8 +240,9 @@ def _docker(
     """Run the Docker CLI inside Minikube's daemon.
 
     \b
-    kubekit docker -- images
-    kubekit docker -- run --rm tasks:kk-0123456789ab id
+    kubekit docker images
+    kubekit docker run --rm tasks:kk-0123456789ab id
+    kubekit docker -p tasks-dev ps -q
     """
     from kubekit import proc, session
 
@@ -257,10 +273,12 @@ def _schema() -> None:
     import json
 
     from kubekit.config import load as config
-    from kubekit.console import open_view
     from kubekit.events import Output
 
-    open_view(output="text", verbosity=0)(Output(text=json.dumps(config.schema(), indent=2)))
+    def print_it(emit: "Emit", _cancel: "Cancel") -> None:
+        emit(Output(text=json.dumps(config.schema(), indent=2)))
+
+    _execute(print_it)
 
 
 def main() -> None:
@@ -268,52 +286,43 @@ def main() -> None:
     app()
 
 
-def _execute(function: Callable[..., None], common: dict[str, Any], *, files: bool) -> None:
+def _execute(work: "Work", *, output: str = "text", verbosity: int = 0) -> None:
+    """Do the work, tell how it ended, and exit with the code of that."""
     from kubekit.console import discard, open_view
     from kubekit.model import Cancel
 
     cancel = Cancel()
     _on_signals(cancel)
-    output = common["output"]
     if output not in ("text", "json"):
         raise typer.BadParameter("text or json", param_hint="--output")
-    view = open_view(output=output, verbosity=int(common["verbose"]) - int(common["quiet"]))
+    view = open_view(output=output, verbosity=verbosity)
     try:
         with contextlib.closing(view):
-            _run(function, common, view, cancel, files=files)
+            _run(work, view, cancel)
     except BrokenPipeError:  # whoever watched the run is gone
         discard(sys.stdout, sys.stderr)
         raise typer.Exit(CancelledError.exit_code) from None
 
 
-def _run(
-    function: Callable[..., None],
-    common: dict[str, Any],
-    emit: "Emit",
-    cancel: "Cancel",
-    *,
-    files: bool,
-) -> None:
+def _run(work: "Work", emit: "Emit", cancel: "Cancel") -> None:
     from kubekit.events import Failed
 
     try:
-        from kubekit.session import Run
-
-        function(_load(common, files=files), Run(emit=emit, cancel=cancel))
+        work(emit, cancel)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where every failure is told
         failure = _as_kubekit_error(error, cancel.is_set())
-        emit(
-            Failed(
-                id=failure.id,
-                exit_code=failure.exit_code,
-                message=failure.message,
-                hints=failure.hints,
-                details=failure.details,
-                place=str(failure.place) if failure.place else None,
-            )
+        failed = Failed(
+            id=failure.id,
+            exit_code=failure.exit_code,
+            message=failure.message,
+            hints=failure.hints,
+            details=failure.details,
+            place=str(failure.place) if failure.place else None,
         )
+        with contextlib.suppress(KubekitError):  # where nothing can be written, the code says it
+            emit(failed)
         raise typer.Exit(failure.exit_code) from None
 
 
@@ -332,14 +341,20 @@ def _load(common: dict[str, Any], *, files: bool) -> "Settings":
 
 
 def _on_signals(cancel: "Cancel") -> None:
-    """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them."""
+    """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them.
+
+    The handler runs in the main thread, which may just hold one of the locks that `cancel` needs:
+    so it only counts, and a thread of its own does the asking.
+    """
     from kubekit.console import abandon
 
+    count = itertools.count(1)
+
     def handle(_number: int, _frame: object) -> None:
-        if cancel.is_set():
+        if next(count) > 1:
             abandon()
-            os._exit(130)
-        cancel.set()
+            os._exit(CancelledError.exit_code)
+        threading.Thread(target=cancel.set, daemon=True).start()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)

@@ -96,6 +96,7 @@ class TextView:
 
     def __init__(self, out: TextIO, err: TextIO, *, verbosity: int) -> None:
         self._out = out
+        self._err = err
         self._verbosity = verbosity
         self._lock = threading.Lock()
         self._signs = _signs(err)
@@ -103,13 +104,18 @@ class TextView:
         self._screen: _Screen = _Terminal(err, self._signs) if live else _Plain(err)
 
     def __call__(self, event: Event, /) -> None:
-        """Print what the event means to a person."""
-        with self._lock:
+        """Print what the event means to a person.
+
+        Raises:
+            BrokenPipeError: nobody reads stderr any more.
+            KubekitError: stdout or stderr cannot be written, as on a full disk.
+        """
+        with self._lock, _told(self._err, "stderr"):
             self._show(event)
 
     def close(self) -> None:
         """Take the live lines away."""
-        with self._lock:
+        with self._lock, contextlib.suppress(KubekitError), _told(self._err, "stderr"):
             self._screen.rest()
 
     def _show(self, event: Event) -> None:
@@ -185,15 +191,21 @@ def _put(stream: TextIO, text: str) -> None:
         BrokenPipeError: the reader has gone.
         KubekitError: it cannot be written, as on a full disk.
     """
-    try:
+    with _told(stream, "stdout"):
         stream.write(f"{text}\n")
         stream.flush()
+
+
+@contextlib.contextmanager
+def _told(stream: TextIO, name: str) -> Iterator[None]:
+    """A stream that cannot be written is given up, and that is told; a reader may just leave."""
+    try:
+        yield
     except OSError as error:
         discard(stream)
         if isinstance(error, BrokenPipeError):
             raise
-        message = f"cannot write to stdout: {error.strerror}"
-        raise KubekitError(message, id="stdout") from error
+        raise KubekitError(f"cannot write to {name}: {error.strerror}", id=name) from error
 
 
 def discard(*streams: TextIO) -> None:

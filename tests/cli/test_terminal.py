@@ -152,11 +152,16 @@ def test_a_full_disk_is_told(world: World) -> None:
     assert _first_line(world, "render > /dev/full") == (1, "", f"✗ {cause}\n")
     code, _, error = _first_line(world, "render -o json > /dev/full")
     assert (code, json.loads(error)["message"]) == (1, cause)
+    assert _first_line(world, "schema > /dev/full") == (1, "", f"✗ {cause}\n")
+    assert _first_line(world, "config show > /dev/full 2>&1") == (1, "", "")
+    assert _first_line(world, "render --file nowhere 2> /dev/full") == (2, "", "")
 
 
 def test_a_closed_stream_is_no_defect(world: World) -> None:
     world.project()
     assert _first_line(world, "render >&-") == (0, "", "")
+    assert _first_line(world, "schema >&-") == (0, "", "")
+    assert _first_line(world, "render -o json >&- 2>&-") == (0, "", "")
     assert _first_line(world, "render 2>&- | head -1") == (0, "---\n", "")
     assert _first_line(world, "render --file nowhere 2>&-") == (2, "", "")
 
