@@ -31,10 +31,17 @@ class Given:
     cwd: Path
 
     def levels(self, key: str) -> list[tuple[object, str]]:
-        """The flag's and the variable's value, None where not given, each with its origin."""
+        """The flag's and the variable's value, None where not given, each with its origin.
+
+        Raises:
+            UsageError: the flag is empty, which a script may mean as anything but the default.
+        """
         variable_name = f"KUBEKIT_{key.upper()}"
+        flag, flag_name = self.flags.get(key), f"--{key.replace('_', '-')}"
+        if flag is not None and not str(flag).strip():
+            raise UsageError(f"flag `{flag_name}` is empty")
         return [
-            (self.flags.get(key), f"flag --{key.replace('_', '-')}"),
+            (flag, f"flag {flag_name}"),
             (self.environ.get(variable_name) or None, f"environment {variable_name}"),
         ]
 

@@ -101,6 +101,14 @@ def test_the_defaults(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["profile", "context", "namespace", "file", "timeout"])
+def test_an_empty_flag_is_not_the_default(project: Path, key: str) -> None:
+    write(project, "name: tasks\n")
+    error = failing(UsageError, lambda: loaded(project, flags={key: ""}))
+    assert error.message == f"flag `--{key}` is empty"
+    assert loaded(project, environ={f"KUBEKIT_{key.upper()}": ""}).profile == "minikube"
+
+
 def test_the_defaults_that_are_found(project: Path) -> None:
     (project / ".env").touch()
     (project / "backend").mkdir()
