@@ -210,9 +210,7 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
 
 def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run) -> None:
     with run.stage("image", f"image `{plan.image}`") as stage, open_engine(target, run) as engine:
-        image = ensure(
-            plan, engine, name=settings.name, emit=run.emit, clock=run.clock, cancel=run.cancel
-        )
+        image = ensure(plan, engine, name=settings.name, emit=run.emit, cancel=run.cancel)
         what = "built" if image.built else "is there"
         stage.did(f"`{image.reference}` {what}: {image.reason}", changed=image.built)
 

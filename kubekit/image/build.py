@@ -11,7 +11,7 @@ from kubekit.image.changes import Memory, Record, reason
 from kubekit.image.dockerfile import Dockerfile
 from kubekit.image.engine import DIGEST_LABEL, PROJECT_LABEL, Engine
 from kubekit.image.steps import Account, explain
-from kubekit.model import BuildPlan, BuiltImage, Cancel, Clock
+from kubekit.model import BuildPlan, BuiltImage, Cancel
 from kubekit.redact import Redactor, looks_secret, shapes
 
 
@@ -21,7 +21,6 @@ def ensure(
     *,
     name: str,
     emit: Emit,
-    clock: Clock,  # noqa: ARG001 - every stage takes one; the times of a build are the daemon's
     cancel: Cancel,
 ) -> BuiltImage:
     """Make sure the plan's image is in the daemon, and say why it was built or was not.
@@ -31,7 +30,6 @@ def ensure(
         engine: the daemon it must be in.
         name: the project, which the image is labelled with.
         emit: gets BuildStep, BuildLog and Progress.
-        clock: not needed.
         cancel: stops the build in the daemon.
 
     Raises:

@@ -17,7 +17,7 @@ from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableEr
 from kubekit.events import BuildLog, BuildStep, Event
 from kubekit.image import build, context
 from kubekit.image.engine import Engine
-from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, Clock, DockerEndpoint
+from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, DockerEndpoint
 
 pytestmark = pytest.mark.cluster
 
@@ -57,7 +57,6 @@ class Project:
             self.engine,
             name=self.name,
             emit=self.events.append,
-            clock=Clock(),
             cancel=self.cancel,
         )
 
@@ -269,7 +268,6 @@ def test_a_cancel_stops_the_build_in_the_daemon(project: Project) -> None:
             project.engine,
             name=project.name,
             emit=emit,
-            clock=Clock(),
             cancel=project.cancel,
         )
     while running(mark):
@@ -303,7 +301,6 @@ def test_a_connection_lost_on_the_way_is_told(project: Project) -> None:
             project.engine,
             name=project.name,
             emit=emit,
-            clock=Clock(),
             cancel=project.cancel,
         )
     assert "closed the connection" in caught.value.message
