@@ -8,16 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update, stop
-from kubekit.api.kube import PATIENCE_SECONDS, ApiError, Kube
-from kubekit.api.resources import (
-    CONFIG_MAP,
-    DEPLOYMENTS,
-    EVENTS,
-    KNOWN,
-    NAMESPACE,
-    PODS,
-    REPLICA_SETS,
-)
+from kubekit.api.kube import PATIENCE_SECONDS, Kube
+from kubekit.api.resources import DEPLOYMENTS, EVENTS, PODS, REPLICA_SETS
 from kubekit.errors import (
     CancelledError,
     KubekitError,
@@ -29,13 +21,12 @@ from kubekit.errors import (
 )
 from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
-from kubekit.rollout.evidence import LOG_LINES, evidence
+from kubekit.rollout.evidence import evidence
+from kubekit.rollout.facts import Facts
 from kubekit.rollout.judge import FAILED, READY, Finding, Verdict, foremost, judge, settled
-from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot, Target, Want
+from kubekit.rollout.snapshot import LogOf, Snapshot, Target, containers_of
 
 _TICK_SECONDS = 0.25
-_REFRESH_SECONDS = 2.0
-_SECRETS = KNOWN["v1", "Secret"]
 _FOLLOWED = {
     "Deployment": DEPLOYMENTS,
     "ReplicaSet": REPLICA_SETS,
@@ -110,10 +101,7 @@ class _Watcher:
         self._objects: dict[str, dict[str, Object]] = {kind: {} for kind in _FOLLOWED}
         self._listed: set[str] = set()
         self._lost_since: float | None = None
-        self._logs: dict[LogOf, str | None] = {}
-        self._configs: dict[KeysOf, tuple[str, ...] | None] = {}
-        self._namespaces: dict[NamespaceOf, bool] = {}
-        self._fetched: dict[Want, float] = {}
+        self._facts = Facts(kube, namespace, clock)
         self._seen: dict[tuple[str, str, str], float] = {}
         self._start = clock.now()
         self._server_start = 0.0
@@ -164,36 +152,43 @@ class _Watcher:
             self._take_updates()
 
     def _decide(self, target: Target) -> Verdict:
-        self._forget_old_facts()
+        self._facts.forget(self._running())
         verdict = judge(self._snapshot(target), self._server_now())
         for _ in range(3):  # what a fact shows may ask for another one
-            if not verdict.wants or not self._fetch(verdict.wants):
+            if not verdict.wants or not self._facts.fetch(verdict.wants):
                 break
             verdict = judge(self._snapshot(target), self._server_now())
         return verdict
+
+    def _running(self) -> frozenset[LogOf]:
+        """The attempts that go on."""
+        return frozenset(
+            container.log(container.restarts)
+            for pod in self._objects["Pod"].values()
+            for container in containers_of(pod)
+            if container.running is not None
+        )
 
     def _server_now(self) -> float:
         """The API server's time: its own stamp at the apply, and what passed here since."""
         return self._server_start + (self._clock.now() - self._start)
 
     def _snapshot(self, target: Target) -> Snapshot:
+        named = (
+            obj
+            for obj in self._objects["Deployment"].values()
+            if obj["metadata"]["name"] == target.name
+        )
         return Snapshot(
             target=target,
-            deployment=next(
-                (
-                    obj
-                    for obj in self._objects["Deployment"].values()
-                    if obj["metadata"]["name"] == target.name
-                ),
-                None,
-            ),
+            deployment=next(named, None),
             replica_sets=tuple(self._objects["ReplicaSet"].values()),
             pods=tuple(self._objects["Pod"].values()),
             events=tuple(self._objects["Event"].values()),
             listed=frozenset(self._listed),
-            logs=dict(self._logs),
-            configs=dict(self._configs),
-            namespaces=dict(self._namespaces),
+            logs=dict(self._facts.logs),
+            configs=dict(self._facts.configs),
+            namespaces=dict(self._facts.namespaces),
             seen=dict(self._seen),
         )
 
@@ -257,101 +252,15 @@ class _Watcher:
         now = self._server_now()
         seen: dict[tuple[str, str, str], float] = {}
         for pod in self._objects["Pod"].values():
-            uid = pod["metadata"]["uid"]
-            for item in _container_statuses(pod):
-                state = item.get("state") or {}
-                if "running" in state:
+            for container in containers_of(pod):
+                if container.running is not None:
                     continue
-                here = (uid, item["name"])
+                here = (container.pod_uid, container.name)
                 seen |= {key: when for key, when in self._seen.items() if key[:2] == here}
-                reason = (state.get("waiting") or {}).get("reason")
+                reason = (container.waiting or {}).get("reason")
                 if reason:
                     seen.setdefault((*here, reason), now)
         self._seen = seen
-
-    def _fetch(self, wants: frozenset[Want]) -> bool:
-        """Read the facts asked for; each again only after a while. Whether anything was read."""
-        now = self._clock.now()
-        due = [want for want in wants if now - self._fetched.get(want, -1e9) > _REFRESH_SECONDS]
-        for want in due:
-            self._fetched[want] = now
-            # Out of reach says nothing about the fact: it is asked for again.
-            with contextlib.suppress(UnreachableError):
-                match want:
-                    case LogOf():
-                        self._logs[want] = self._read_log(want)
-                    case KeysOf():
-                        self._configs[want] = self._read_keys(want)
-                    case NamespaceOf():
-                        self._namespaces[want] = self._stays(want)
-        return bool(due)
-
-    def _forget_old_facts(self) -> None:
-        """Look again and again for a Secret others may bring, and at a log that goes on."""
-        now = self._clock.now()
-        running = self._running()
-        for want in [
-            want for want in self._fetched if now - self._fetched[want] > _REFRESH_SECONDS
-        ]:
-            if isinstance(want, KeysOf):
-                self._configs.pop(want, None)
-            elif isinstance(want, LogOf) and want in running:
-                self._logs.pop(want, None)
-
-    def _running(self) -> frozenset[LogOf]:
-        """The attempts that go on."""
-        return frozenset(
-            LogOf(
-                pod=pod["metadata"]["name"],
-                container=item["name"],
-                attempt=int(item.get("restartCount") or 0),
-            )
-            for pod in self._objects["Pod"].values()
-            for item in _container_statuses(pod)
-            if "running" in (item.get("state") or {})
-        )
-
-    def _read_log(self, want: LogOf) -> str | None:
-        """The log of this very attempt: the container may start again while it is read."""
-        previous = self._is_previous(want)
-        for _ in range(3):
-            if previous is None:
-                return None
-            text = read_log(self._kube, self._namespace, want, previous=previous)
-            before, previous = previous, self._is_previous(want)
-            if previous == before:
-                return text
-        return None
-
-    def _is_previous(self, want: LogOf) -> bool | None:
-        """Whether the API calls this log the previous one by now; None where it has it no more."""
-        try:
-            pod = self._kube.get(PODS.path(self._namespace, want.pod), patience=0)
-        except ApiError:
-            return None
-        for item in _container_statuses(pod or {}):
-            if item["name"] == want.container:
-                restarts = int(item.get("restartCount") or 0)
-                if want.attempt == restarts:
-                    return False
-                running = "running" in (item.get("state") or {})
-                return True if running and want.attempt == restarts - 1 else None
-        return None
-
-    def _read_keys(self, want: KeysOf) -> tuple[str, ...] | None:
-        resource = _SECRETS if want.kind == "Secret" else CONFIG_MAP
-        try:
-            live = self._kube.get(resource.path(self._namespace, want.name), patience=0)
-        except ApiError:  # not allowed to look: take the kubelet's word
-            return None
-        return None if live is None else tuple(sorted(live.get("data") or {}))
-
-    def _stays(self, want: NamespaceOf) -> bool:
-        try:
-            live = self._kube.get(NAMESPACE.path("", want.name), patience=0)
-        except ApiError:  # not allowed to look
-            return True
-        return live is not None and not live["metadata"].get("deletionTimestamp")
 
     def _error(self, item: AppliedObject, finding: Finding, since: float) -> KubekitError:
         return _ERRORS[finding.exit_code](
@@ -377,27 +286,8 @@ class _Watcher:
         )
 
     def _evidence(self, finding: Finding, since: float) -> tuple[str, ...]:
-        text = self._logs.get(finding.log) if finding.log else None
+        text = self._facts.logs.get(finding.log) if finding.log else None
         return evidence(finding, text, self._objects["Event"].values(), since)
-
-
-def _container_statuses(pod: Object) -> tuple[Object, ...]:
-    status = pod.get("status") or {}
-    return (
-        *(status.get("initContainerStatuses") or ()),
-        *(status.get("containerStatuses") or ()),
-    )
-
-
-def read_log(kube: Kube, namespace: str, want: LogOf, *, previous: bool) -> str | None:
-    """The end of a container's log, or None where it cannot be read."""
-    query = {"container": want.container, "tailLines": str(4 * LOG_LINES), "limitBytes": "262144"}
-    if previous:
-        query["previous"] = "true"
-    try:
-        return kube.text(f"{PODS.path(namespace, want.pod)}/log", query=query)
-    except ApiError:
-        return None
 
 
 def _target(item: AppliedObject, namespace: str, since: float) -> Target:
