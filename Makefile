@@ -36,11 +36,11 @@ clean: ## what make has made here; `python -m lab down --purge` removes the Mini
 .venv/ready: pyproject.toml requirements-dev.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet 'uv>=0.9'
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements-dev.lock
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python requirements-dev.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
 
 backend/.venv/ready: backend/requirements.txt backend/requirements-dev.txt .venv/ready
 	$(BIN)/uv venv --quiet --allow-existing --python $(PYTHON) backend/.venv
-	$(BIN)/uv pip install --quiet --python backend/.venv/bin/python -r backend/requirements-dev.txt
+	$(BIN)/uv pip install --quiet --compile-bytecode --python backend/.venv/bin/python -r backend/requirements-dev.txt
 	touch $@

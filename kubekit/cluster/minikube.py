@@ -8,7 +8,7 @@ from collections.abc import Callable
 from kubekit import proc
 from kubekit.cluster.target import INSTALL_MINIKUBE, active_profile, read_profile
 from kubekit.errors import UnreachableError
-from kubekit.events import Emit, Progress, Warned
+from kubekit.events import Emit, Progress
 from kubekit.model import Cancel, Object
 
 START_SECONDS = 1200.0
@@ -130,13 +130,17 @@ def _status(profile: str, *, cancel: Cancel) -> str:
         return "Nonexistent"
     if first.get("Host") != _RUNNING:
         return str(first.get("Host"))
-    if first.get("APIServer") == _RUNNING and first.get("Kubeconfig") == "Misconfigured":
+    # With a stale address Minikube cannot see the API server and calls it stopped.
+    if first.get("Kubelet") == _RUNNING and first.get("Kubeconfig") == "Misconfigured":
         return "Misconfigured"
     return str(first.get("APIServer"))
 
 
 def _reporter(emit: Emit, errors: list[Object]) -> Callable[[str], None]:
-    """Turns Minikube's CloudEvents, one JSON object a line, into progress."""
+    """Turns Minikube's CloudEvents, one JSON object a line, into progress.
+
+    Its warnings are advice about Minikube itself, a screenful at each start, and are left out.
+    """
 
     def report(line: str) -> None:
         try:
@@ -146,8 +150,6 @@ def _reporter(emit: Emit, errors: list[Object]) -> Callable[[str], None]:
             return
         if kind == "step":
             emit(Progress(stage="up", text=str(data.get("name") or data.get("message"))))
-        elif kind == "warning":
-            emit(Warned(text=f"minikube: {str(data.get('message', '')).strip()}"))
         elif kind == "error":
             errors.append(data)
 
