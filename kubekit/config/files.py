@@ -27,9 +27,16 @@ def check_files(settings: Settings, document: Document) -> None:
     """
     problems: list[tuple[Place, str]] = []
     hints: list[str] = []
-    for path, cause, hint in _missing(settings):
-        problems.append((document.place(path), cause))
-        hints.append(hint)
+    try:
+        for path, cause, hint in _missing(settings):
+            problems.append((document.place(path), cause))
+            hints.append(hint)
+    except PermissionError as error:
+        above = shown(Path(error.filename).parent)
+        raise FilesError(
+            f"no permission to look into `{above}`",
+            hints=(f"run `chmod u+x {above}`, or check who owns it with `ls -ld`",),
+        ) from None
     if problems:
         raise FilesError.of(problems, hints=tuple(hints))
 

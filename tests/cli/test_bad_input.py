@@ -71,6 +71,25 @@ def test_a_mistake_changes_no_file(world: World) -> None:
     assert world.files() == before
 
 
+@pytest.mark.parametrize(
+    ("named", "mode", "cause"),
+    [
+        ("locked", 0o300, "no permission to read `locked`"),
+        ("locked/x", 0o600, "no permission to look into `locked`"),
+    ],
+)
+def test_a_folder_of_manifests_that_is_locked(
+    world: World, named: str, mode: int, cause: str
+) -> None:
+    world.project(f"manifests: [{named}]\n")
+    (world.folder / "locked" / "x").mkdir(parents=True)
+    (world.folder / "locked").chmod(mode)
+    result = world.run_without_privilege("render")
+    (world.folder / "locked").chmod(0o700)
+    assert (result.code, result.err.splitlines()[0]) == (3, f"✗ {cause}")
+    assert "  hint: run `chmod u+" in result.err
+
+
 def test_a_failure_as_json_is_the_last_event(world: World) -> None:
     world.project()
     world.write("manifests/app.yaml.j2", "{{ nope }}\n")
