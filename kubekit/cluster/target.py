@@ -26,10 +26,8 @@ class Profile:
     """A Minikube profile as its config.json describes it, running or not."""
 
     name: str
-    driver: str
     runtime: str
     nodes: int
-    kubernetes: str
     file: Path
 
 
@@ -73,11 +71,9 @@ def read_profile(name: str) -> Profile | None:
         kubernetes: Mapping[str, Any] = data["KubernetesConfig"]
         return Profile(
             name=name,
-            driver=str(data["Driver"]),
             # Profiles written before Minikube knew other runtimes leave it empty and mean docker.
             runtime=str(kubernetes.get("ContainerRuntime") or "docker"),
             nodes=len(data.get("Nodes") or ()),
-            kubernetes=str(kubernetes.get("KubernetesVersion") or ""),
             file=file,
         )
     except FileNotFoundError:
