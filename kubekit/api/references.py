@@ -18,13 +18,22 @@ _BY_NAME = {
 _LISTS = frozenset({"secrets", "imagePullSecrets"})
 
 
+Path = tuple[str | int, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """One field that names a Secret or ConfigMap: ``holder[key]`` is the name."""
+    """One field that names a Secret or ConfigMap.
+
+    Attributes:
+        holder: the mapping it stands in: ``holder[key]`` is the name.
+        path: where the field stands, from the root that was looked through.
+    """
 
     kind: str
     holder: dict[str, Any]
     key: str
+    path: Path
 
     @property
     def name(self) -> str:
@@ -32,24 +41,24 @@ class Reference:
         return str(self.holder[self.key])
 
 
-def references(node: Any) -> Iterator[Reference]:
-    """Every reference in a part of an object, such as a pod's spec."""
+def references(node: Any, path: Path = ()) -> Iterator[Reference]:
+    """Every reference in a part of an object, such as a pod's spec; `path` leads to that part."""
     if isinstance(node, list):
-        for item in node:
-            yield from references(item)
+        for index, item in enumerate(node):
+            yield from references(item, (*path, index))
     if not isinstance(node, dict):
         return
-    if isinstance(node.get("secretName"), str):
-        yield Reference(kind="Secret", holder=node, key="secretName")
+    yield from _field("Secret", node, "secretName", path)
     for key, value in node.items():
+        here = (*path, key)
         if key in _BY_NAME:
-            yield from _named(_BY_NAME[key], [value])
+            yield from _field(_BY_NAME[key], value, "name", here)
         elif key in _LISTS and isinstance(value, list):
-            yield from _named("Secret", value)
-        yield from references(value)
+            for index, item in enumerate(value):
+                yield from _field("Secret", item, "name", (*here, index))
+        yield from references(value, here)
 
 
-def _named(kind: str, holders: list[Any]) -> Iterator[Reference]:
-    for holder in holders:
-        if isinstance(holder, dict) and isinstance(holder.get("name"), str):
-            yield Reference(kind=kind, holder=holder, key="name")
+def _field(kind: str, holder: Any, key: str, path: Path) -> Iterator[Reference]:
+    if isinstance(holder, dict) and isinstance(holder.get(key), str):
+        yield Reference(kind=kind, holder=holder, key=key, path=(*path, key))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
+from kubekit.api.references import references
 from kubekit.model import Object
 from kubekit.rollout.findings import waiting
 from kubekit.rollout.hits import Finder, Hit
@@ -36,36 +37,19 @@ def config_missing(kind: str, *, text: str) -> Finder:
     return find
 
 
-_REFERENCES = {
-    "Secret": ("secretRef", "secretKeyRef", "secretName"),
-    "ConfigMap": ("configMapRef", "configMapKeyRef", "configMap"),
-}
-
-
 def _reference(
     snapshot: Snapshot, start: tuple[str | int, ...], kind: str, name: str, key: object
 ) -> tuple[str | int, ...]:
     """Where below `start` the Deployment names this Secret or ConfigMap (and this key of it)."""
-    for path, node in _walk(snapshot.target.template, ("spec", "template")):
-        if path[: len(start)] != start or not any(step in _REFERENCES[kind] for step in path):
+    for reference in references(snapshot.target.template, ("spec", "template")):
+        below = reference.path[: len(start)] == start
+        if not below or (reference.kind, reference.name) != (kind, name):
             continue
-        if key is None and node == name:
-            return path
-        if key is not None and path[-1] == "key" and node == key:
-            return path
+        if key is None:
+            return reference.path
+        if reference.holder.get("key") == key:
+            return (*reference.path[:-1], "key")
     return start
-
-
-def _walk(
-    node: object, path: tuple[str | int, ...]
-) -> Iterator[tuple[tuple[str | int, ...], object]]:
-    yield path, node
-    if isinstance(node, Mapping):
-        for step, value in node.items():
-            yield from _walk(value, (*path, step))
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from _walk(value, (*path, index))
 
 
 def _mounts(snapshot: Snapshot, text: str) -> Iterator[Hit]:
