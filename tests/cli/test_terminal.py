@@ -120,7 +120,10 @@ def test_ctrl_c_during_the_wait(waiting: World, times: int) -> None:
     assert terminal.end(10) == 130
     assert not any("Deployment/web: " in line or "^C" in line for line in terminal.lines)
     if times == 1:
-        assert terminal.lines[-1] == "✗ interrupted"
+        assert terminal.lines[-2:] == [
+            "✗ interrupted",
+            "  hint: what was applied stays; `kubekit teardown` removes it",
+        ]
 
 
 @pytest.mark.parametrize("key", ["\x03", "\x04", "n\r"])

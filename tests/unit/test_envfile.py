@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.errors import FilesError
+from kubekit.errors import FilesError, shown
 from kubekit.text.envfile import is_world_readable, load, parse
 
 FILE = Path(".env")
@@ -136,7 +136,7 @@ def test_a_file_without_permission_says_how_to_get_it(tmp_path: Path) -> None:
         if root:
             os.seteuid(0)
     assert error.message.startswith("no permission to read")
-    assert f"chmod u+r {path}" in error.hints[0]
+    assert f"chmod u+r {shown(path)}" in error.hints[0]
 
 
 def test_world_readable(tmp_path: Path) -> None:

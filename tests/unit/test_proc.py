@@ -14,7 +14,13 @@ from kubekit import proc
 from kubekit.errors import CancelledError, MissingError, UnreachableError
 from kubekit.model import Cancel
 
-SLEEPER = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+# A suite started in the background hands SIGINT on as ignored; an ordinary program heeds it.
+SLEEPER = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
 
 
 def is_running(pid: int) -> bool:
