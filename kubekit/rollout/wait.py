@@ -127,18 +127,19 @@ class _Watcher:
     def until_ready(
         self, deployments: Sequence[AppliedObject], since: float, timeout: float
     ) -> dict[str, str]:
-        """Judge all of them at each change: the first to fail ends the wait for the others."""
+        """Judge all of them at each change: the first to fail ends the wait for the others.
+
+        One that was ready is judged on while another is not: it may crash after its first breath.
+        """
         self._server_start = since
         items = {item.manifest.ref: item for item in deployments}
         targets = {ref: _target(item, self._namespace, since) for ref, item in items.items()}
-        ready: dict[str, str] = {}
         said = ""
         while True:
-            verdicts = {ref: self._decide(targets[ref]) for ref in items if ref not in ready}
-            ready |= {ref: it.text for ref, it in verdicts.items() if it.state == READY}
+            verdicts = {ref: self._decide(target) for ref, target in targets.items()}
             pending = {ref: it for ref, it in verdicts.items() if it.state != READY}
             if not pending:
-                return {ref: ready[ref] for ref in items}
+                return {ref: verdict.text for ref, verdict in verdicts.items()}
             ref = foremost(pending)
             verdict, item = pending[ref], items[ref]
             if verdict.state == FAILED and verdict.finding is not None:
