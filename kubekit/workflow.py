@@ -48,6 +48,7 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         if dry_run:
             return _rehearse(settings, kube, rendered, plan, target, run)
         if plan is not None:
+            _warn_of_env_file(settings, plan, run)
             _build(settings, target, plan, run)
         owned = OwnedSet(project=settings.name, namespace=settings.namespace)
         applied = _apply(kube, rendered, owned, run)
@@ -198,6 +199,19 @@ def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:
                 hints=(f"`chmod 600 {settings.env_file.name}`",),
             )
         )
+
+
+def _warn_of_env_file(settings: Settings, plan: BuildPlan, run: Run) -> None:
+    """Name an env file that a `COPY .` would put into the image, for everybody who gets it."""
+    for file in plan.files:
+        if file.source == settings.env_file:
+            run.emit(
+                Warned(
+                    text=f"`{file.path}` is in the build context, so a `COPY .` puts its secrets "
+                    "into the image",
+                    hints=(f"add `{file.path}` to `.dockerignore`",),
+                )
+            )
 
 
 @contextlib.contextmanager
