@@ -81,16 +81,21 @@ def generated(document: str) -> str:
     return text
 
 
+def copy_project(folder: Path) -> None:
+    """Copy this repository's own project, with its example of a `.env`."""
+    ignore = shutil.ignore_patterns(".venv", "__pycache__", ".pytest_cache")
+    for part in ("backend", "manifests"):
+        shutil.copytree(ROOT / part, folder / part, ignore=ignore)
+    shutil.copy(ROOT / "kubekit.yaml", folder)
+    (folder / ".env").touch(mode=0o600)
+    (folder / ".env").write_text((ROOT / ".env.example").read_text())
+
+
 def tour() -> dict[str, str]:
     """The README's outputs: name of the part -> fenced block."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ignore = shutil.ignore_patterns(".venv", "__pycache__", ".pytest_cache")
-        for part in ("backend", "manifests"):
-            shutil.copytree(ROOT / part, folder / part, ignore=ignore)
-        shutil.copy(ROOT / "kubekit.yaml", folder)
-        (folder / ".env").touch(mode=0o600)
-        (folder / ".env").write_text((ROOT / ".env.example").read_text())
+        copy_project(folder)
         main, deployment = (
             folder / "backend/src/app/main.py",
             folder / "manifests/deployment.yaml.j2",

@@ -28,8 +28,8 @@ from pathlib import Path
 from kubekit.config import load as config
 from kubekit.manifests import render as manifests
 from kubekit.text import envfile, strictyaml
+from tests.docs import ROOT, copy_project
 
-ROOT = Path(__file__).parent.parent.parent
 REPORT = ROOT / "docs" / "benchmark.md"
 KUBEKIT = Path(sys.executable).with_name("kubekit")
 PROFILE = os.environ["KUBEKIT_PROFILE"]
@@ -94,12 +94,7 @@ def docker_with_buildkit() -> str:
 
 def prepare(folder: Path) -> Plain:
     """A copy of the repository's own project, and its manifests with the plain tools' image."""
-    for name in ("backend", "manifests"):
-        ignore = shutil.ignore_patterns(".venv", "__pycache__", ".pytest_cache")
-        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
-    shutil.copy(ROOT / "kubekit.yaml", folder)
-    (folder / ".env").touch(mode=0o600)
-    (folder / ".env").write_text((ROOT / ".env.example").read_text())
+    copy_project(folder)
     settings = config.load(
         flags={"namespace": PLAIN}, environ={}, cwd=folder, active_profile=lambda: None
     )

@@ -24,7 +24,7 @@ import pytest
 
 from kubekit.console import TextView
 from kubekit.events import Event
-from tests.cluster.conftest import PROFILE, Project, small_project
+from tests.cluster.conftest import DOCKERFILE, PROFILE, Project, small_project
 from tests.conftest import KUBEKIT, ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(420)]
@@ -85,12 +85,6 @@ port = 9000 if MODE == "port" else 8000
 print(f"listening on http://{host}:{port}", flush=True)
 http.server.ThreadingHTTPServer((host, port), Handler).serve_forever()
 '''
-DOCKERFILE = """\
-FROM python:3.13-slim
-COPY server.py /app/server.py
-USER 10001:10001
-CMD ["python", "/app/server.py"]
-"""
 MANIFEST = """\
 apiVersion: apps/v1
 kind: Deployment
