@@ -767,9 +767,12 @@ def registry(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         ("port: http", "port: 5077"),
     ):
         project.edit(FILE, old, new)
-    project.apply()
-    yield
-    project.kubectl("delete", "namespace", project.name, "--wait=false", check=False)
+    try:
+        project.apply()
+        yield
+    finally:
+        # Waited for: the pod holds a port of the node, which the next run needs.
+        project.kubectl("delete", "namespace", project.name, check=False)
 
 
 @pytest.fixture(scope="module")
