@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lab.paths import Places
 
 SOCKET = Path("/var/run/docker.sock")
+# Held as long as Python runs: it complains of one that is let go before its process has ended.
+_started: list[subprocess.Popen[bytes]] = []
 _START_SECONDS = 60
 _STOP_SECONDS = 20.0
 # dockerd makes the first two, Minikube's mount of the modules the last one.
@@ -130,6 +132,7 @@ def start(places: Places, wrapper: Path) -> None:
             start_new_session=True,
             env=environment() | {"PATH": f"{_tools(places, wrapper)}:{process.SYSTEM_PATH}"},
         )
+    _started.append(daemon)
     identity = process.identify(daemon.pid)
     if identity:
         identity.save(_identity(places))
