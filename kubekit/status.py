@@ -8,8 +8,7 @@ from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet, members, read_kinds
 from kubekit.api.resources import PODS, ref
 from kubekit.model import Object
-from kubekit.rollout.judge import settled
-from kubekit.rollout.snapshot import REVISION
+from kubekit.rollout.kinds import REVISION, settled
 
 
 def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:

@@ -24,7 +24,7 @@ from kubekit.image.build import ensure
 from kubekit.manifests import render as rendering
 from kubekit.model import Applied, BuildPlan, Cancel, ClusterTarget, Manifests, Settings
 from kubekit.redact import Redactor
-from kubekit.rollout.wait import Rollout, wait
+from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
 from kubekit.session import Run, connect, open_engine
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
@@ -47,12 +47,13 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         target, kube = connect(settings, run)
         if dry_run:
             return _rehearse(settings, kube, rendered, plan, target, run)
+        images = {}
         if plan is not None:
             _warn_of_env_file(settings, plan, run)
-            _build(settings, target, plan, run)
+            images = _build(settings, target, plan, run)
         owned = OwnedSet(project=settings.name, namespace=settings.namespace)
         applied = _apply(kube, rendered, owned, run)
-        rollout = _wait(settings, kube, applied, run)
+        rollout = _wait(settings, kube, applied, images, run)
         pruned = prune(kube, applied, owned=owned, emit=run.emit)
         changed = applied.writes + pruned > 0
         run.emit(_good_end(settings, target, rendered, changed, run.clock.now() - start))
@@ -222,11 +223,13 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
         raise redactor.error(error) from None
 
 
-def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run) -> None:
+def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run) -> dict[str, str]:
+    """Build unless it is there; the ID that the reference means in the daemon."""
     with run.stage("image", f"image `{plan.image}`") as stage, open_engine(target, run) as engine:
         image = ensure(plan, engine, name=settings.name, emit=run.emit, cancel=run.cancel)
         what = "built" if image.built else "is there"
         stage.did(f"`{image.reference}` {what}: {image.reason}", changed=image.built)
+    return {image.reference: image.id}
 
 
 def _apply(kube: Kube, rendered: Manifests, owned: OwnedSet, run: Run) -> Applied:
@@ -254,14 +257,21 @@ def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
         run.emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
 
 
-def _wait(settings: Settings, kube: Kube, applied: Applied, run: Run) -> Rollout:
+def _wait(
+    settings: Settings, kube: Kube, applied: Applied, images: dict[str, str], run: Run
+) -> Rollout:
     with run.stage("rollout", "waiting until it is ready") as stage:
         try:
             rollout = wait(
                 kube,
                 applied,
                 namespace=settings.namespace,
-                timeout=settings.timeout,
+                patience=Patience(
+                    timeout=settings.timeout,
+                    factor=settings.patience,
+                    tolerate=frozenset(settings.tolerate),
+                ),
+                around=Surroundings(images=images),
                 emit=run.emit,
                 clock=run.clock,
                 cancel=run.cancel,

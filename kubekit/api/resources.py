@@ -38,11 +38,15 @@ def _known(*rows: tuple[str, str, str]) -> dict[tuple[str, str], Resource]:
 
 
 NAMESPACE = Resource(api_version="v1", kind="Namespace", plural="namespaces", namespaced=False)
+NODES = Resource(api_version="v1", kind="Node", plural="nodes", namespaced=False)
 CONFIG_MAP = Resource(api_version="v1", kind="ConfigMap", plural="configmaps")
 PODS = Resource(api_version="v1", kind="Pod", plural="pods")
 EVENTS = Resource(api_version="v1", kind="Event", plural="events")
 DEPLOYMENTS = Resource(api_version="apps/v1", kind="Deployment", plural="deployments")
 REPLICA_SETS = Resource(api_version="apps/v1", kind="ReplicaSet", plural="replicasets")
+SLICES = Resource(
+    api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices"
+)
 
 KNOWN = _known(
     ("v1", "ResourceQuota", "resourcequotas"),

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from kubekit.rollout.hits import Finder, Hit, container_hit
-from kubekit.rollout.snapshot import Container, Snapshot, epoch
+from kubekit.rollout.reading import Container, epoch
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.wants import log_of
 
 _QUICK_SECONDS = 5.0
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+")
@@ -46,8 +48,8 @@ def crashed(
                 end.get("reason") or ""
             ):
                 continue
-            match = pattern.search(snapshot.logs.get(container.log()) or "")
-            if log and match is None and container.log() in snapshot.logs:
+            match = pattern.search(snapshot.log(log_of(container)))
+            if log and match is None and log_of(container) in snapshot.facts:
                 continue  # read, or not to be read: no evidence either way
             yield _crash_hit(
                 snapshot,
@@ -74,12 +76,12 @@ def _crash_hit(
 ) -> Hit:
     end = container.exited or {}
     enough = container.restarts >= due or (quick and _alike_twice(snapshot, container))
-    last = container.log()
-    wants = frozenset({last, *((container.log(0),) if container.attempt == 0 else ())})
+    last = log_of(container)
+    wants = frozenset({last, *((log_of(container, 0),) if container.attempt == 0 else ())})
     words = {
         "code": end.get("exitCode"),
         "restarts": container.restarts,
-        "last": _last_words(snapshot.logs.get(last)),
+        "last": _last_words(snapshot.facts.get(last)),
         **_memory(container),
         **groups,
     }
@@ -97,8 +99,8 @@ def _last_words(log: str | None) -> str:
 def _alike_twice(snapshot: Snapshot, container: Container) -> bool:
     if container.attempt < 1:
         return False
-    first = snapshot.logs.get(container.log(container.attempt - 1))
-    second = snapshot.logs.get(container.log())
+    first = snapshot.facts.get(log_of(container, container.attempt - 1))
+    second = snapshot.facts.get(log_of(container))
     if first is None or second is None:
         return False
     end = container.exited or {}

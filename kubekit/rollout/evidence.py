@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kubekit.model import Object
-from kubekit.rollout.judge import Finding
-from kubekit.rollout.snapshot import event_time
+from kubekit.rollout.reading import event_time
+from kubekit.rollout.verdict import Finding
 
 LOG_LINES = 25
 _WARNINGS = 3

@@ -1,31 +1,57 @@
-"""Facts the judge asks for: logs, keys of Secrets and ConfigMaps, whether a namespace stays."""
+"""Facts the judge asks for, read of the API; `wants` says what each of them is."""
 
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 from kubekit.api.kube import ApiError, Kube
-from kubekit.api.resources import CONFIG_MAP, KNOWN, NAMESPACE, PODS
+from kubekit.api.resources import CONFIG_MAP, KNOWN, NAMESPACE, NODES, PODS
 from kubekit.errors import UnreachableError
-from kubekit.model import Clock
+from kubekit.model import Clock, Object
 from kubekit.rollout.evidence import LOG_LINES
-from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Want, containers_of
+from kubekit.rollout.reading import containers_of
+from kubekit.rollout.wants import (
+    AnswerOf,
+    ClaimOf,
+    KeysOf,
+    LogOf,
+    NamespaceOf,
+    NodesOf,
+    OnHost,
+    OpenPorts,
+    Want,
+)
 
 _REFRESH_SECONDS = 2.0
 _SECRETS = KNOWN["v1", "Secret"]
+_CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
+# These may be another answer a moment later; all others stay as they are.
+_PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, AnswerOf)
 
 
 class Facts:
-    """What was read of the API because the judge asked for it; see `Snapshot`."""
+    """What was read of the API because the judge asked for it.
 
-    def __init__(self, kube: Kube, namespace: str, clock: Clock) -> None:
+    Args:
+        on_host: whether this machine's own Docker has an image.
+
+    Attributes:
+        known: the answers so far.
+        unseen: what this user may not read, in words.
+    """
+
+    def __init__(
+        self, kube: Kube, namespace: str, clock: Clock, on_host: Callable[[str], bool]
+    ) -> None:
         self._kube = kube
         self._namespace = namespace
         self._clock = clock
+        self._on_host = on_host
         self._fetched: dict[Want, float] = {}
-        self.logs: dict[LogOf, str | None] = {}
-        self.configs: dict[KeysOf, tuple[str, ...] | None] = {}
-        self.namespaces: dict[NamespaceOf, bool] = {}
+        self.known: dict[Want, Any] = {}
+        self.unseen: set[str] = set()
 
     def fetch(self, wants: frozenset[Want]) -> bool:
         """Read the facts asked for; each again only after a while. Whether anything was read."""
@@ -35,25 +61,34 @@ class Facts:
             self._fetched[want] = now
             # Out of reach says nothing about the fact: it is asked for again.
             with contextlib.suppress(UnreachableError):
-                match want:
-                    case LogOf():
-                        self.logs[want] = self._read_log(want)
-                    case KeysOf():
-                        self.configs[want] = self._read_keys(want)
-                    case NamespaceOf():
-                        self.namespaces[want] = self._stays(want)
+                self.known[want] = self._read(want)
         return bool(due)
 
     def forget(self, running: frozenset[LogOf]) -> None:
         """Look again and again for a Secret others may bring, and at a log that goes on."""
         now = self._clock.now()
         for want, when in self._fetched.items():
-            if now - when <= _REFRESH_SECONDS:
-                continue
-            if isinstance(want, KeysOf):
-                self.configs.pop(want, None)
-            elif isinstance(want, LogOf) and want in running:
-                self.logs.pop(want, None)
+            passing = isinstance(want, _PASSING) or want in running
+            if passing and now - when > _REFRESH_SECONDS:
+                self.known.pop(want, None)
+
+    def _read(self, want: Want) -> object:
+        read: Any = self._READERS[type(want)]
+        return read(self, want)
+
+    def _nodes(self, _want: NodesOf) -> tuple[Object, ...] | None:
+        try:
+            return tuple(self._kube.list(NODES.path("")))
+        except ApiError:
+            self.unseen.add("nodes")
+            return None
+
+    def _claim(self, want: ClaimOf) -> Object | None:
+        try:
+            return self._kube.get(_CLAIMS.path(self._namespace, want.name), patience=0)
+        except ApiError:
+            self.unseen.add("PersistentVolumeClaims")
+            return {}
 
     def _read_log(self, want: LogOf) -> str | None:
         """The log of this very attempt: the container may start again while it is read."""
@@ -61,7 +96,7 @@ class Facts:
         for _ in range(3):
             if previous is None:
                 return None
-            text = _log_text(self._kube, self._namespace, want, previous=previous)
+            text = self._log_text(want, previous=previous)
             before, previous = previous, self._is_previous(want)
             if previous == before:
                 return text
@@ -86,6 +121,7 @@ class Facts:
         try:
             live = self._kube.get(resource.path(self._namespace, want.name), patience=0)
         except ApiError:  # not allowed to look: take the kubelet's word
+            self.unseen.add(f"{want.kind}s")
             return None
         return None if live is None else tuple(sorted(live.get("data") or {}))
 
@@ -96,13 +132,29 @@ class Facts:
             return True
         return live is not None and not live["metadata"].get("deletionTimestamp")
 
+    def _log_text(self, want: LogOf, *, previous: bool) -> str | None:
+        """The end of a container's log, or None where it cannot be read."""
+        query = {
+            "container": want.container,
+            "tailLines": str(4 * LOG_LINES),
+            "limitBytes": "262144",
+            **({"previous": "true"} if previous else {}),
+        }
+        try:
+            return self._kube.text(f"{PODS.path(self._namespace, want.pod)}/log", query=query)
+        except ApiError as error:
+            if error.reason == "Forbidden":
+                self.unseen.add("logs")
+            return None
 
-def _log_text(kube: Kube, namespace: str, want: LogOf, *, previous: bool) -> str | None:
-    """The end of a container's log, or None where it cannot be read."""
-    query = {"container": want.container, "tailLines": str(4 * LOG_LINES), "limitBytes": "262144"}
-    if previous:
-        query["previous"] = "true"
-    try:
-        return kube.text(f"{PODS.path(namespace, want.pod)}/log", query=query)
-    except ApiError:
-        return None
+    def _ask_host(self, want: OnHost) -> bool:
+        return self._on_host(want.image)
+
+    _READERS: ClassVar = {
+        LogOf: _read_log,
+        KeysOf: _read_keys,
+        NamespaceOf: _stays,
+        NodesOf: _nodes,
+        ClaimOf: _claim,
+        OnHost: _ask_host,
+    }

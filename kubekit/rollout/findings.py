@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from kubekit.model import Object
 from kubekit.rollout.hits import Finder, Hit, brief, container_hit, pod_field
-from kubekit.rollout.snapshot import Snapshot, condition, epoch
+from kubekit.rollout.reading import condition, epoch
+from kubekit.rollout.snapshot import Snapshot
 
 
 def waiting(*reasons: str, text: str = "", field: str = "image") -> Finder:

@@ -10,7 +10,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from kubekit.rollout.snapshot import Container, LogOf, Snapshot, Want
+from kubekit.rollout.reading import Container
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.wants import LogOf, Want
 
 _LONGEST = 600
 _BACK_OFF = re.compile(r'^Back-off pulling image "[^"]*": ErrImagePull: ')

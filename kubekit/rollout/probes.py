@@ -9,7 +9,9 @@ from dataclasses import replace
 
 from kubekit.model import Object
 from kubekit.rollout.hits import Finder, Hit, brief, container_hit
-from kubekit.rollout.snapshot import Container, Snapshot, epoch, event_count, event_time
+from kubekit.rollout.reading import Container, epoch, event_count, event_time
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.wants import log_of
 
 PROBES = {"Readiness": "readinessProbe", "Liveness": "livenessProbe", "Startup": "startupProbe"}
 _PROBE_EVENT = re.compile(
@@ -57,7 +59,7 @@ def probe(
             hit = container_hit(
                 snapshot, container, now, words=words, field=f"{PROBES[kind]}.{field}".strip(".")
             )
-            wanted = container.log(container.restarts)
+            wanted = log_of(container, container.restarts)
             yield replace(
                 hit,
                 since=started + patience if enough else float("inf"),
@@ -84,7 +86,7 @@ def refused_but_listening(pattern: str, *, loopback: bool) -> Finder:
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for hit in refused(snapshot, now):
-            match = listening.search(snapshot.logs.get(hit.log) or "") if hit.log else None
+            match = listening.search(snapshot.log(hit.log)) if hit.log else None
             if match is None:
                 continue
             local = match["host"] in ("127.0.0.1", "localhost", "[::1]")
@@ -112,7 +114,7 @@ def killed(kind: str, *, times: int) -> Finder:
                 words = {**_probe_words(kind, container, spec), "kills": kills}
                 hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
                 since = event_time(events[-1]) if kills >= times else float("inf")
-                yield replace(hit, since=since, log=container.log())
+                yield replace(hit, since=since, log=log_of(container))
 
     return find
 

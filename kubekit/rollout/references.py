@@ -10,7 +10,9 @@ from kubekit.api.references import references
 from kubekit.model import Object
 from kubekit.rollout.findings import waiting
 from kubekit.rollout.hits import Finder, Hit
-from kubekit.rollout.snapshot import KeysOf, Snapshot, containers_of, event_start
+from kubekit.rollout.reading import containers_of, event_start
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.wants import KeysOf
 
 
 def config_missing(kind: str, *, text: str) -> Finder:
@@ -26,11 +28,11 @@ def config_missing(kind: str, *, text: str) -> Finder:
             wanted = KeysOf(kind=kind, name=str(found.words["name"]).rpartition("/")[2])
             key = found.words.get("key")
             hit = replace(found, field=_reference(snapshot, found.field, kind, wanted.name, key))
-            if wanted in snapshot.configs:
-                keys = snapshot.configs[wanted]
+            if wanted in snapshot.facts:
+                keys = snapshot.facts[wanted]
                 if (keys is not None and key is None) or (keys and key in keys):
                     continue  # it has arrived meanwhile; the kubelet will try again
-            keys = snapshot.configs.get(wanted) or ()
+            keys = snapshot.facts.get(wanted) or ()
             words = {**hit.words, "name": wanted.name, "keys": ", ".join(keys) or "none"}
             yield replace(hit, words=words, wants=frozenset({wanted}))
 

@@ -1,17 +1,13 @@
-"""Waiting for a rollout: follow the namespace, keep the snapshot, ask the judge at each change."""
+"""Waiting for a rollout: ask the judge at each change, until all is ready or one thing is not."""
 
 from __future__ import annotations
 
-import contextlib
-import queue
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update, stop
-from kubekit.api.kube import PATIENCE_SECONDS, Kube
-from kubekit.api.resources import DEPLOYMENTS, EVENTS, PODS, REPLICA_SETS
+from kubekit.api.kube import Kube
+from kubekit.api.resources import PODS
 from kubekit.errors import (
-    CancelledError,
     KubekitError,
     RefusedError,
     RolloutTimeoutError,
@@ -21,24 +17,38 @@ from kubekit.errors import (
 )
 from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
+from kubekit.rollout import kinds
+from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.evidence import evidence
-from kubekit.rollout.facts import Facts
-from kubekit.rollout.judge import FAILED, READY, Finding, Verdict, foremost, judge, settled
-from kubekit.rollout.snapshot import LogOf, Snapshot, Target, containers_of
+from kubekit.rollout.judge import foremost, judge
+from kubekit.rollout.progress import still_serving
+from kubekit.rollout.services import Way, leads, strangers
+from kubekit.rollout.snapshot import Target
+from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
+from kubekit.rollout.watcher import Watcher
 
-_TICK_SECONDS = 0.25
-_FOLLOWED = {
-    "Deployment": DEPLOYMENTS,
-    "ReplicaSet": REPLICA_SETS,
-    "Pod": PODS,
-    "Event": EVENTS,
-}
 _ERRORS: dict[int, type[KubekitError]] = {
     5: RefusedError,
     6: WorkloadError,
     7: RolloutTimeoutError,
+    8: UnreachableError,
     10: SupersededError,
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long is waited, and for what.
+
+    Attributes:
+        timeout: seconds for all of it.
+        factor: by how much each waiting window is longer than usual.
+        tolerate: ids of causes that never decide.
+    """
+
+    timeout: float
+    factor: float = 1.0
+    tolerate: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,256 +58,240 @@ class Rollout:
     workloads: dict[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What the wait needs beside the cluster.
+
+    Attributes:
+        images: reference -> ID of the images this run knows the daemon to have.
+        on_host: whether this machine's own Docker has an image.
+    """
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    on_host: Callable[[str], bool] = lambda _image: False
+
+
 def wait(
     kube: Kube,
     applied: Applied,
     *,
     namespace: str,
-    timeout: float,
+    patience: Patience,
+    around: Surroundings,
     emit: Emit,
     clock: Clock,
     cancel: Cancel,
 ) -> Rollout:
-    """Wait until every Deployment of this apply is ready, or say why one will not be.
+    """Wait until every workload of this apply is ready and reached, or say why one will not be.
 
     Raises:
         WorkloadError, RefusedError, SupersededError: how a rollout can fail, by cause.
-        RolloutTimeoutError: `timeout` seconds passed; the likeliest cause is named.
+        RolloutTimeoutError: the time is over; the likeliest cause is named.
         UnreachableError: the API server was gone for longer than half a minute.
     """
-    deployments = [item for item in applied.objects if item.manifest.kind == "Deployment"]
-    _name_the_unwatched(applied, emit)
+    workloads = [item for item in applied.objects if item.manifest.kind in kinds.WORKLOADS]
     over = {
-        item.manifest.ref: settled(item.live) for item in deployments if item.action == "unchanged"
+        item.manifest.ref: kinds.settled(item.live)
+        for item in workloads
+        if item.action == "unchanged"
     }
-    if len(over) == len(deployments) and all(over.values()):
+    if len(over) == len(workloads) and all(over.values()) and _current(kube, namespace, around):
         return Rollout(workloads={ref: text or "" for ref, text in over.items()})
-    watcher = _Watcher(kube, namespace, emit=emit, clock=clock, cancel=cancel)
-    with watcher.following():
-        return Rollout(workloads=watcher.until_ready(deployments, applied.since, timeout))
+    watcher = Watcher(
+        kube,
+        namespace,
+        emit=emit,
+        clock=clock,
+        cancel=cancel,
+        on_host=around.on_host,
+        patience=patience.factor,
+    )
+    kinds_here = frozenset(item.manifest.kind for item in workloads)
+    with watcher.following(kinds_here, applied.since):
+        waiting = _Wait(watcher, applied, patience=patience, emit=emit)
+        return Rollout(workloads=waiting.until_ready(_targets(applied, namespace, around)))
 
 
-def _name_the_unwatched(applied: Applied, emit: Emit) -> None:
-    for item in applied.objects:
-        if (
-            item.manifest.kind in ("StatefulSet", "DaemonSet", "Job", "Pod")
-            and item.action != "unchanged"
-        ):
-            emit(Warned(text=f"`{item.manifest.ref}` was applied; its start is not waited for"))
+def _current(kube: Kube, namespace: str, around: Surroundings) -> bool:
+    """Whether no running container names an image of ours that it was not made of."""
+    pods = kube.list(PODS.path(namespace)) if around.images else []
+    return not any(kinds.outdated(pod, around.images) for pod in pods)
 
 
-class _Watcher:
-    """Keeps what is known of the namespace up to date on one queue."""
+def _without_address(service: Object) -> bool:
+    balancer = (service.get("status") or {}).get("loadBalancer") or {}
+    return service["spec"].get("type") == "LoadBalancer" and not balancer.get("ingress")
+
+
+def _targets(applied: Applied, namespace: str, around: Surroundings) -> dict[str, Target]:
+    return {
+        item.manifest.ref: Target(
+            kind=item.manifest.kind,
+            name=item.manifest.name,
+            namespace=namespace,
+            uid=item.live["metadata"]["uid"],
+            generation=int(item.live["metadata"].get("generation") or 0),
+            template=kinds.template(item.live),
+            # A condition older than the apply is stale, unless it found nothing to change.
+            since=applied.since if item.action != "unchanged" else 0.0,
+            images=around.images,
+        )
+        for item in applied.objects
+        if item.manifest.kind in kinds.WORKLOADS
+    }
+
+
+class _Wait:
+    """The loop of one wait, and how it ends."""
 
     def __init__(
-        self, kube: Kube, namespace: str, *, emit: Emit, clock: Clock, cancel: Cancel
+        self, watcher: Watcher, applied: Applied, *, patience: Patience, emit: Emit
     ) -> None:
-        self._kube = kube
-        self._namespace = namespace
+        self._watcher = watcher
+        self._items = {item.manifest.ref: item for item in applied.objects}
+        self._since = applied.since
+        self._patience = patience
         self._emit = emit
-        self._clock = clock
-        self._cancel = cancel
-        self._updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
-        self._objects: dict[str, dict[str, Object]] = {kind: {} for kind in _FOLLOWED}
-        self._listed: set[str] = set()
-        self._lost_since: float | None = None
-        self._facts = Facts(kube, namespace, clock)
-        self._seen: dict[tuple[str, str, str], float] = {}
-        self._start = clock.now()
-        self._server_start = 0.0
+        self._ready_since: float | None = None
+        self._said = ""
 
-    @contextlib.contextmanager
-    def following(self) -> Iterator[None]:
-        followers = [
-            Follower(
-                self._kube,
-                kind=kind,
-                path=resource.path(self._namespace),
-                deliver=self._updates.put,
-            )
-            for kind, resource in _FOLLOWED.items()
-        ]
-        for follower in followers:
-            follower.start()
-        try:
-            yield
-        finally:
-            stop(followers)
-
-    def until_ready(
-        self, deployments: Sequence[AppliedObject], since: float, timeout: float
-    ) -> dict[str, str]:
+    def until_ready(self, targets: Mapping[str, Target]) -> dict[str, str]:
         """Judge all of them at each change: the first to fail ends the wait for the others.
 
         One that was ready is judged on while another is not: it may crash after its first breath.
+        Services are proved once all workloads are ready.
         """
-        self._server_start = since
-        items = {item.manifest.ref: item for item in deployments}
-        targets = {ref: _target(item, self._namespace, since) for ref, item in items.items()}
-        said = ""
         while True:
+            self._watcher.refresh()
             verdicts = {ref: self._decide(target) for ref, target in targets.items()}
-            pending = {ref: it for ref, it in verdicts.items() if it.state != READY}
+            ready = all(verdict.state == READY for verdict in verdicts.values())
+            if not ready:
+                self._ready_since = None
+            elif self._ready_since is None:
+                self._ready_since = self._watcher.server_now()
+            ways = self._ways(targets) if ready else {}
+            pending = {
+                ref: it
+                for ref, it in {**verdicts, **self._services(ways)}.items()
+                if it.state != READY
+            }
             if not pending:
+                self._tell(ways, targets)
                 return {ref: verdict.text for ref, verdict in verdicts.items()}
-            ref = foremost(pending)
-            verdict, item = pending[ref], items[ref]
-            if verdict.state == FAILED and verdict.finding is not None:
-                raise self._error(item, verdict.finding, since)
-            if self._clock.now() - self._start > timeout:
-                raise self._timed_out(item, verdict, since, timeout)
-            text = f"{ref}: {verdict.finding.cause if verdict.finding else verdict.text}"
-            if text != said:
-                self._emit(Progress(stage="rollout", text=text))
-                said = text
-            self._take_updates()
+            self._end_or_tell(pending, targets)
+            self._watcher.take_updates()
 
     def _decide(self, target: Target) -> Verdict:
-        self._facts.forget(self._running())
-        verdict = judge(self._snapshot(target), self._server_now())
-        for _ in range(3):  # what a fact shows may ask for another one
-            if not verdict.wants or not self._facts.fetch(verdict.wants):
+        def look() -> Verdict:
+            snapshot = self._watcher.snapshot(target)
+            return judge(snapshot, self._watcher.server_now(), self._patience.tolerate)
+
+        return self._informed(look)
+
+    def _informed(self, look: Callable[[], Verdict]) -> Verdict:
+        """A verdict with the facts it asks for: what one shows may ask for another."""
+        verdict = look()
+        for _ in range(3):
+            if not verdict.wants or not self._watcher.facts.fetch(verdict.wants):
                 break
-            verdict = judge(self._snapshot(target), self._server_now())
+            verdict = look()
         return verdict
 
-    def _running(self) -> frozenset[LogOf]:
-        """The attempts that go on."""
-        return frozenset(
-            container.log(container.restarts)
-            for pod in self._objects["Pod"].values()
-            for container in containers_of(pod)
-            if container.running is not None
+    def _ways(self, targets: Mapping[str, Target]) -> dict[str, Way]:
+        pods = tuple(
+            pod
+            for target in targets.values()
+            if target.kind != "Job"
+            for pod in self._watcher.snapshot(target).new_pods
         )
-
-    def _server_now(self) -> float:
-        """The API server's time: its own stamp at the apply, and what passed here since."""
-        return self._server_start + (self._clock.now() - self._start)
-
-    def _snapshot(self, target: Target) -> Snapshot:
-        named = (
-            obj
-            for obj in self._objects["Deployment"].values()
-            if obj["metadata"]["name"] == target.name
-        )
-        return Snapshot(
-            target=target,
-            deployment=next(named, None),
-            replica_sets=tuple(self._objects["ReplicaSet"].values()),
-            pods=tuple(self._objects["Pod"].values()),
-            events=tuple(self._objects["Event"].values()),
-            listed=frozenset(self._listed),
-            logs=dict(self._facts.logs),
-            configs=dict(self._facts.configs),
-            namespaces=dict(self._facts.namespaces),
-            seen=dict(self._seen),
-        )
-
-    def _take_updates(self) -> None:
-        """Take what has come, waiting for the first of it at most a tick."""
-        if self._cancel.is_set():
-            raise CancelledError("interrupted")
-        timeout = _TICK_SECONDS
-        while True:
-            try:
-                update = self._updates.get(timeout=timeout)
-            except queue.Empty:
-                break
-            self._take(update)
-            timeout = 0.0
-        if self._lost_since and self._clock.now() - self._lost_since > PATIENCE_SECONDS:
-            raise UnreachableError(
-                f"the API server did not answer for {PATIENCE_SECONDS:.0f} s during the rollout",
-                hints=("see `minikube status`; when it runs again, the same command goes on",),
-                id="api-lost",
+        return {
+            ref: Way(
+                service=item.live,
+                slices=self._watcher.objects("EndpointSlice"),
+                pods=pods,
+                ready_since=self._ready_since or 0.0,
+                facts=self._watcher.facts.known,
             )
+            for ref, item in self._items.items()
+            if item.manifest.kind == "Service"
+        }
 
-    def _take(self, update: Update) -> None:
-        match update:
-            case Listed(kind=kind, items=items):
-                self._objects[kind] = {item["metadata"]["uid"]: item for item in items}
-                self._listed.add(kind)
-                self._lost_since = None
-            case Changed(kind=kind, item=item, gone=gone):
-                if gone:
-                    self._objects[kind].pop(item["metadata"]["uid"], None)
-                else:
-                    self._objects[kind][item["metadata"]["uid"]] = item
-                self._lost_since = None
-            case Found():
-                self._lost_since = None
-            case Lost():
-                self._lose(update)
-                return
-        if update.kind == "Pod":
-            self._note_waiting()
+    def _services(self, ways: Mapping[str, Way]) -> dict[str, Verdict]:
+        blind = "EndpointSlices" in self._watcher.facts.unseen
+        return {} if blind else {ref: self._proved(way) for ref, way in ways.items()}
 
-    def _lose(self, update: Lost) -> None:
-        if not update.fatal:
-            if self._lost_since is None:
-                self._lost_since = self._clock.now()
-                self._emit(
-                    Progress(stage="rollout", text="the API server does not answer; waiting")
-                )
-        elif update.kind == "Event":
-            self._emit(Warned(text="events may not be read here, so causes may be less exact"))
-        else:
-            raise update.error
+    def _proved(self, way: Way) -> Verdict:
+        if not self._watcher.listed("EndpointSlice"):
+            return Verdict(state=WAITING, text="reading where it leads to")
+        factor, tolerate = self._patience.factor, self._patience.tolerate
+        return self._informed(lambda: leads(way, self._watcher.server_now(), factor, tolerate))
 
-    def _note_waiting(self) -> None:
-        """When each container was first seen waiting for its reason; the API does not say.
+    def _tell(self, ways: Mapping[str, Way], targets: Mapping[str, Target]) -> None:
+        """What is no failure and still worth knowing."""
+        for way in ways.values():
+            others = strangers(way)
+            if others:
+                self._warn("service-too-broad", name=way.name, pods=", ".join(others))
+            if _without_address(way.service):
+                self._warn("load-balancer-pending", name=way.name)
+        for target in targets.values():
+            live = self._watcher.snapshot(target).workload or {}
+            if (live.get("spec") or {}).get("replicas") == 0:
+                self._warn("scaled-to-zero", kind=target.kind, name=target.name)
+        if self._watcher.facts.unseen:
+            self._emit(Warned(text=self._blindness()))
 
-        A try and the back-off after it have reasons of their own and take turns, so that only a
-        start makes both forgotten.
-        """
-        now = self._server_now()
-        seen: dict[tuple[str, str, str], float] = {}
-        for pod in self._objects["Pod"].values():
-            for container in containers_of(pod):
-                if container.running is not None:
-                    continue
-                here = (container.pod_uid, container.name)
-                seen |= {key: when for key, when in self._seen.items() if key[:2] == here}
-                reason = (container.waiting or {}).get("reason")
-                if reason:
-                    seen.setdefault((*here, reason), now)
-        self._seen = seen
+    def _warn(self, cause_id: str, **words: object) -> None:
+        cause = CAUSES[cause_id]
+        hint = cause.fix.format_map(words)
+        self._emit(Warned(text=cause.cause.format_map(words), hints=(hint,)))
 
-    def _error(self, item: AppliedObject, finding: Finding, since: float) -> KubekitError:
+    def _end_or_tell(self, pending: Mapping[str, Verdict], targets: Mapping[str, Target]) -> None:
+        ref = foremost(pending)
+        verdict, item = pending[ref], self._items[ref]
+        if verdict.state == FAILED and verdict.finding is not None:
+            raise self._failed(item, verdict.finding, targets.get(ref))
+        if self._watcher.elapsed() > self._patience.timeout:
+            raise self._timed_out(item, verdict, targets.get(ref))
+        text = f"{ref}: {verdict.finding.cause if verdict.finding else verdict.text}"
+        if text != self._said:
+            self._emit(Progress(stage="rollout", text=text))
+            self._said = text
+
+    def _failed(self, item: AppliedObject, finding: Finding, target: Target | None) -> KubekitError:
         return _ERRORS[finding.exit_code](
             finding.cause,
             hints=(finding.fix,),
-            details=self._evidence(finding, since),
+            details=self._details(finding, target),
             place=item.manifest.place(finding.field) if finding.field else item.manifest.origin,
             id=finding.id,
         )
 
     def _timed_out(
-        self, item: AppliedObject, verdict: Verdict, since: float, timeout: float
+        self, item: AppliedObject, verdict: Verdict, target: Target | None
     ) -> KubekitError:
         finding = verdict.finding
         what = finding.cause if finding else verdict.text
         fix = (finding.fix,) if finding else ()
         return RolloutTimeoutError(
-            f"`{item.manifest.ref}` was not ready after {timeout:.0f} s: {what}",
+            f"`{item.manifest.ref}` was not ready after {self._patience.timeout:.0f} s: {what}",
             hints=(*fix, "if it only needs longer, raise `timeout`"),
-            details=self._evidence(finding, since) if finding else (),
+            details=self._details(finding, target),
             place=item.manifest.place(finding.field) if finding else item.manifest.origin,
             id=finding.id if finding else "timeout",
         )
 
-    def _evidence(self, finding: Finding, since: float) -> tuple[str, ...]:
-        text = self._facts.logs.get(finding.log) if finding.log else None
-        return evidence(finding, text, self._objects["Event"].values(), since)
+    def _details(self, finding: Finding | None, target: Target | None) -> tuple[str, ...]:
+        snapshot = self._watcher.snapshot(target) if target else None
+        log = self._watcher.facts.known.get(finding.log) if finding and finding.log else None
+        events = self._watcher.objects("Event")
+        found = evidence(finding, log, events, self._since) if finding else ()
+        after = f"{self._watcher.elapsed():.0f} s after the apply"
+        serving = still_serving(snapshot) if snapshot else None
+        head = f"{after}; {serving}" if serving else after
+        blind = (self._blindness(),) if self._watcher.facts.unseen else ()
+        return (head, *found, *blind)
 
-
-def _target(item: AppliedObject, namespace: str, since: float) -> Target:
-    # A condition older than the apply is stale, unless the apply found nothing to change.
-    return Target(
-        name=item.manifest.name,
-        namespace=namespace,
-        uid=item.live["metadata"]["uid"],
-        generation=int(item.live["metadata"].get("generation") or 0),
-        template=item.live["spec"]["template"],
-        since=since if item.action != "unchanged" else 0.0,
-    )
+    def _blindness(self) -> str:
+        what = ", ".join(sorted(self._watcher.facts.unseen))
+        return f"not seen, because this user may not read them: {what}"

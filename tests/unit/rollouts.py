@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from kubekit.model import Object
-from kubekit.rollout.snapshot import Snapshot, Target, epoch
+from kubekit.rollout.reading import epoch
+from kubekit.rollout.snapshot import Snapshot, Target
 
 START = "2026-11-21T10:00:00Z"
 NOW = epoch(START)
@@ -130,6 +131,7 @@ def event(
 
 def snapshot(*pods: Object, **changes: Any) -> Snapshot:
     """A rollout of revision 2 with these pods, everything listed."""
+    facts = changes.pop("logs", {}) | changes.pop("configs", {}) | changes.pop("facts", {})
     live = changes.pop("deployment", deployment())
     target = Target(
         name="web",
@@ -142,9 +144,10 @@ def snapshot(*pods: Object, **changes: Any) -> Snapshot:
     sets = changes.pop("replica_sets", (replica_set("web-1", revision="1"), replica_set()))
     return Snapshot(
         target=target,
-        deployment=live,
+        workload=live,
         replica_sets=sets,
         pods=pods,
+        facts=facts,
         listed=changes.pop("listed", LISTED),
         **changes,
     )

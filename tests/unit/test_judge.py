@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from kubekit.api.follow import Changed, Listed
 from kubekit.model import Cancel, Clock, Object
-from kubekit.rollout.causes import CATALOGUE
-from kubekit.rollout.judge import FAILED, READY, WAITING, Finding, Verdict, foremost, judge, settled
-from kubekit.rollout.snapshot import KeysOf, LogOf, NamespaceOf, Snapshot
-from kubekit.rollout.wait import _Watcher
+from kubekit.rollout.catalogue import CATALOGUE
+from kubekit.rollout.judge import foremost, judge
+from kubekit.rollout.kinds import settled
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
+from kubekit.rollout.wants import KeysOf, LogOf, NamespaceOf
+from kubekit.rollout.watcher import Watcher
 from tests.unit.rollouts import (
     NOW,
     at,
@@ -492,7 +495,7 @@ def test_a_deletion_is_told_apart_from_that_of_the_namespace(
 ) -> None:
     wanted = NamespaceOf(name="web")
     assert is_waiting(snapshot(deployment=live)).wants == {wanted}
-    assert failed(snapshot(deployment=live, namespaces={wanted: stays})) == cause
+    assert failed(snapshot(deployment=live, facts={wanted: stays})) == cause
 
 
 def test_the_wait_for_min_ready_seconds_is_named() -> None:
@@ -626,16 +629,23 @@ def test_a_list_that_starts_over_leaves_the_same_snapshot(data: st.DataObject, c
     at_last = data.draw(st.integers(0, count))
     for number, change in enumerate(changes):
         if number == at_last:
-            items = tuple(steady._objects["Pod"].values())
-            relisted._take(Listed(kind="Pod", items=copy.deepcopy(items)))
-        steady._take(change)
-        relisted._take(change)
+            items = steady.objects("Pod")
+            relisted.take(Listed(kind="Pod", items=copy.deepcopy(items)))
+        steady.take(change)
+        relisted.take(change)
     assert relisted._objects == steady._objects
     assert relisted._seen == steady._seen
 
 
-def watcher() -> _Watcher:
+def watcher() -> Watcher:
     """One that asks nobody: its updates are handed to it."""
     kube: Any = None
     clock = Clock(now=lambda: 0.0)
-    return _Watcher(kube, "web", emit=lambda _event: None, clock=clock, cancel=Cancel())
+    return Watcher(
+        kube,
+        "web",
+        emit=lambda _event: None,
+        clock=clock,
+        cancel=Cancel(),
+        on_host=lambda _image: False,
+    )

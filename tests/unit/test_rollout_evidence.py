@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from kubekit.rollout.evidence import evidence
-from kubekit.rollout.judge import FAILED, Finding, judge
-from kubekit.rollout.snapshot import LogOf
+from kubekit.rollout.judge import judge
+from kubekit.rollout.verdict import FAILED, Finding
+from kubekit.rollout.wants import LogOf
 from tests.unit.rollouts import NOW, event, pod, running, snapshot, waiting
 
 FINDING = Finding(

@@ -1,0 +1,142 @@
+"""Endings of a workload as a whole, and what is told beside them (rows 59, 71 to 82)."""
+
+from __future__ import annotations
+
+from kubekit.rollout.cause import EXPLAINS, Cause
+
+AGAIN = "run kubekit again"
+CONTROLLER_SECONDS = 30.0
+"""How long a controller may take to see a change: it takes milliseconds when it is well."""
+
+ENDINGS: tuple[Cause, ...] = (
+    Cause(
+        id="superseded",
+        rows=(73,),
+        signals="the workload's `metadata.generation` is newer than this apply, with another "
+        "pod template",
+        cause="{kind} `{name}` was changed by another apply",
+        fix=AGAIN,
+        exit_code=10,
+    ),
+    Cause(
+        id="replaced",
+        rows=(75,),
+        signals="an object of the same name with another uid",
+        cause="{kind} `{name}` was deleted and made anew",
+        fix=AGAIN,
+        exit_code=10,
+    ),
+    Cause(
+        id="deleted",
+        rows=(75,),
+        signals="the workload is gone, or has a `deletionTimestamp`",
+        cause="{kind} `{name}` was deleted during the rollout",
+        fix=AGAIN,
+    ),
+    Cause(
+        id="namespace-terminating",
+        rows=(63,),
+        signals="the namespace is gone or has a `deletionTimestamp`; the controllers stay silent",
+        cause="namespace `{namespace}` is being deleted, and all that is in it",
+        fix="run kubekit again: it waits until the namespace is gone and makes it anew",
+    ),
+    Cause(
+        id="paused",
+        rows=(76,),
+        signals="`spec.paused: true`",
+        cause="{kind} `{name}` is paused, so its rollout does not go on",
+        fix="resume it: `kubectl -n {namespace} rollout resume {kind}/{name}`",
+    ),
+    Cause(
+        id="controller-silent",
+        rows=(72,),
+        signals="`status.observedGeneration` stays behind `metadata.generation`",
+        cause="no controller has taken up the change of {kind} `{name}`",
+        fix="the cluster's controller-manager seems to be down: "
+        "`kubectl -n kube-system get pods`, then `minikube start`",
+        after=CONTROLLER_SECONDS,
+        exit_code=8,
+    ),
+    Cause(
+        id="job-failed",
+        rows=(18,),
+        signals="the Job's condition `Failed` is True",
+        cause="Job `{name}` failed: {message}",
+        fix="see the logs of its pods",
+    ),
+    Cause(
+        id="deadline",
+        rows=(59,),
+        signals="the condition `Progressing` has the reason ProgressDeadlineExceeded, from after "
+        "this apply",
+        cause="the rollout made no progress for {seconds} s (`progressDeadlineSeconds`)",
+        fix="see what the pods wait for with `kubekit status`",
+        exit_code=7,
+    ),
+    Cause(
+        id="timeout",
+        rows=(),
+        signals="`--timeout` is over, and nothing is known to be wrong",
+        cause="it was not ready in time",
+        fix="if it only needs longer, raise `timeout`",
+        exit_code=7,
+    ),
+    Cause(
+        id="image-outdated",
+        rows=(9,),
+        signals="`containerStatuses[].imageID` of a running container is not the ID of the image "
+        "in the daemon",
+        cause="container `{container}` still runs an older build of `{image}`",
+        fix="the tag was moved after the pod had started: delete the pod `{pod}`, and it starts "
+        "with the new one",
+    ),
+    Cause(
+        id="scaled-to-zero",
+        rows=(77,),
+        signals="`spec.replicas: 0`",
+        cause="{kind} `{name}` is scaled to 0, so nothing runs",
+        fix="set `replicas` to 1 or more",
+        exit_code=0,
+    ),
+    Cause(
+        id="scaled",
+        rows=(74,),
+        signals="a newer `metadata.generation` with the same pod template",
+        cause="another number of replicas was asked for meanwhile",
+        fix="nothing: the new number is waited for",
+        exit_code=0,
+    ),
+    Cause(
+        id="old-revision-failing",
+        rows=(71,),
+        signals="pods of an earlier ReplicaSet crash, or are not ready",
+        cause="no pod of the revision before is ready",
+        fix="nothing: only the new pods decide",
+        exit_code=0,
+    ),
+    Cause(
+        id="old-pod-ending",
+        rows=(78, 81),
+        signals="a pod of an earlier revision has a `deletionTimestamp`; with the strategy "
+        "Recreate the new one waits for it",
+        cause="the old pod is still ending",
+        fix="it has `terminationGracePeriodSeconds`; end the app on SIGTERM, and it is quicker",
+        after=EXPLAINS,
+    ),
+    Cause(
+        id="min-ready-seconds",
+        rows=(79,),
+        signals="ready pods that are not available yet",
+        cause="the new pods are ready, and must stay so for `minReadySeconds`",
+        fix="nothing: it passes",
+        after=EXPLAINS,
+    ),
+    Cause(
+        id="flapping",
+        rows=(80,),
+        signals="a pod that was ready is not ready any more",
+        cause="a container was ready and is not any more",
+        fix="see why its readiness probe fails now",
+        after=EXPLAINS,
+    ),
+)

@@ -1,0 +1,213 @@
+"""Following a namespace: keeps what is known of it up to date, over drops and restarts."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+from collections.abc import Callable, Iterator
+
+from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update, stop
+from kubekit.api.kube import PATIENCE_SECONDS, ApiError, Kube
+from kubekit.api.resources import EVENTS, KNOWN, PODS, REPLICA_SETS, SLICES, Resource
+from kubekit.errors import CancelledError, UnreachableError
+from kubekit.events import Emit, Progress
+from kubekit.model import Cancel, Clock, Object
+from kubekit.rollout.facts import Facts
+from kubekit.rollout.reading import containers_of
+from kubekit.rollout.snapshot import Snapshot, Target
+from kubekit.rollout.wants import LogOf, log_of
+
+_TICK_SECONDS = 0.25
+_ALWAYS = {
+    "ReplicaSet": REPLICA_SETS,
+    "Pod": PODS,
+    "Event": EVENTS,
+    "EndpointSlice": SLICES,
+}
+# Without these the judge still decides, and says what it could not see.
+_HELPFUL = {"Event": "events", "EndpointSlice": "EndpointSlices"}
+
+
+class Watcher:
+    """Keeps what is known of one namespace up to date on one queue.
+
+    Attributes:
+        facts: what the judge has asked for.
+        unseen: what this user may not read here, in words.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        *,
+        emit: Emit,
+        clock: Clock,
+        cancel: Cancel,
+        on_host: Callable[[str], bool],
+        patience: float = 1.0,
+    ) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._emit = emit
+        self._clock = clock
+        self._cancel = cancel
+        self._patience = patience
+        self._updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
+        self._objects: dict[str, dict[str, Object]] = {}
+        self._listed: set[str] = set()
+        self._lost_since: float | None = None
+        self._seen: dict[tuple[str, str, str], float] = {}
+        self._start = clock.now()
+        self._server_start = 0.0
+        self.facts = Facts(kube, namespace, clock, on_host)
+
+    @contextlib.contextmanager
+    def following(self, kinds: frozenset[str], since: float) -> Iterator[None]:
+        """Follow these kinds of workloads and all that belongs to them; `since` is server time."""
+        self._server_start = since
+        resources = {kind: _resource(kind) for kind in kinds} | _ALWAYS
+        followers = [
+            Follower(
+                self._kube,
+                kind=kind,
+                path=resource.path(self._namespace),
+                deliver=self._updates.put,
+            )
+            for kind, resource in resources.items()
+        ]
+        for follower in followers:
+            follower.start()
+        try:
+            yield
+        finally:
+            stop(followers)
+
+    def elapsed(self) -> float:
+        """Seconds since the watcher was made."""
+        return self._clock.now() - self._start
+
+    def server_now(self) -> float:
+        """The API server's time: its own stamp at the apply, and what passed here since."""
+        return self._server_start + self.elapsed()
+
+    def objects(self, kind: str) -> tuple[Object, ...]:
+        """All that is known of one kind."""
+        return tuple(self._objects.get(kind, {}).values())
+
+    def listed(self, kind: str) -> bool:
+        """Whether the first list of the kind has arrived."""
+        return kind in self._listed
+
+    def snapshot(self, target: Target) -> Snapshot:
+        """What is known at this moment of one workload."""
+        named = (obj for obj in self.objects(target.kind) if obj["metadata"]["name"] == target.name)
+        return Snapshot(
+            target=target,
+            workload=next(named, None),
+            replica_sets=self.objects("ReplicaSet"),
+            pods=self.objects("Pod"),
+            events=self.objects("Event"),
+            listed=frozenset(self._listed),
+            facts=dict(self.facts.known),
+            seen=dict(self._seen),
+            patience=self._patience,
+        )
+
+    def refresh(self) -> None:
+        """Forget the facts that may be others by now."""
+        self.facts.forget(self._running())
+
+    def take_updates(self) -> None:
+        """Take what has come, waiting for the first of it at most a tick.
+
+        Raises:
+            CancelledError: the run is to stop.
+            UnreachableError: the API server was gone for longer than half a minute.
+        """
+        if self._cancel.is_set():
+            raise CancelledError("interrupted")
+        timeout = _TICK_SECONDS
+        while True:
+            try:
+                update = self._updates.get(timeout=timeout)
+            except queue.Empty:
+                break
+            self.take(update)
+            timeout = 0.0
+        if self._lost_since and self._clock.now() - self._lost_since > PATIENCE_SECONDS:
+            raise UnreachableError(
+                f"the API server did not answer for {PATIENCE_SECONDS:.0f} s during the rollout",
+                hints=("see `minikube status`; when it runs again, the same command goes on",),
+                id="api-lost",
+            )
+
+    def take(self, update: Update) -> None:
+        """Take one update."""
+        match update:
+            case Listed(kind=kind, items=items):
+                # The items of a list do not say their kind.
+                self._objects[kind] = {
+                    item["metadata"]["uid"]: item | {"kind": kind} for item in items
+                }
+                self._listed.add(kind)
+                self._lost_since = None
+            case Changed(kind=kind, item=item, gone=gone):
+                known = self._objects.setdefault(kind, {})
+                if gone:
+                    known.pop(item["metadata"]["uid"], None)
+                else:
+                    known[item["metadata"]["uid"]] = item
+                self._lost_since = None
+            case Found():
+                self._lost_since = None
+            case Lost():
+                self._lose(update)
+                return
+        if update.kind == "Pod":
+            self._note_waiting()
+
+    def _lose(self, update: Lost) -> None:
+        if not update.fatal:
+            if self._lost_since is None:
+                self._lost_since = self._clock.now()
+                self._emit(
+                    Progress(stage="rollout", text="the API server does not answer; waiting")
+                )
+        elif update.kind in _HELPFUL and isinstance(update.error, ApiError):
+            self.facts.unseen.add(_HELPFUL[update.kind])
+        else:
+            raise update.error
+
+    def _running(self) -> frozenset[LogOf]:
+        """The attempts that go on."""
+        return frozenset(
+            log_of(container, container.restarts)
+            for pod in self.objects("Pod")
+            for container in containers_of(pod)
+            if container.running is not None
+        )
+
+    def _note_waiting(self) -> None:
+        """When each container was first seen waiting for its reason; the API does not say.
+
+        A try and the back-off after it have reasons of their own and take turns, so that only a
+        start makes both forgotten.
+        """
+        now = self.server_now()
+        seen: dict[tuple[str, str, str], float] = {}
+        for pod in self.objects("Pod"):
+            for container in containers_of(pod):
+                if container.running is not None:
+                    continue
+                here = (container.pod_uid, container.name)
+                seen |= {key: when for key, when in self._seen.items() if key[:2] == here}
+                reason = (container.waiting or {}).get("reason")
+                if reason:
+                    seen.setdefault((*here, reason), now)
+        self._seen = seen
+
+
+def _resource(kind: str) -> Resource:
+    known = {name: resource for (_, name), resource in KNOWN.items()} | _ALWAYS
+    return known[kind]
