@@ -112,6 +112,26 @@ class Kube:
         """Where the API server is, as the kubeconfig says."""
         return str(self._api.configuration.host)
 
+    @property
+    def configuration(self) -> Any:
+        """The package's own settings, TLS and credentials, for what is no plain request."""
+        return self._api.configuration
+
+    @property
+    def proxy(self) -> urllib3.util.Url | None:
+        """The proxy on the way to this API server, if there is one."""
+        pool: urllib3.PoolManager = self._api.rest_client.pool_manager
+        return pool.proxy
+
+    def pause(self, seconds: float) -> None:
+        """Wait.
+
+        Raises:
+            CancelledError: the run was interrupted.
+        """
+        if self._cancel.wait(seconds):
+            raise CancelledError("interrupted")
+
     def request(
         self,
         method: str,
@@ -132,7 +152,7 @@ class Kube:
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_delay(patience),
             wait=_wait,
-            sleep=self._sleep,
+            sleep=self.pause,
             reraise=True,
         )
         return retrying(self._once, method, path, query or {}, body, content_type)
@@ -252,10 +272,6 @@ class Kube:
         if response.status >= 400:  # noqa: PLR2004
             raise _failure(response.status, body, response.headers)
         return body
-
-    def _sleep(self, seconds: float) -> None:
-        if self._cancel.wait(seconds):
-            raise CancelledError("interrupted")
 
 
 def server_time(headers: Mapping[str, str]) -> float:
