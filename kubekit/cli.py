@@ -11,8 +11,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -95,24 +96,47 @@ _COMMON: dict[str, Any] = {
     "verbose": (Annotated[bool, typer.Option("--verbose", "-v", help="Every line.")], False),
     "yes": (Annotated[bool, typer.Option("--yes", help="Ask nothing.")], False),
 }
-_SETTINGS = ("profile", "context", "namespace", "file", "timeout")
+_JUDGING: dict[str, Any] = {
+    "patience": (
+        Annotated[
+            str | None,
+            typer.Option(metavar="FACTOR", help="Wait this many times as long as usual."),
+        ],
+        None,
+    ),
+    "tolerate": (
+        Annotated[
+            list[str] | None,
+            typer.Option(metavar="CAUSE", help="Only tell of this cause (an id)."),
+        ],
+        None,
+    ),
+}
+_SETTINGS = ("profile", "context", "namespace", "file", "timeout", *_JUDGING)
 
 
 def _command(
-    where: typer.Typer, name: str, *, files: bool = True, **extra: Any
+    where: typer.Typer,
+    name: str,
+    *,
+    files: bool = True,
+    settings: Mapping[str, Any] = MappingProxyType({}),
+    **extra: Any,
 ) -> Callable[[Callable[..., None]], None]:
     """Register a command that takes Settings and a Run, with the flags every command has.
 
     The function's own parameters after those two become its own flags. Without `files`, the files
     that kubekit.yaml names need not be there: a teardown must not fail for a missing Dockerfile.
+    `settings` are flags that, like the common ones, are settings of this command.
     """
 
     def register(function: Callable[..., None]) -> None:
+        flags = {**settings, **_COMMON}
         own = list(inspect.signature(function).parameters.values())[2:]
 
         @functools.wraps(function)
         def command(**given: Any) -> None:
-            common = {key: given.pop(key) for key in _COMMON}
+            common = {key: given.pop(key) for key in flags}
             if "yes" in {parameter.name for parameter in own}:
                 given["yes"] = common["yes"]
 
@@ -128,7 +152,7 @@ def _command(
         shown = [parameter.replace(kind=kind) for parameter in own if parameter.name != "yes"]
         shown += [
             inspect.Parameter(key, kind, annotation=annotation, default=default)
-            for key, (annotation, default) in _COMMON.items()
+            for key, (annotation, default) in flags.items()
         ]
         command.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
@@ -150,7 +174,7 @@ def _up(settings: "Settings", run: "Run") -> None:
     workflow.up(settings, run)
 
 
-@_command(app, "build-and-apply")
+@_command(app, "build-and-apply", settings=_JUDGING)
 def _build_and_apply(
     settings: "Settings",
     run: "Run",
@@ -164,6 +188,7 @@ def _build_and_apply(
     kubekit build-and-apply                once, also in CI
     kubekit build-and-apply --dry-run      what it would do
     kubekit build-and-apply -n try-this    a copy in a namespace of its own
+    kubekit build-and-apply --patience 3   on a machine that is slow today
     """
     from kubekit import workflow
 
@@ -330,7 +355,7 @@ def _load(common: dict[str, Any], *, files: bool) -> "Settings":
     from kubekit.cluster import target as cluster
     from kubekit.config import load as config
 
-    flags = {key: common[key] for key in _SETTINGS if common[key] is not None}
+    flags = {key: common[key] for key in _SETTINGS if common.get(key) is not None}
     return config.load(
         flags=flags,
         environ=os.environ,

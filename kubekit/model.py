@@ -54,6 +54,8 @@ class Settings:
         file: the kubekit.yaml that was read; relative paths in it start at its folder.
         profile: the Minikube profile, or None when `context` names a cluster instead.
         timeout: seconds the wait on the rollout may take.
+        patience: the judge's waiting windows are this many times as long as usual.
+        tolerate: ids of causes that are told, but never end the run.
         origins: setting -> where its value came from, such as ``flag --namespace``.
     """
 
@@ -67,6 +69,8 @@ class Settings:
     env_file: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
     timeout: float = 120.0
+    patience: float = 1.0
+    tolerate: tuple[str, ...] = ()
     dev: DevSettings = field(default_factory=DevSettings)
     allow_contexts: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)

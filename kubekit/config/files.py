@@ -105,6 +105,8 @@ def _rows(settings: Settings) -> Iterator[tuple[str, Any]]:
     yield "env_file", settings.env_file
     yield from _nested("values", settings.values)
     yield "timeout", f"{settings.timeout:g}s"
+    yield "patience", f"{settings.patience:g}"
+    yield "tolerate", list(settings.tolerate)
     yield "dev.port", settings.dev.port
     yield "dev.sync", [f"{shown(rule.src)} -> {rule.dest}" for rule in settings.dev.sync]
     yield "dev.teardown", settings.dev.teardown

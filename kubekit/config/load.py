@@ -24,6 +24,8 @@ from kubekit.config.validators import (
     MAX_PORT,
     absolute,
     check_port,
+    factor,
+    identifiers,
     label,
     seconds,
     variable,
@@ -70,6 +72,12 @@ _Seconds = Annotated[
     float,
     BeforeValidator(seconds),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number", "exclusiveMinimum": 0}]}),
+]
+
+_Factor = Annotated[
+    float,
+    AfterValidator(factor),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
 
 
@@ -134,6 +142,10 @@ class Project(_Section):
     """Variables for the templates, beside name, namespace, image, secret and env."""
     timeout: _Seconds = 120.0
     """How long the rollout may take, such as 120s or 2m; not for the build."""
+    patience: _Factor = 1.0
+    """How many times as long as usual to wait before something that may pass is called failed."""
+    tolerate: list[_Text] = Field(default_factory=list)
+    """Ids of causes that do not end the wait, such as `crash-loop`; they are only told."""
     dev: Dev = Field(default_factory=Dev)
     allow_contexts: list[_Text] = Field(default_factory=list)
     """Contexts kubekit may act on although they are no Minikube it can prove."""
@@ -153,6 +165,7 @@ _SECTIONS: dict[tuple[str, ...], type[_Section]] = {
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
+    "float_type": "a number",
     "bool_type": "`true` or `false`",
     "list_type": "a list",
     "dict_type": "a mapping",
@@ -292,6 +305,8 @@ def _settings(project: Project, file: Path, given: Given, origins: dict[str, str
         env_file=env_file,
         values=project.values,
         timeout=given.pick("timeout", seconds, origins) or project.timeout,
+        patience=given.pick("patience", factor, origins) or project.patience,
+        tolerate=given.pick("tolerate", identifiers, origins) or tuple(project.tolerate),
         dev=DevSettings(
             port=project.dev.port,
             sync=tuple(

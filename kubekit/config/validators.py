@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import re
 
 BUILT_IN_VARIABLES = ("name", "namespace", "image", "secret", "env")
@@ -43,6 +45,34 @@ def seconds(value: object) -> float:
     if not total > 0:
         raise ValueError("expected a time such as `120s`, `2m` or `1m30s`")
     return total
+
+
+def factor(value: object) -> float:
+    """Turn a number, or text of one, into a factor.
+
+    Raises:
+        ValueError: it is no number, or not above zero.
+    """
+    number = 0.0
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError):
+            number = float(value)
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError("expected a number above 0, such as `2` or `0.5`")
+    return number
+
+
+def identifiers(value: object) -> tuple[str, ...]:
+    """Turn ids, each of them one or several with commas between, into a tuple of them.
+
+    Raises:
+        ValueError: there is none, or nothing between two commas.
+    """
+    texts = value if isinstance(value, list | tuple) else (value,)
+    ids = tuple(part.strip() for text in texts for part in str(text).split(","))
+    if not all(ids):
+        raise ValueError("expected ids of causes, such as `probe-failing,crash-loop`")
+    return ids
 
 
 def variable(key: str) -> str:
