@@ -15,6 +15,7 @@ from kubekit.api.ownership import OwnedSet, owned_sets
 from kubekit.api.removal import discard_namespace, prune, remove_namespace, stale
 from kubekit.api.removal import teardown as remove
 from kubekit.api.resources import NAMESPACE, ref
+from kubekit.checks import check_objects, check_tolerated
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
@@ -39,6 +40,7 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         KubekitError: a stage failed; its class says which kind of failure.
     """
     start = run.clock.now()
+    check_tolerated(settings)
     plan, rendered = prepare(settings)
     redactor = Redactor(rendered.secret_values)
     run = Run(emit=redactor.wrap(run.emit), clock=run.clock, cancel=run.cancel)
@@ -186,8 +188,9 @@ def prepare(settings: Settings) -> tuple[BuildPlan | None, Manifests]:
     """
     env = envfile.load(settings.env_file) if settings.env_file else None
     plan = context.plan(settings.build, name=settings.name) if settings.build else None
-    rendered = rendering.render(settings, image=plan.image if plan else None, env=env)
-    return plan, rendered
+    image = plan.image if plan else None
+    rendered = rendering.render(settings, image=image, env=env)
+    return plan, check_objects(rendered, settings, image=image)
 
 
 def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:

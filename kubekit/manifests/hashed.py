@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
@@ -44,13 +45,14 @@ def encoded(manifests: Iterable[Manifest]) -> list[Manifest]:
     return result
 
 
-def decoded(secret: Manifest) -> Iterator[str]:
-    """The values of a Secret that are text."""
-    for value in mapping(secret.data, "data").values():
-        try:
-            yield base64.b64decode(value).decode()
-        except UnicodeDecodeError:
+def decoded(manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """The keys of a Secret or ConfigMap whose values are text, with these."""
+    for key, value in mapping(manifest.data, "data").items():
+        if manifest.kind != "Secret":
+            yield key, str(value)
             continue
+        with contextlib.suppress(UnicodeDecodeError):
+            yield key, base64.b64decode(value).decode()
 
 
 def hashed_name(manifest: Manifest) -> str:

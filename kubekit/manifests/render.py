@@ -93,7 +93,7 @@ def _render(settings: Settings, image: str | None, env: EnvFile | None) -> Manif
         hint = f"write `image: {settings.name}`, or `image: {{{{ image }}}}` in a template"
         warnings.append(Warned(text=f"no container runs `{image}`", hints=(hint,)))
     secrets = [item for item in manifests if item.kind == "Secret"]
-    values = [value for secret in secrets for value in decoded(secret)]
+    values = [value for secret in secrets for _, value in decoded(secret)]
     return Manifests(
         items=tuple(sorted(manifests, key=lambda item: _RANKS.get(item.kind, len(_ORDER)))),
         secret_values=frozenset(

@@ -1,0 +1,65 @@
+"""What is checked before a cluster is asked: the causes to tolerate, and the rendered objects."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from kubekit.errors import FilesError, Place, UsageError
+from kubekit.events import Warned
+from kubekit.manifests.lint import TOLERABLE, lint
+from kubekit.model import Manifests, Settings
+from kubekit.redact import Redactor
+from kubekit.rollout.catalogue import CAUSES
+
+
+def check_tolerated(settings: Settings) -> None:
+    """Make sure that every cause to tolerate is one there is.
+
+    Raises:
+        UsageError: names all that are not, in kubekit.yaml with their place.
+    """
+    known = sorted({*CAUSES, *TOLERABLE})
+    origin = settings.origins.get("tolerate", "")
+    problems = []
+    for index, id_ in enumerate(settings.tolerate):
+        if id_ in known:
+            continue
+        text = f"there is no cause `{id_}`"
+        if close := difflib.get_close_matches(id_, known, n=1):
+            text += f"; did you mean `{close[0]}`?"
+        problems.append((_line(settings, settings.origins.get(f"tolerate.{index}", "")), text))
+    if not problems:
+        return
+    hint = "the id of a cause is what `-o json` shows as `id`"
+    if origin.startswith(f"{settings.file.name}:"):
+        raise UsageError.of(problems, hints=(hint,))
+    texts = [f"{origin}: {text}" for _, text in problems]
+    raise UsageError(texts[0], details=tuple(texts[1:]), hints=(hint,))
+
+
+def check_objects(manifests: Manifests, settings: Settings, *, image: str | None) -> Manifests:
+    """The objects with a warning more for each that lint has; no secret value in any of them.
+
+    Args:
+        image: the reference kubekit builds; None when nothing is built.
+
+    Raises:
+        FilesError: some of it can never work; all of that is told at once.
+    """
+    redactor = Redactor(manifests.secret_values)
+    findings = lint(manifests, settings, image=image)
+    errors = [one for one in findings if one.error and one.id not in settings.tolerate]
+    if errors:
+        hints = tuple(dict.fromkeys(hint for one in errors for hint in one.hints))
+        error = FilesError.of([(one.place, one.text) for one in errors], hints=hints)
+        error.id = errors[0].id
+        raise redactor.error(error)
+    warnings = [Warned(text=f"{one.place}: {one.text}", hints=one.hints) for one in findings]
+    return replace(manifests, warnings=(*manifests.warnings, *redactor.clean(warnings)))
+
+
+def _line(settings: Settings, origin: str) -> Place:
+    """The place behind an origin such as ``kubekit.yaml:7``."""
+    line = origin.rpartition(":")[2]
+    return Place(file=settings.file, line=int(line) if line.isdecimal() else None)
