@@ -14,7 +14,7 @@ import pytest
 
 from tests.cluster.conftest import PROFILE, Project
 from tests.cluster.faultproxy import FaultProxy, in_front_of
-from tests.cluster.test_endings import Outcome, Running, finished, start
+from tests.cluster.scenarios.running import Outcome, Running, finished, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
