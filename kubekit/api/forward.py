@@ -54,7 +54,7 @@ def listening(
     run refuses every port; one that has ended, or is on no node, is refused as a whole.
 
     So what is silent is taken as open when nothing was refused any more for `_QUIET_SECONDS`, or
-    three times as long as the last refusal took.
+    twice as long as the last refusal took.
 
     Raises:
         CancelledError: the run was interrupted.
@@ -104,7 +104,7 @@ class _Scan:
         refused = self._refused()
         if refused | self._spoke == set(self._asked):
             return True
-        quiet = max(_QUIET_SECONDS, 3 * (self._last - self._began))
+        quiet = max(_QUIET_SECONDS, 2 * (self._last - self._began))
         return _WITNESS in refused and time.monotonic() - self._last > quiet
 
     def open_ports(self) -> frozenset[int] | None:

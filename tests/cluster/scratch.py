@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from kubekit.api.kube import Kube
 from kubekit.api.resources import NAMESPACE, PODS, find
@@ -48,6 +53,36 @@ class Scratch:
                 return found
             time.sleep(0.1)
         raise AssertionError(f"not seen after {seconds} s")
+
+    def as_account(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Kube:
+        """The cluster as the default ServiceAccount sees it: by token, at first with no rights."""
+        path = f"/api/v1/namespaces/{self.name}/serviceaccounts/default/token"
+        body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+        token = self.kube.request("POST", path, body=body).data["status"]["token"]
+        authority = Path(self.kube.configuration.ssl_ca_cert).read_bytes()
+        server = {
+            "server": self.kube.host,
+            "certificate-authority-data": base64.b64encode(authority).decode(),
+        }
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": PROFILE, "cluster": server}],
+            "users": [{"name": "account", "user": {"token": token}}],
+            "contexts": [{"name": PROFILE, "context": {"cluster": PROFILE, "user": "account"}}],
+        }
+        (folder / "config").write_text(json.dumps(config))
+        monkeypatch.setenv("KUBECONFIG", str(folder / "config"))
+        return Kube(context=PROFILE, cancel=Cancel())
+
+    def allow(self, resource: str, *verbs: str) -> None:
+        """Give the default ServiceAccount a right in this namespace."""
+        rbac, name = "rbac.authorization.k8s.io", resource.replace("/", "-")
+        rules = [{"apiGroups": [""], "resources": [resource], "verbs": verbs}]
+        self.make(f"{rbac}/v1", "Role", name, rules=rules)
+        role = {"apiGroup": rbac, "kind": "Role", "name": name}
+        who = [{"kind": "ServiceAccount", "name": "default", "namespace": self.name}]
+        self.make(f"{rbac}/v1", "RoleBinding", name, roleRef=role, subjects=who)
 
 
 @contextlib.contextmanager

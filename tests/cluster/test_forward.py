@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -128,12 +126,11 @@ def test_of_a_pod_that_does_not_run_nothing_is_known(world: Scratch, pod: str) -
 
 def test_no_thread_is_left_and_others_may_ask_meanwhile(world: Scratch) -> None:
     found: list[object] = []
-    threads = [
-        threading.Thread(
-            target=lambda: found.append(listening(world.kube, world.name, "app", USUAL))
-        )
-        for _ in range(4)
-    ]
+
+    def scan() -> None:
+        found.append(listening(world.kube, world.name, "app", USUAL, seconds=20))
+
+    threads = [threading.Thread(target=scan) for _ in range(4)]
     for thread in threads:
         thread.start()
     pods = [len(world.kube.list(f"/api/v1/namespaces/{world.name}/pods")) for _ in range(50)]
@@ -203,38 +200,11 @@ def test_of_a_service_without_pods_of_its_own_nothing_is_known(
     assert service_answers(world.kube, world.name, service, 3000) is None
 
 
-def account(world: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kube:
-    """The cluster as the default ServiceAccount sees it: by token, and with no rights."""
-    path = f"/api/v1/namespaces/{world.name}/serviceaccounts/default/token"
-    body = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = world.kube.request("POST", path, body=body).data["status"]["token"]
-    authority = base64.b64encode(Path(world.kube.configuration.ssl_ca_cert).read_bytes()).decode()
-    server = {"server": world.kube.host, "certificate-authority-data": authority}
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": PROFILE, "cluster": server}],
-        "users": [{"name": "account", "user": {"token": token}}],
-        "contexts": [{"name": PROFILE, "context": {"cluster": PROFILE, "user": "account"}}],
-    }
-    (tmp_path / "config").write_text(json.dumps(config))
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
-    return Kube(context=PROFILE, cancel=Cancel())
-
-
 def test_a_token_with_the_right_opens_the_way_and_without_it_nothing_is_known(
     world: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kube = account(world, tmp_path, monkeypatch)
+    kube = world.as_account(tmp_path, monkeypatch)
     assert listening(kube, world.name, "app", (3000, 80)) is None
     assert service_answers(kube, world.name, "app", 3000) is None
-    rules = [{"apiGroups": [""], "resources": ["pods/portforward"], "verbs": ["get", "create"]}]
-    world.make("rbac.authorization.k8s.io/v1", "Role", "forward", rules=rules)
-    world.make(
-        "rbac.authorization.k8s.io/v1",
-        "RoleBinding",
-        "forward",
-        roleRef={"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "forward"},
-        subjects=[{"kind": "ServiceAccount", "name": "default", "namespace": world.name}],
-    )
+    world.allow("pods/portforward", "get", "create")
     assert world.until(lambda: listening(kube, world.name, "app", (3000, 80)), 10) == {3000}
