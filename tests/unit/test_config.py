@@ -101,7 +101,9 @@ def test_the_defaults(project: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["profile", "context", "namespace", "file", "timeout"])
+@pytest.mark.parametrize(
+    "key", ["profile", "context", "namespace", "file", "timeout", "patience", "tolerate"]
+)
 def test_an_empty_flag_is_not_the_default(project: Path, key: str) -> None:
     write(project, "name: tasks\n")
     error = failing(UsageError, lambda: loaded(project, flags={key: ""}))
@@ -135,10 +137,17 @@ def test_paths_start_at_the_file_and_at_the_folder_one_is_in(project: Path) -> N
     assert by_flag.origins["file"] == "flag --file"
 
 
+READ: dict[str, Callable[[str], object]] = {
+    "timeout": seconds,
+    "patience": float,
+    "tolerate": lambda text: tuple(text.replace(" ", "").split(",")),
+}
 LEVELS = [
     ("name", "name: {}", "one", "two", "six"),
     ("namespace", "namespace: {}", "one", "two", "six"),
     ("timeout", "timeout: {}", "1s", "2s", "6s"),
+    ("patience", "patience: {}", "0.5", "2", "6"),
+    ("tolerate", "tolerate: [{}]", "one", "two, three", "six,one"),
     ("profile", "profile: {}", "one", "two", "six"),
     ("context", "context: {}", "one", "two", "six"),
 ]
@@ -159,7 +168,7 @@ def test_flag_beats_variable_beats_file(
         (loaded(project, environ=variable, flags={key: high}), high, f"flag --{key}"),
         (loaded(project, environ=variable, flags={key: None}), middle, None),
     ):
-        expected = seconds(value) if key == "timeout" else value
+        expected = READ.get(key, str)(value)
         assert getattr(settings, key) == expected
         assert origin is None or settings.origins[key] == origin
 
@@ -252,6 +261,8 @@ timeout: soon
 profile: ""
 manifests: manifests
 allow_contexts: [yes]
+patience: "2"
+tolerate: crash-loop
 """
     error = failing(UsageError, lambda: loaded(write(project, text)))
     assert str(error.place) == "kubekit.yaml:1:1"
@@ -278,6 +289,8 @@ allow_contexts: [yes]
         "9:1: `profile` is empty",
         "10:1: `manifests` must be a list, got text",
         "11:18: `allow_contexts[0]` must be text, got true or false; put it in quotes",
+        "12:1: `patience` must be a number, got text",
+        "13:1: `tolerate` must be a list, got text",
     ]
 
 
@@ -305,6 +318,12 @@ def test_one_fault(project: Path, text: str, place: str, message: str) -> None:
         ("name", "-a", "flag --name: `-a` is no DNS label"),
         ("timeout", "5x", "flag --timeout: expected a time such as"),
         ("timeout", 0, "flag --timeout: expected a time such as"),
+        ("patience", "x", "flag --patience: expected a number above 0, such as `2` or `0.5`"),
+        ("patience", "-1", "flag --patience: expected a number above 0"),
+        ("patience", "inf", "flag --patience: expected a number above 0"),
+        ("patience", "nan", "flag --patience: expected a number above 0"),
+        ("tolerate", [""], "flag --tolerate: expected ids of causes, such as"),
+        ("tolerate", ["a", "b,,c"], "flag --tolerate: expected ids of causes, such as"),
     ],
 )
 def test_wrong_flags(project: Path, key: str, value: object, message: str) -> None:

@@ -1,0 +1,75 @@
+"""An unknown cause to tolerate is told with where it was named, before anything is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kubekit.checks import check_tolerated
+from kubekit.config.load import load
+from kubekit.errors import UsageError
+from kubekit.manifests.lint import TOLERABLE
+from kubekit.model import Settings
+from kubekit.rollout.catalogue import CATALOGUE
+
+
+def loaded(folder: Path, text: str, *flags: str, variable: str = "") -> Settings:
+    (folder / "kubekit.yaml").write_text(text)
+    return load(
+        flags={"tolerate": list(flags)} if flags else {},
+        environ={"KUBEKIT_TOLERATE": variable},
+        cwd=folder,
+        active_profile=lambda: None,
+        check=False,
+    )
+
+
+def test_every_cause_and_every_error_of_lint_can_be_tolerated(tmp_path: Path) -> None:
+    ids = [*(cause.id for cause in CATALOGUE), *TOLERABLE]
+    settings = loaded(tmp_path, "name: a\n", *ids)
+    check_tolerated(settings)
+    assert settings.tolerate == tuple(ids)
+
+
+TEXT = "name: a\ntolerate:\n  - crash-loop\n  - crsh-loop\n  - xyz\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "variable", "message", "details"),
+    [
+        (
+            (),
+            "",
+            "there is no cause `crsh-loop`; did you mean `crash-loop`?",
+            ["kubekit.yaml:5: there is no cause `xyz`"],
+        ),
+        (
+            ("crash-loop", "probe-faling"),
+            "",
+            "flag --tolerate: there is no cause `probe-faling`; did you mean `probe-failing`?",
+            [],
+        ),
+        (
+            (),
+            "qqq,crash-loop,zzz",
+            "environment KUBEKIT_TOLERATE: there is no cause `qqq`",
+            ["environment KUBEKIT_TOLERATE: there is no cause `zzz`"],
+        ),
+    ],
+)
+def test_an_unknown_cause(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    flags: tuple[str, ...],
+    variable: str,
+    message: str,
+    details: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        check_tolerated(loaded(tmp_path, TEXT, *flags, variable=variable))
+    error = caught.value
+    assert (error.exit_code, error.message, list(error.details)) == (2, message, details)
+    assert str(error.place) == ("None" if flags or variable else "kubekit.yaml:4")
+    assert error.hints
