@@ -12,6 +12,7 @@ from kubekit.errors import UnreachableError
 from kubekit.model import Clock, Object
 from kubekit.rollout.evidence import LOG_LINES
 from kubekit.rollout.reading import containers_of
+from kubekit.rollout.verdict import Verdict
 from kubekit.rollout.wants import (
     AnswerOf,
     ClaimOf,
@@ -25,6 +26,7 @@ from kubekit.rollout.wants import (
 )
 
 _REFRESH_SECONDS = 2.0
+_ROUNDS = 3
 _SECRETS = KNOWN["v1", "Secret"]
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 # These may be another answer a moment later; all others stay as they are.
@@ -63,6 +65,15 @@ class Facts:
             with contextlib.suppress(UnreachableError):
                 self.known[want] = self._read(want)
         return bool(due)
+
+    def informed(self, look: Callable[[], Verdict]) -> Verdict:
+        """A verdict with the facts it asks for: what one shows may ask for another."""
+        verdict = look()
+        for _ in range(_ROUNDS):
+            if not verdict.wants or not self.fetch(verdict.wants):
+                break
+            verdict = look()
+        return verdict
 
     def forget(self, running: frozenset[LogOf]) -> None:
         """Look again and again for a Secret others may bring, and at a log that goes on."""

@@ -39,7 +39,29 @@ def judge(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozenset
     ready = kinds.settled(live)
     if ready is not None:
         return _outdated(snapshot) or Verdict(state=READY, text=ready)
-    return _why_not(snapshot, now, tolerate)
+    return why_not(snapshot, now, tolerate)
+
+
+def why_not(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozenset()) -> Verdict:
+    """What keeps the pods from being ready, whatever the workload's own status says."""
+    wants: frozenset[Want] = frozenset()
+    likely: Finding | None = None
+    for cause, hit in _hits(snapshot, now):
+        missing = hit.wants - snapshot.facts.keys()
+        wants |= missing
+        due = now - hit.since >= cause.after * snapshot.patience and cause.id not in tolerate
+        if due and not missing:
+            finding = _finding(cause, hit)
+            return Verdict(state=FAILED, text=finding.cause, finding=finding)
+        if likely is None and not missing:
+            likely = _finding(cause, hit)
+    if not wants and _deadline_passed(snapshot):
+        return _past_deadline(snapshot, likely)
+    silent = _namespace_of_silence(snapshot, now)
+    if silent is not None and snapshot.facts.get(silent) is False:
+        return ended("namespace-terminating", snapshot)
+    wants |= {silent} - snapshot.facts.keys() if silent else frozenset()
+    return Verdict(state=WAITING, text=waiting_for(snapshot, now), finding=likely, wants=wants)
 
 
 def foremost(verdicts: Mapping[str, Verdict]) -> str:
@@ -105,27 +127,6 @@ def _unobserved(snapshot: Snapshot, now: float) -> Verdict:
         return ended("controller-silent", snapshot)
     text = f"the {snapshot.target.kind} controller has not seen the change yet"
     return Verdict(state=WAITING, text=text)
-
-
-def _why_not(snapshot: Snapshot, now: float, tolerate: AbstractSet[str]) -> Verdict:
-    wants: frozenset[Want] = frozenset()
-    likely: Finding | None = None
-    for cause, hit in _hits(snapshot, now):
-        missing = hit.wants - snapshot.facts.keys()
-        wants |= missing
-        due = now - hit.since >= cause.after * snapshot.patience and cause.id not in tolerate
-        if due and not missing:
-            finding = _finding(cause, hit)
-            return Verdict(state=FAILED, text=finding.cause, finding=finding)
-        if likely is None and not missing:
-            likely = _finding(cause, hit)
-    if not wants and _deadline_passed(snapshot):
-        return _past_deadline(snapshot, likely)
-    silent = _namespace_of_silence(snapshot, now)
-    if silent is not None and snapshot.facts.get(silent) is False:
-        return ended("namespace-terminating", snapshot)
-    wants |= {silent} - snapshot.facts.keys() if silent else frozenset()
-    return Verdict(state=WAITING, text=waiting_for(snapshot, now), finding=likely, wants=wants)
 
 
 def _namespace_of_silence(snapshot: Snapshot, now: float) -> NamespaceOf | None:

@@ -19,11 +19,10 @@ from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.evidence import evidence
 from kubekit.rollout.judge import foremost, judge
-from kubekit.rollout.progress import still_serving
 from kubekit.rollout.services import Way, leads, strangers
 from kubekit.rollout.snapshot import Target
+from kubekit.rollout.telling import blindness, told
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.watcher import Watcher
 
@@ -186,16 +185,7 @@ class _Wait:
             snapshot = self._watcher.snapshot(target)
             return judge(snapshot, self._watcher.server_now(), self._patience.tolerate)
 
-        return self._informed(look)
-
-    def _informed(self, look: Callable[[], Verdict]) -> Verdict:
-        """A verdict with the facts it asks for: what one shows may ask for another."""
-        verdict = look()
-        for _ in range(3):
-            if not verdict.wants or not self._watcher.facts.fetch(verdict.wants):
-                break
-            verdict = look()
-        return verdict
+        return self._watcher.facts.informed(look)
 
     def _ways(self, targets: Mapping[str, Target]) -> dict[str, Way]:
         pods = tuple(
@@ -224,7 +214,9 @@ class _Wait:
         if not self._watcher.listed("EndpointSlice"):
             return Verdict(state=WAITING, text="reading where it leads to")
         factor, tolerate = self._patience.factor, self._patience.tolerate
-        return self._informed(lambda: leads(way, self._watcher.server_now(), factor, tolerate))
+        return self._watcher.facts.informed(
+            lambda: leads(way, self._watcher.server_now(), factor, tolerate)
+        )
 
     def _tell(self, ways: Mapping[str, Way], targets: Mapping[str, Target]) -> None:
         """What is no failure and still worth knowing."""
@@ -239,7 +231,7 @@ class _Wait:
             if (live.get("spec") or {}).get("replicas") == 0:
                 self._warn("scaled-to-zero", kind=target.kind, name=target.name)
         if self._watcher.facts.unseen:
-            self._emit(Warned(text=self._blindness()))
+            self._emit(Warned(text=blindness(self._watcher.facts.unseen)))
 
     def _warn(self, cause_id: str, **words: object) -> None:
         cause = CAUSES[cause_id]
@@ -282,16 +274,13 @@ class _Wait:
         )
 
     def _details(self, finding: Finding | None, target: Target | None) -> tuple[str, ...]:
-        snapshot = self._watcher.snapshot(target) if target else None
-        log = self._watcher.facts.known.get(finding.log) if finding and finding.log else None
-        events = self._watcher.objects("Event")
-        found = evidence(finding, log, events, self._since) if finding else ()
-        after = f"{self._watcher.elapsed():.0f} s after the apply"
-        serving = still_serving(snapshot) if snapshot else None
-        head = f"{after}; {serving}" if serving else after
-        blind = (self._blindness(),) if self._watcher.facts.unseen else ()
-        return (head, *found, *blind)
-
-    def _blindness(self) -> str:
-        what = ", ".join(sorted(self._watcher.facts.unseen))
-        return f"not seen, because this user may not read them: {what}"
+        unseen = self._watcher.facts.unseen
+        details = told(
+            f"{self._watcher.elapsed():.0f} s after the apply",
+            finding,
+            self._watcher.snapshot(target) if target else None,
+            facts=self._watcher.facts.known,
+            events=self._watcher.objects("Event"),
+            since=self._since,
+        )
+        return (*details, *((blindness(unseen),) if unseen else ()))
