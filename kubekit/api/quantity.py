@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from fractions import Fraction
 from typing import Any
@@ -30,3 +31,20 @@ def parse(value: Any) -> Fraction | None:
         return number * Fraction(1024 ** (1 + _BINARY.index(found["binary"])))
     power = int(found["exponent"] or _DECIMAL[found["decimal"] or " "])
     return number * Fraction(f"1e{power}")
+
+
+def said(resource: str, amount: Fraction, *, up: bool = False) -> str:
+    """An amount of a resource in words, rounded down; `up`: rounded up, as what is asked for is."""
+    if resource == "cpu":
+        return f"{_rounded(amount, up)} CPU"
+    if resource not in ("memory", "ephemeral-storage") and not resource.startswith("hugepages-"):
+        return f"{_rounded(amount, up)} `{resource}`"
+    for power, unit in ((3, "GiB"), (2, "MiB"), (1, "KiB")):
+        if amount >= 1024**power:
+            return f"{_rounded(amount / 1024**power, up)} {unit} {resource}"
+    return f"{_rounded(amount, up)} bytes {resource}"
+
+
+def _rounded(amount: Fraction, up: bool) -> str:
+    hundredths = math.ceil(amount * 100) if up else math.floor(amount * 100)
+    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
