@@ -10,12 +10,7 @@ from kubekit.model import Object
 FieldPath = tuple[str | int, ...]
 
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
-_AFFINITY: FieldPath = (
-    "affinity",
-    "nodeAffinity",
-    "requiredDuringSchedulingIgnoredDuringExecution",
-    "nodeSelectorTerms",
-)
+_AFFINITY = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution")
 
 
 def selects(spec: Object, node: Object) -> bool:
@@ -40,7 +35,10 @@ def lacking(spec: Object, nodes: Sequence[Object]) -> tuple[str, FieldPath]:
         return f"no node has all of {_listed(list(pairs))}", ("nodeSelector",)
     terms = " or ".join(f"`{_said(term)}`" for term in _terms(spec) or () if _rules(term))
     also = f" and {_listed(list(pairs))}" if pairs else ""
-    return f"no node meets its node affinity {terms or '(empty)'}{also}", _AFFINITY
+    return f"no node meets its node affinity {terms or '(empty)'}{also}", (
+        *_AFFINITY,
+        "nodeSelectorTerms",
+    )
 
 
 def _selector(spec: Object) -> Mapping[str, str]:
@@ -54,7 +52,7 @@ def _labels(node: Object) -> Mapping[str, str]:
 def _terms(spec: Object) -> Sequence[Object] | None:
     """The terms of which one must be met; None where there is no such rule."""
     found: Object | None = spec
-    for key in _AFFINITY[:-1]:
+    for key in _AFFINITY:
         found = (found or {}).get(key)
     return None if found is None else found.get("nodeSelectorTerms") or ()
 
@@ -90,7 +88,8 @@ def _holds(rule: Object, has: Mapping[str, str]) -> bool:
 
 
 def _compares(operator: str, value: str | None, values: Sequence[str]) -> bool:
-    numbers = [int(text) for text in (value, *values) if _WHOLE.fullmatch(str(text))]
+    texts = [str(text) for text in (value, *values)]
+    numbers = [int(text) for text in texts if _WHOLE.fullmatch(text)]
     if len(numbers) != 2:  # noqa: PLR2004
         return False
     return numbers[0] > numbers[1] if operator == "Gt" else numbers[0] < numbers[1]
