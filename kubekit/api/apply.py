@@ -7,13 +7,12 @@ one is not written, and one refusal means that nothing is written at all.
 
 from __future__ import annotations
 
-import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 from kubekit.api.kube import Answer, ApiError, Kube
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
+from kubekit.api.refusals import explained
 from kubekit.api.resources import NAMESPACE, Resource, find
 from kubekit.errors import CancelledError, KubekitError, Place, RefusedError, UnreachableError
 from kubekit.events import Emit, ObjectChanged, Progress, Warned
@@ -22,8 +21,6 @@ from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, O
 DELETION_SECONDS = 60.0
 _STEP_SECONDS = 0.2
 _NAMESPACE_MANAGER = "kubekit-namespace"
-# A strict decoder and server-side apply each have words of their own for the same mistake.
-_UNKNOWN_FIELD = re.compile(r'unknown field "([^"]+)"|\.(\S+): field not declared in schema')
 _VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
 
 
@@ -85,7 +82,7 @@ def trial(
         try:
             return _try(kube, manifest, owned=owned, emit=emit, cancel=cancel)
         except RefusedError as error:
-            return _explained(error, manifest)
+            return explained(kube, error, manifest)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         results = list(pool.map(attempt, manifests.items))
@@ -180,79 +177,11 @@ def _write(kube: Kube, step: Step, done: list[AppliedObject], *, namespace: str)
     try:
         return kube.apply(step.resource.path(namespace, step.manifest.name), step.sent).data
     except RefusedError as error:
-        explained = _explained(error, step.manifest)
+        refusal = explained(kube, error, step.manifest)
         written = [item.manifest.ref for item in done if item.action != "unchanged"]
         state = f"written before it: {', '.join(written)}" if written else "nothing was written"
-        explained.details = (*explained.details, state)
-        raise explained from error
-
-
-def _explained(error: RefusedError, manifest: Manifest) -> KubekitError:
-    """The server's refusal with the object and the place in the user's file."""
-    if not isinstance(error, ApiError):
-        error.place = error.place or manifest.origin
-        return error
-    place = next(iter(_places(error, manifest)), manifest.origin)
-    return RefusedError(
-        f"the API server refuses `{manifest.ref}`: {_said(error)}",
-        hints=_hints(error, manifest),
-        place=place,
-        id=error.id,
-    )
-
-
-def _said(error: ApiError) -> str:
-    if error.reason == "Conflict":
-        owners = [f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes]
-        return f"fields are owned by another manager: {', '.join(owners)}"
-    unknown = _unknown(error)
-    if unknown:
-        return ", ".join(f"there is no field `{field}`" for field in unknown)
-    return error.message
-
-
-def _hints(error: ApiError, manifest: Manifest) -> tuple[str, ...]:
-    if error.reason == "Conflict":
-        return ("leave these fields out of the manifest, or let their other owner give them up",)
-    if "field is immutable" in error.message:
-        return (f"delete it first: `kubekit teardown`, or only `{manifest.ref}` with kubectl",)
-    if error.reason == "Forbidden" and "exceeded quota" in error.message:
-        return ("ask for less, or raise the ResourceQuota of the namespace",)
-    if error.reason == "Forbidden":
-        return ("ask for the missing right, or use another context",)
-    return ()
-
-
-def _unknown(error: ApiError) -> list[str]:
-    return [decoded or typed for decoded, typed in _UNKNOWN_FIELD.findall(error.message)]
-
-
-_SEGMENT = re.compile(
-    r"""\.?(?P<key>[^.\[\]]+)|\[(?P<index>\d+)\]|\[(?P<id>\w+)="?(?P<is>[^"\],]*)[^\]]*\]"""
-)
-
-
-def _places(error: ApiError, manifest: Manifest) -> list[Place]:
-    """Where the fields stand that the server complains about."""
-    named = [*_unknown(error), *(str(cause.get("field") or "") for cause in error.causes)]
-    return [manifest.place(_path(field, manifest.data)) for field in named if field]
-
-
-def _path(field: str, node: Any) -> tuple[str | int, ...]:
-    """The server's name of a field as steps into the object: it names items of a list by a key."""
-    path: list[str | int] = []
-    for match in _SEGMENT.finditer(field):
-        step: str | int = match["key"] or int(match["index"] or 0)
-        if match["id"]:
-            items = node if isinstance(node, list) else []
-            ids = [str(item.get(match["id"])) for item in items]
-            step = ids.index(match["is"]) if match["is"] in ids else 0
-        path.append(step)
-        try:
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            node = None
-    return tuple(path)
+        refusal.details = (*refusal.details, state)
+        raise refusal from error
 
 
 def _together(errors: list[KubekitError]) -> KubekitError:

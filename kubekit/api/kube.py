@@ -29,7 +29,7 @@ PATIENCE_SECONDS = 30.0
 
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 # An object that does not fit the schema is a 500 to server-side apply, but no better next time.
-_MISFIT = "failed to create typed patch object"
+_MISFITS = ("failed to create typed patch object", "failed to convert new object")
 _APPLY = "application/apply-patch+yaml"
 
 
@@ -336,7 +336,7 @@ def _failure(status: int, body: bytes, headers: Mapping[str, str]) -> KubekitErr
     if not isinstance(data, dict) or data.get("kind") != "Status":
         data = {"message": body[:256].decode(errors="replace").strip()}
     message = str(data.get("message") or f"the API server answered {status}")
-    if status in _TRANSIENT and _MISFIT not in message:
+    if status in _TRANSIENT and not message.startswith(_MISFITS):
         error = TransientError(message, id="api-busy")
         asked = headers.get("Retry-After")
         error.retry_after = float(asked) if asked and asked.isdigit() else None

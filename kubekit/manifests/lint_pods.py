@@ -35,7 +35,8 @@ def selector_mismatch(workload: Workload) -> Iterator[Finding]:
     selector = mapping(workload.manifest.data, "spec", "selector")
     labels = workload.labels
     for key, value in mapping(selector, "matchLabels").items():
-        if labels.get(key) != value:
+        other = labels.get(key, "")
+        if isinstance(value, str) and isinstance(other, str) and other != value:
             yield _mismatch(workload, ("matchLabels", key), f"`{key}: {value}`", key)
     for index, rule in enumerate(mappings(selector.get("matchExpressions"))):
         if not _matches(rule, labels):
@@ -91,9 +92,10 @@ def progress_deadline(workload: Workload) -> Iterator[Finding]:
         late = f"the `initialDelaySeconds` of its readiness probe ({asked})"
     else:
         return
+    field = "progressDeadlineSeconds" if "progressDeadlineSeconds" in spec else "minReadySeconds"
     yield Finding(
         id="progress-deadline",
-        place=workload.place(("spec", "progressDeadlineSeconds")),
+        place=workload.place(("spec", field)),
         text=f"`progressDeadlineSeconds` ({deadline}) of `{workload.ref}` is over before {late}",
         hints=("make `progressDeadlineSeconds` longer than a start may take",),
         error=bool(ready) and deadline <= ready,
