@@ -46,5 +46,5 @@ def said(resource: str, amount: Fraction, *, up: bool = False) -> str:
 
 
 def _rounded(amount: Fraction, up: bool) -> str:
-    hundredths = math.ceil(amount * 100) if up else math.floor(amount * 100)
-    return f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
+    whole, rest = divmod(math.ceil(amount * 100) if up else math.floor(amount * 100), 100)
+    return f"{whole}.{rest:02}".rstrip("0").rstrip(".")
