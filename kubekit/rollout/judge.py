@@ -15,6 +15,7 @@ from kubekit.rollout.cause import Cause
 from kubekit.rollout.hits import Hit
 from kubekit.rollout.progress import waiting_for
 from kubekit.rollout.reading import condition, epoch
+from kubekit.rollout.refusals import set_refused
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import NamespaceOf, Want
@@ -122,6 +123,9 @@ def _outdated(snapshot: Snapshot) -> Verdict | None:
 
 
 def _unobserved(snapshot: Snapshot, now: float) -> Verdict:
+    # Its controller says what it could not do, and not that it has seen the change.
+    for hit in set_refused(snapshot, now):
+        return ended("replica-set-refused", snapshot, message=hit.words["message"])
     silent = now - snapshot.target.since
     if snapshot.target.since and silent > CAUSES["controller-silent"].after * snapshot.patience:
         return ended("controller-silent", snapshot)

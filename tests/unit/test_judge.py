@@ -28,7 +28,6 @@ from tests.unit.rollouts import (
     deployment,
     event,
     pod,
-    replica_set,
     running,
     snapshot,
     waiting,
@@ -56,29 +55,6 @@ def is_waiting(snap: Snapshot, after: float = 0.0) -> Verdict:
     verdict = judge(snap, NOW + after)
     assert verdict.state == WAITING, verdict
     return verdict
-
-
-def scheduled(message: str) -> list[Object]:
-    return [
-        {
-            "type": "PodScheduled",
-            "status": "False",
-            "reason": "Unschedulable",
-            "message": message,
-            "lastTransitionTime": at(0),
-        }
-    ]
-
-
-def refused_creation(message: str) -> tuple[Object, ...]:
-    state = {
-        "type": "ReplicaFailure",
-        "status": "True",
-        "reason": "FailedCreate",
-        "message": f'pods "web-2-" is forbidden: {message}',
-        "lastTransitionTime": at(0),
-    }
-    return (replica_set(status={"conditions": [state]}),)
 
 
 @pytest.mark.parametrize(
@@ -274,48 +250,6 @@ def test_a_log_that_cannot_be_read_is_no_evidence(state: Object, cause: str | No
         assert failed(snap, 60) == cause
 
 
-@pytest.mark.parametrize(
-    ("said", "text", "after", "cause"),
-    [
-        (NOT_FOUND, "", 5, "probe-wrong-path"),
-        (REFUSED, "", 31, "probe-refused"),
-        (REFUSED, "INFO: Uvicorn running on http://0.0.0.0:9000", 4, "probe-wrong-port"),
-        (REFUSED, "INFO: Uvicorn running on http://127.0.0.1:8000", 4, "listens-on-loopback"),
-        ("Readiness probe failed: HTTP probe failed with statuscode: 401", "", 5, "probe-rejected"),
-        ("Readiness probe failed: context deadline exceeded", "", 31, "probe-slow"),
-    ],
-)
-def test_a_probe_that_fails(said: str, text: str, after: float, cause: str) -> None:
-    events = (event("Unhealthy", said, count=3),)
-    snap = snapshot(pod(state=running()), events=events, logs=log(text, 0))
-    is_waiting(snap, 1)
-    assert failed(snap, after) == cause
-
-
-def test_what_a_probe_said_before_is_over() -> None:
-    events = (
-        event("Unhealthy", REFUSED, count=9, when=20),
-        event("Unhealthy", NOT_FOUND.replace("404", "503"), when=21),
-    )
-    snap = snapshot(pod(state=running()), events=events, logs=log("", 0))
-    likely = is_waiting(snap, 60).finding
-    assert likely is not None
-    assert likely.id == "probe-failing"
-    restarted = snapshot(pod(state=running(22, restartCount=1)), events=events, logs=log("", 1))
-    assert is_waiting(restarted, 60).finding is None
-
-
-def test_one_refusal_is_what_every_start_looks_like() -> None:
-    one, two = (
-        snapshot(
-            pod(state=running()), events=(event("Unhealthy", REFUSED, count=n),), logs=log("", 0)
-        )
-        for n in (1, 2)
-    )
-    assert is_waiting(one, 2).finding is None
-    assert is_waiting(two, 2).finding is not None
-
-
 def test_a_try_and_its_back_off_are_told_alike() -> None:
     said = "dial tcp: i/o timeout"
     states = (
@@ -324,56 +258,6 @@ def test_a_try_and_its_back_off_are_told_alike() -> None:
     )
     causes = {str(is_waiting(snapshot(pod(state=state))).finding) for state in states}
     assert len(causes) == 1
-
-
-def test_a_database_away_only_explains() -> None:
-    events = (event("Unhealthy", NOT_FOUND.replace("404", "503"), count=20),)
-    verdict = is_waiting(snapshot(pod(state=running()), events=events, logs=log("", 0)), 500)
-    assert verdict.finding is not None
-    assert verdict.finding.id == "probe-failing"
-
-
-def test_a_probe_that_failed_before_it_passed_says_nothing() -> None:
-    events = (event("Unhealthy", NOT_FOUND, count=3),)
-    state = running(ready=True)
-    is_waiting(snapshot(pod(state=state), events=events, logs=log("", 0)), 100)
-
-
-def test_liveness_kills() -> None:
-    events = (event("Killing", "Container app failed liveness probe, will be restarted", count=2),)
-    assert failed(snapshot(pod(state=running()), events=events), 2) == "liveness-probe-kills"
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        ({"httpGet": {"path": "/x", "port": "http"}}, "`/x` on port 8000"),
-        ({"tcpSocket": {"port": 8000}}, "port 8000"),
-        ({"grpc": {"port": 9000}}, "port 9000"),
-        ({"exec": {"command": ["cat", "/tmp/ok"]}}, "`cat /tmp/ok`"),
-    ],
-)
-def test_what_a_probe_asks_is_told_whatever_its_kind(asked: Object, told: str) -> None:
-    probed = {"livenessProbe": asked, "readinessProbe": asked}
-    killing = event("Killing", "Container app failed liveness probe, will be restarted", count=2)
-    slow = event("Unhealthy", "Readiness probe failed: command timed out", count=9)
-    for each, text in ((killing, f"(2 times): {told}"), (slow, f"gets no answer from {told} in")):
-        snap = snapshot(pod(state=running(), container=probed), events=(each,), logs=log("", 0))
-        finding = judge(snap, NOW + 60).finding
-        assert finding is not None
-        assert text in finding.cause
-
-
-def test_a_command_that_was_refused_is_no_port_nobody_listens_on() -> None:
-    said = REFUSED.replace("Get ", "curl: ")
-    probed = {"readinessProbe": {"exec": {"command": ["./check"]}}}
-    for text in ("", "listening on http://127.0.0.1:8000"):
-        snap = snapshot(
-            pod(state=running(), container=probed),
-            events=(event("Unhealthy", said, count=9),),
-            logs=log(text, 0),
-        )
-        assert failed(snap, 60) == "probe-other"
 
 
 @pytest.mark.parametrize(
@@ -392,29 +276,6 @@ def test_memory_that_ran_out_with_and_without_a_limit(limits: Object, cause: str
     assert finding is not None
     assert cause in finding.cause
     assert fix in finding.fix
-
-
-def test_no_node_takes_the_pod() -> None:
-    snap = snapshot(pod(conditions=scheduled("0/1 nodes are available: 1 Insufficient cpu.")))
-    is_waiting(snap, 19)
-    assert failed(snap, 21) == "unschedulable"
-
-
-@pytest.mark.parametrize(
-    ("message", "cause", "after"),
-    [
-        ("exceeded quota: small, requested: cpu=1", "quota", 11),
-        ('violates PodSecurity "restricted:latest": runAsNonRoot', "pod-security", 0),
-        ("maximum cpu usage per Container is 1", "limit-range", 0),
-        ("error looking up service account web/robot: not found", "service-account-missing", 6),
-        ("anything else", "pod-refused", 21),
-    ],
-)
-def test_pods_the_api_server_refuses(message: str, cause: str, after: float) -> None:
-    snap = snapshot(replica_sets=refused_creation(message))
-    verdict = judge(snap, NOW + after)
-    assert verdict.finding is not None
-    assert (verdict.state, verdict.finding.id, verdict.finding.exit_code) == (FAILED, cause, 5)
 
 
 def test_ready() -> None:
@@ -540,14 +401,6 @@ def test_every_cause_has_an_id_of_its_own_and_both_texts() -> None:
         assert cause.cause
         assert cause.fix
         assert not cause.cause.endswith(".")
-
-
-def test_a_named_port_is_shown_as_its_number() -> None:
-    events = (event("Unhealthy", REFUSED, count=3),)
-    verdict = judge(snapshot(pod(state=running()), events=events, logs=log("", 0)), NOW + 60)
-    assert verdict.finding is not None
-    assert "port 8000" in verdict.finding.cause
-    assert container()["readinessProbe"]["httpGet"]["port"] == "http"
 
 
 MESSAGES = st.sampled_from([NOT_FOUND, REFUSED, NOT_FOUND.replace("404", "503")])

@@ -1,0 +1,173 @@
+"""Finders about pods and nodes: no node takes them, or the node does not run them.
+
+The scheduler gives one reason a node: the first of its filters that the node does not pass. The
+filters run in the order taints, selector, host ports, resources, so that the latest of them is the
+reason of the node which comes nearest: the catalogue asks for it first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from kubekit.model import Object
+from kubekit.rollout.fitting import Misfit, misfit
+from kubekit.rollout.hits import Finder, Hit, brief, pod_field
+from kubekit.rollout.reading import condition, epoch
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.volumes import OF_CLAIMS
+from kubekit.rollout.wants import NodesOf
+
+_AFTERTHOUGHTS = re.compile(r"[.,]? (?:no new claims to deallocate|preemption: ).*", re.DOTALL)
+_SILENT_SECONDS = 5.0
+"""A kubelet that is well takes a pod up within a second."""
+_KEEPS_OFF = ("NoSchedule", "NoExecute")
+# Nodes of these providers are as many as they are; another one may make the node that fits.
+_FIXED = ("", "kind", "k3s")
+
+
+def never_fits(spec: Object, nodes: Sequence[Object] | None) -> Misfit | None:
+    """Why no node of the cluster will ever take a pod of this spec, if that is certain."""
+    schemes = {str(node["spec"].get("providerID") or "").partition(":")[0] for node in nodes or ()}
+    return misfit(spec, nodes) if nodes and schemes <= set(_FIXED) else None
+
+
+def unschedulable(text: str, *, kind: str = "", field: str = "") -> Finder:
+    """Pods no node takes, the scheduler's message matching `text`.
+
+    What no node will ever take, for a misfit of this `kind`, decides at once.
+    """
+    pattern = re.compile(rf"^(?!.*(?:{OF_CLAIMS})).*(?:{text})", re.IGNORECASE | re.DOTALL)
+
+    def find(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
+        nodes = snapshot.facts.get(NodesOf())
+        if nodes and not any(_is_ready(node) for node in nodes):
+            return  # a cause of its own, and the taints that show it too
+        for pod in _unplaced(snapshot):
+            state = condition(pod, "PodScheduled")
+            never = never_fits(pod["spec"], nodes)
+            words = words_of(pod["spec"], nodes, never, state.get("message") or "")
+            hit = Hit(
+                where=f"Pod/{pod['metadata']['name']}",
+                since=epoch(state.get("lastTransitionTime")),
+                words=words,
+                wants=frozenset({NodesOf()}),
+                field=pod_field(field),
+            )
+            if never is not None and never.kind == kind:
+                # What is proved need not stand any longer.
+                yield replace(hit, since=0.0, field=(*pod_field(""), *never.field))
+            elif never is None and pattern.search(state.get("message") or ""):
+                yield hit
+
+    return find
+
+
+def words_of(
+    spec: Object, nodes: Sequence[Object] | None, never: Misfit | None, said: str
+) -> Mapping[str, object]:
+    """What fills the texts of the causes: why no node takes a pod of this spec."""
+    taints = list(_taints(nodes or (), passing=never is None))
+    node, taint = taints[0] if taints else ("", "")
+    return {
+        "message": never.text if never else brief(_AFTERTHOUGHTS.sub("", said)),
+        "asked": _asked(spec),
+        "ports": ", ".join(str(port) for port in _host_ports(spec)) or "of the host",
+        "taint": taint or "it does not tolerate",
+        "key": taint.partition("=")[0].partition(":")[0],
+        "node": node,
+    }
+
+
+def not_ready(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    """Pods whose node is not ready, or that find none because no node is."""
+    nodes = snapshot.facts.get(NodesOf())
+    sick = {node["metadata"]["name"]: node for node in nodes or () if not _is_ready(node)}
+    for pod in snapshot.new_pods:
+        if not _is_stuck(snapshot, pod, now):
+            continue
+        mine = pod["spec"].get("nodeName")
+        found = sick.get(mine) if mine else _only(sick, nodes or ())
+        if NodesOf() in snapshot.facts and found is None:
+            continue
+        state = condition(found, "Ready")
+        yield Hit(
+            where=f"Pod/{pod['metadata']['name']}",
+            since=epoch(state.get("lastTransitionTime")) or now,
+            words={
+                "node": found["metadata"]["name"] if found else "",
+                "message": brief(state.get("message") or "it does not say why"),
+            },
+            wants=frozenset({NodesOf()}),
+        )
+
+
+def gated(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
+    """Pods that a scheduling gate holds back."""
+    for pod in snapshot.new_pods:
+        state = condition(pod, "PodScheduled")
+        if state.get("reason") == "SchedulingGated":
+            gates = [gate["name"] for gate in pod["spec"].get("schedulingGates") or ()]
+            yield Hit(
+                where=f"Pod/{pod['metadata']['name']}",
+                since=epoch(state.get("lastTransitionTime")),
+                words={"gates": ", ".join(f"`{gate}`" for gate in gates)},
+                field=pod_field("schedulingGates"),
+            )
+
+
+def _unplaced(snapshot: Snapshot) -> Iterator[Object]:
+    """The new pods the scheduler has found no node for."""
+    for pod in snapshot.new_pods:
+        if condition(pod, "PodScheduled").get("reason") == "Unschedulable":
+            yield pod
+
+
+def _is_stuck(snapshot: Snapshot, pod: Object, now: float) -> bool:
+    """Whether it is worth asking for the nodes: nobody has taken the pod up, or it was lost."""
+    state, status = condition(pod, "PodScheduled"), pod.get("status") or {}
+    if state.get("status") != "True":
+        return state.get("reason") == "Unschedulable"
+    untouched = not status.get("startTime") and not status.get("containerStatuses")
+    silent = untouched and now - epoch(state.get("lastTransitionTime")) > _SILENT_SECONDS
+    ready = condition(pod, "Ready").get("status") == "True"
+    lost = not ready and snapshot.events_of(pod["metadata"]["uid"], "NodeNotReady")
+    return bool(silent or lost)
+
+
+def _is_ready(node: Object) -> bool:
+    return condition(node, "Ready").get("status") == "True"
+
+
+def _only(sick: Mapping[str, Object], nodes: Sequence[Object]) -> Object | None:
+    """One of the nodes that are not ready, if all of them are not."""
+    return next(iter(sick.values())) if sick and len(sick) == len(nodes) else None
+
+
+def _taints(nodes: Sequence[Object], *, passing: bool) -> Iterator[tuple[str, str]]:
+    """Node and taint, as kubectl writes it; those that Kubernetes itself clears, or the others."""
+    for node in nodes:
+        for taint in node["spec"].get("taints") or ():
+            own = str(taint["key"]).partition("/")[0].endswith("kubernetes.io")
+            if taint.get("effect") in _KEEPS_OFF and own is passing:
+                value = f"={taint['value']}" if taint.get("value") else ""
+                yield node["metadata"]["name"], f"{taint['key']}{value}:{taint['effect']}"
+
+
+def _host_ports(spec: Object) -> list[int]:
+    return [
+        port["hostPort"]
+        for container in spec.get("containers") or ()
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    ]
+
+
+def _asked(spec: Object) -> str:
+    requests = [
+        f"{key} {value}"
+        for container in spec.get("containers") or ()
+        for key, value in ((container.get("resources") or {}).get("requests") or {}).items()
+    ]
+    return ", ".join(requests) or "nothing in particular"
