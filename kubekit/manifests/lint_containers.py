@@ -14,6 +14,7 @@ from kubekit.manifests.workloads import Container, Finding, Workload, items, por
 from kubekit.model import Object
 from kubekit.text.strictyaml import FieldPath
 
+PORT_HINT = "name a port that stands under `ports` of the container, or write the number"
 _PERIOD = 10
 _TIMEOUT = 1
 _FAILURES = 3
@@ -69,8 +70,8 @@ def _unknown_name(
         id="probe-port-name",
         place=workload.place(at),
         text=f"the {_WORDS[kind]} probe of {workload.named(container)} asks the port `{name}`, "
-        f"which the container does not declare, so {effect}",
-        hints=(nearest_hint(name, names, "declare it under `ports`, or write the number"),),
+        f"which the container does not declare, so {effect}{did_you_mean(name, names)}",
+        hints=(PORT_HINT,),
         error=kind != "livenessProbe" and container.runs_on,
     )
 
@@ -210,12 +211,12 @@ def other_image(workload: Workload, name: str, image: str) -> Iterator[Finding]:
             )
 
 
-def nearest_hint(name: str, known: list[str], otherwise: str) -> str:
-    """Did-you-mean among the known names, or else what there is and what to do."""
+def did_you_mean(name: str, known: list[str]) -> str:
+    """The end of a sentence about a port that is not there: the nearest one, or all there are."""
     if close := difflib.get_close_matches(name, known, n=1):
-        return f"did you mean `{close[0]}`?"
-    shown = ", ".join(f"`{one}`" for one in known)
-    return f"{otherwise}; its ports are called {shown}" if known else otherwise
+        return f"; did you mean `{close[0]}`?"
+    shown = " and ".join(f"`{one}`" for one in known)
+    return f"; there is {shown}" if known else ""
 
 
 def _repository(image: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
-from kubekit.manifests.lint_containers import nearest_hint
+from kubekit.manifests.lint_containers import PORT_HINT, did_you_mean
 from kubekit.manifests.objects import mapping
 from kubekit.manifests.workloads import Finding, Workload, items, port_number
 from kubekit.model import Manifest, Object
@@ -114,8 +114,8 @@ def _port(
             id="service-port-name",
             place=place,
             text=f"`{manifest.ref}` leads to the port `{target}`, which no container of {whose} "
-            "declares, so nothing answers there",
-            hints=(nearest_hint(target, names, "declare it under `ports`, or write the number"),),
+            f"declares, so nothing answers there{did_you_mean(target, names)}",
+            hints=(PORT_HINT,),
             error=True,
         )
     elif number is not None and numbers and str(number) not in numbers:

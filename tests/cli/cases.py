@@ -143,6 +143,28 @@ def never_started_profile(world: World) -> None:
     world.profile("minikube", {"Driver": "docker", "KubernetesConfig": {}})
 
 
+UNFIT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: wbe}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+        - {name: app, image: "python:3.13-slim",
+           ports: [{name: http, containerPort: 8000}],
+           readinessProbe: {httpGet: {port: htpp}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: web}]
+"""
+
 CASES: tuple[Case, ...] = (
     Case(
         id="file-missing",
@@ -528,12 +550,39 @@ CASES: tuple[Case, ...] = (
         cause="the kubeconfig is not a mapping",
         place="../home/kubeconfig",
     ),
+    Case(
+        id="unfit",
+        wrong="manifest: a probe, a selector and a Service that do not fit",
+        make=manifest(UNFIT),
+        run=RENDER,
+        code=3,
+        cause="the selector of `Deployment/web` asks for `app: wbe`, but its template has `app: web`",
+        place="manifests/app.yaml.j2:5",
+        more=(
+            "│ manifests/app.yaml.j2:12: the readiness probe of container `app` of `Deployment/web` asks the port `htpp`, which the container does not declare, so it can never succeed; did you mean `http`?",
+            "│ manifests/app.yaml.j2:19: `Service/web` leads to the port `web`, which no container of `Deployment/web` declares, so nothing answers there; there is `http`",
+            "hint: name a port that stands under `ports` of the container, or write the number",
+        ),
+    ),
+    Case(
+        id="tolerate-unknown",
+        wrong="`--tolerate` of what is no cause",
+        make=project(),
+        run=(*APPLY, "--tolerate", "crashloop"),
+        code=2,
+        cause="flag --tolerate: there is no cause `crashloop`; did you mean `crash-loop`?",
+        more=("hint: the id of a cause is what `-o json` shows as `id`",),
+    ),
 )
 
 
-MISSPELT = DEPLOYMENT.replace("{{ image }}", "python:3.13-slim").replace(
-    "spec:\n  selector", "spec:\n  replcias: 2\n  selector"
+PLAIN = DEPLOYMENT.replace("{{ image }}", "python:3.13-slim")
+MISSPELT = PLAIN.replace("spec:\n  selector", "spec:\n  replcias: 2\n  selector")
+OF_OTHER_TYPES = PLAIN.replace("spec:\n  selector", "spec:\n  replicas: one\n  selector").replace(
+    "image: ", "env: [{name: DEBUG, value: 1}], image: "
 )
+TOO_FAR_OUT = PLAIN.replace("    spec:\n      containers", "    containers")
+NO_QUANTITY = PLAIN.replace("image: ", "resources: {limits: {memory: 128MB}}, image: ")
 
 
 def spoilt_profile(**changes: Any) -> Callable[[World], None]:
@@ -582,8 +631,42 @@ CLUSTER_CASES: tuple[Case, ...] = (
         make=manifest(MISSPELT),
         run=APPLY,
         code=5,
-        cause="the API server refuses `Deployment/web`: there is no field `spec.replcias`",
+        cause="the API server refuses `Deployment/web`: there is no field `spec.replcias`; did you mean `replicas`?",
         place="manifests/app.yaml.j2:5",
+    ),
+    Case(
+        id="wrong-types",
+        wrong="manifest: text for a number, and a number for text",
+        make=manifest(OF_OTHER_TYPES),
+        run=APPLY,
+        code=5,
+        cause="the API server refuses `Deployment/web`: `spec.replicas` must be a whole number, not text (`one`)",
+        place="manifests/app.yaml.j2:5",
+        more=(
+            "│ manifests/app.yaml.j2:10: `spec.template.spec.containers[0].env[0].value` must be text, not a number (`1`)",
+            "hint: put it in quotes",
+        ),
+    ),
+    Case(
+        id="too-far-out",
+        wrong="manifest: a field that is not indented far enough",
+        make=manifest(TOO_FAR_OUT),
+        run=APPLY,
+        code=5,
+        cause="the API server refuses `Deployment/web`: there is no field `spec.template.containers`",
+        place="manifests/app.yaml.j2:8",
+        more=(
+            "hint: `containers` belongs under `spec.template.spec`: look at how far it is indented",
+        ),
+    ),
+    Case(
+        id="no-quantity",
+        wrong="manifest: a quantity with a unit there is not",
+        make=manifest(NO_QUANTITY),
+        run=APPLY,
+        code=5,
+        cause="the API server refuses `Deployment/web`: `spec.template.spec.containers[0].resources.limits.memory` must be a quantity such as `100m` or `128Mi`, not `128MB`",
+        place="manifests/app.yaml.j2:9",
     ),
     Case(
         id="dockerfile-syntax",

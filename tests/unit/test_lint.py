@@ -381,7 +381,9 @@ def test_every_rule_that_may_fail_is_shown_here() -> None:
 
 def test_a_slip_in_a_port_is_shown() -> None:
     for case in ("a readiness probe asks an unknown name", "a Service's port that nobody declares"):
-        assert found(BAD[case][1])[0].hints == ("did you mean `http`?",)
+        assert found(BAD[case][1])[0].text.endswith("; did you mean `http`?")
+    (other,) = found(BAD["a startup probe asks an unknown name by TCP"][1])
+    assert other.text.endswith("; there is `http`")
 
 
 def test_nothing_is_built_so_no_image_is_another() -> None:
