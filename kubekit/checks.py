@@ -1,4 +1,4 @@
-"""What is checked before a cluster is asked: the causes to tolerate, and the rendered objects."""
+"""What is made of the files and checked before a cluster is asked, and the causes to tolerate."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from kubekit.errors import FilesError, Place, UsageError
 from kubekit.events import Warned
+from kubekit.image import context
 from kubekit.manifests.lint import TOLERABLE, lint
-from kubekit.model import Manifests, Settings
+from kubekit.manifests.render import render
+from kubekit.model import BuildPlan, Manifests, Settings
 from kubekit.redact import Redactor
 from kubekit.rollout.catalogue import CAUSES
+from kubekit.text import envfile
 
 
 def check_tolerated(settings: Settings) -> None:
@@ -36,6 +39,19 @@ def check_tolerated(settings: Settings) -> None:
         raise UsageError.of(problems, hints=(hint,))
     texts = [f"{origin}: {text}" for _, text in problems]
     raise UsageError(texts[0], details=tuple(texts[1:]), hints=(hint,))
+
+
+def prepare(settings: Settings) -> tuple[BuildPlan | None, Manifests]:
+    """All that the files alone decide: what would be built, and the objects to apply.
+
+    Raises:
+        FilesError: something in the files is wrong by itself.
+    """
+    env = envfile.load(settings.env_file) if settings.env_file else None
+    plan = context.plan(settings.build, name=settings.name) if settings.build else None
+    image = plan.image if plan else None
+    rendered = render(settings, image=image, env=env)
+    return plan, check_objects(rendered, settings, image=image)
 
 
 def check_objects(manifests: Manifests, settings: Settings, *, image: str | None) -> Manifests:

@@ -23,7 +23,7 @@ from kubekit.errors import CancelledError, KubekitError, UsageError
 
 if TYPE_CHECKING:
     from kubekit.events import Emit
-    from kubekit.model import Cancel, Settings
+    from kubekit.model import Cancel, Settings, Where
     from kubekit.session import Run
 
     Work = Callable[[Emit, Cancel], None]
@@ -120,6 +120,7 @@ def _command(
     name: str,
     *,
     files: bool = True,
+    reading: bool = False,
     settings: Mapping[str, Any] = MappingProxyType({}),
     **extra: Any,
 ) -> Callable[[Callable[..., None]], None]:
@@ -127,6 +128,7 @@ def _command(
 
     The function's own parameters after those two become its own flags. Without `files`, the files
     that kubekit.yaml names need not be there: a teardown must not fail for a missing Dockerfile.
+    With `reading` it takes Where instead of Settings, and there need be no kubekit.yaml.
     `settings` are flags that, like the common ones, are settings of this command.
     """
 
@@ -143,7 +145,8 @@ def _command(
             def work(emit: "Emit", cancel: "Cancel") -> None:
                 from kubekit.session import Run
 
-                function(_load(common, files=files), Run(emit=emit, cancel=cancel), **given)
+                loaded = _where(common) if reading else _load(common, files=files)
+                function(loaded, Run(emit=emit, cancel=cancel), **given)
 
             verbosity = int(common["verbose"]) - int(common["quiet"])
             _execute(work, output=common["output"], verbosity=verbosity)
@@ -209,6 +212,32 @@ def _status(settings: "Settings", run: "Run") -> None:
     from kubekit import workflow
 
     workflow.status(settings, run)
+
+
+@_command(app, "why", reading=True)
+def _why(
+    where: "Where",
+    run: "Run",
+    name: Annotated[
+        str | None, typer.Argument(metavar="[KIND/NAME]", help="Such as deploy/web, or web.")
+    ] = None,
+    all_namespaces: Annotated[
+        bool, typer.Option("--all-namespaces", "-A", help="Look at every namespace.")
+    ] = False,
+) -> None:
+    """Say what is wrong with a workload or Service now, whoever applied it, or that nothing is.
+
+    Changes nothing, so any cluster of the kubeconfig will do, and no kubekit.yaml is needed: then
+    it is the current context. Ends with 6 if something is wrong.
+
+    \b
+    kubekit why                            all there is in the namespace
+    kubekit why deploy/web                 one: also sts, ds, job, cronjob, rs, pod, svc
+    kubekit why -A --context staging       a whole cluster
+    """
+    from kubekit import workflow
+
+    workflow.why(where, run, name=name, every_namespace=all_namespaces)
 
 
 @_command(app, "teardown", files=False)
@@ -351,13 +380,28 @@ def _run(work: "Work", emit: "Emit", cancel: "Cancel") -> None:
         raise typer.Exit(failure.exit_code) from None
 
 
+def _where(common: dict[str, Any]) -> "Where":
+    from kubekit.cluster import target as cluster
+    from kubekit.config.where import find_where
+
+    return find_where(
+        flags=_flags(common),
+        environ=os.environ,
+        cwd=Path.cwd(),
+        active_profile=cluster.active_profile,
+    )
+
+
+def _flags(common: dict[str, Any]) -> dict[str, Any]:
+    return {key: common[key] for key in _SETTINGS if common.get(key) is not None}
+
+
 def _load(common: dict[str, Any], *, files: bool) -> "Settings":
     from kubekit.cluster import target as cluster
     from kubekit.config import load as config
 
-    flags = {key: common[key] for key in _SETTINGS if common.get(key) is not None}
     return config.load(
-        flags=flags,
+        flags=_flags(common),
         environ=os.environ,
         cwd=Path.cwd(),
         active_profile=cluster.active_profile,

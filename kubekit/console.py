@@ -21,6 +21,7 @@ from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
     BuildStep,
+    Diagnosed,
     Ended,
     Event,
     Failed,
@@ -84,8 +85,7 @@ class TextView:
         self._verbosity = verbosity
         self._lock = threading.Lock()
         self._signs = signs_for(err)
-        live = err.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-        self._screen: Screen = Terminal(err, self._signs) if live else Plain(err)
+        self._screen = _screen_for(err, self._signs)
 
     def __call__(self, event: Event, /) -> None:
         """Print what the event means to a person.
@@ -108,6 +108,10 @@ class TextView:
                 self._screen.rest()
                 with contextlib.suppress(BrokenPipeError):  # as in `kubekit render | head`
                     _put(self._out, text.rstrip("\n"))
+            case Diagnosed(wrong=wrong):
+                if wrong or self._verbosity >= 0:
+                    self._screen.rest()
+                    self._answer(event)
             case Failed():
                 self._screen.rest()
                 self._screen.write(_failure(event, self._signs))
@@ -121,6 +125,12 @@ class TextView:
                 self._screen.write([head, *_hints(hints)])
             case _ if self._verbosity >= 0:
                 self._work(event)
+
+    def _answer(self, event: Diagnosed) -> None:
+        """What was asked for, so on stdout; wrapped where that is a terminal."""
+        signs = signs_for(self._out)
+        with contextlib.suppress(BrokenPipeError), _told(self._out, "stdout"):
+            _screen_for(self._out, signs).write(_diagnosis(event, signs))
 
     def _work(self, event: Event) -> None:
         match event:
@@ -214,6 +224,29 @@ def _failure(event: Failed, signs: Signs) -> list[Line]:
         lines.append(Line(f"at {event.place}", lead="  "))
     said = [text for detail in event.details for text in detail.splitlines() or [""]]
     return [*lines, *(_evidence(text, signs, indent="  ") for text in said), *_hints(event.hints)]
+
+
+def _diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:
+    """One line for what is well; else as a failure is told."""
+    text = f"{event.title}: {event.text}"
+    if event.wrong:
+        failed = Failed(
+            id="",
+            exit_code=0,
+            message=text,
+            place=event.place,
+            details=event.details,
+            hints=(event.fix,) if event.fix else (),
+        )
+        return _failure(failed, signs)
+    if event.state != "ready":
+        return [Line(text, lead=f"{signs.more} ", style="yellow")]
+    return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
+
+
+def _screen_for(stream: TextIO, signs: Signs) -> Screen:
+    live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    return Terminal(stream, signs) if live else Plain(stream)
 
 
 def _evidence(text: str, signs: Signs, *, indent: str) -> Line:

@@ -88,6 +88,37 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Diagnosed(Event):
+    """What is to be said of one workload or Service; the text view prints it on stdout.
+
+    Attributes:
+        title: what it is called among the others that are told of.
+        state: ``ready``, ``waiting`` or ``failed``, and `wrong` whether it is not well.
+        text: the cause, or how it is.
+        id: of the cause, as in the catalogue; None where there is none.
+        fix: what to do.
+        where: the object that shows it.
+        place: where the fix belongs: a file and line, or the object and its field.
+        details: the evidence.
+        seconds: for how long it has not been ready.
+    """
+
+    type: ClassVar[str] = "diagnosis"
+    namespace: str
+    ref: str
+    title: str
+    state: str
+    wrong: bool
+    text: str
+    id: str | None = None
+    fix: str | None = None
+    where: str | None = None
+    place: str | None = None
+    details: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output(Event):
     """What the command was asked for; the text view prints `text` on stdout, and only it."""
 

@@ -82,6 +82,20 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Where:
+    """Where a command that only reads is to look; None is what nobody has said.
+
+    Attributes:
+        settings: the project's, if there is a kubekit.yaml.
+    """
+
+    profile: str | None
+    context: str | None
+    namespace: str | None
+    settings: Settings | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class DockerEndpoint:
     """A Docker daemon inside a Minikube node, and how to reach it."""
 

@@ -56,12 +56,17 @@ class Stage:
 def connect(settings: Settings, run: Run) -> tuple[ClusterTarget, Kube]:
     """The cluster, once it is proved to be one kubekit may touch and to answer."""
     target = resolve(settings)
+    return target, open_api(target, run)
+
+
+def open_api(target: ClusterTarget, run: Run) -> Kube:
+    """The API of the target, once it is proved to answer."""
     kube = Kube(context=target.context, cancel=run.cancel)
     try:
         kube.request("GET", "/version", patience=0)
     except TransientError as error:
         raise _why_silent(target, error, run) from error
-    return target, kube
+    return kube
 
 
 def _why_silent(target: ClusterTarget, error: UnreachableError, run: Run) -> UnreachableError:

@@ -26,8 +26,11 @@ class Resource:
         return f"{self.kind}.{group}" if group else self.kind
 
     def path(self, namespace: str, name: str = "") -> str:
-        """The path of the collection in this namespace, or of one object in it."""
-        scope = f"/namespaces/{namespace}" if self.namespaced else ""
+        """The path of the collection in this namespace, or of one object in it.
+
+        An empty namespace is all of them.
+        """
+        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
         tail = f"/{name}" if name else ""
         return f"{_root(self.api_version)}{scope}/{self.plural}{tail}"
 
@@ -42,11 +45,10 @@ NODES = Resource(api_version="v1", kind="Node", plural="nodes", namespaced=False
 CONFIG_MAP = Resource(api_version="v1", kind="ConfigMap", plural="configmaps")
 PODS = Resource(api_version="v1", kind="Pod", plural="pods")
 EVENTS = Resource(api_version="v1", kind="Event", plural="events")
+SERVICES = Resource(api_version="v1", kind="Service", plural="services")
 DEPLOYMENTS = Resource(api_version="apps/v1", kind="Deployment", plural="deployments")
 REPLICA_SETS = Resource(api_version="apps/v1", kind="ReplicaSet", plural="replicasets")
-SLICES = Resource(
-    api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices"
-)
+SLICES = Resource(api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices")
 
 KNOWN = _known(
     ("v1", "ResourceQuota", "resourcequotas"),

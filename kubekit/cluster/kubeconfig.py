@@ -20,12 +20,14 @@ class Context:
     """One context; `minikube` means that Minikube itself wrote the cluster's entry.
 
     Minikube marks the cluster it writes with an extension named ``cluster_info`` whose provider is
-    ``minikube.sigs.k8s.io`` (minikube, pkg/minikube/kubeconfig/extension.go).
+    ``minikube.sigs.k8s.io`` (minikube, pkg/minikube/kubeconfig/extension.go). `namespace` is empty
+    where the context names none.
     """
 
     name: str
     cluster: str
     minikube: bool
+    namespace: str = ""
 
 
 def files() -> str:
@@ -45,13 +47,24 @@ def contexts() -> dict[str, Context]:
         data = _load(file)
         clusters = dict(_entries(data, "cluster", file)) | clusters
         found = dict(_entries(data, "context", file)) | found
-    names = {name: str(context.get("cluster") or "") for name, context in found.items()}
     return {
         name: Context(
-            name=name, cluster=cluster, minikube=_is_minikube(clusters.get(cluster) or {})
+            name=name,
+            cluster=(cluster := str(context.get("cluster") or "")),
+            minikube=_is_minikube(clusters.get(cluster) or {}),
+            namespace=str(context.get("namespace") or ""),
         )
-        for name, cluster in names.items()
+        for name, context in found.items()
     }
+
+
+def current() -> str | None:
+    """The name of the current context, if one is chosen; the first file that names one wins."""
+    for file in map(Path, filter(None, files().split(os.pathsep))):
+        name = _load(file).get("current-context")
+        if name:
+            return str(name)
+    return None
 
 
 def _entries(

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kubekit.cluster.kubeconfig import Context, contexts
+from kubekit.cluster.kubeconfig import Context, contexts, current
 from kubekit.errors import Place, UnreachableError, UsageError
-from kubekit.model import ClusterTarget, Settings
+from kubekit.model import ClusterTarget, Settings, Where
 
 INSTALL_MINIKUBE = "install it: https://minikube.sigs.k8s.io/docs/start/"
 
@@ -105,14 +105,38 @@ def resolve(settings: Settings) -> ClusterTarget:
         raise no_profile(name)
     context = known.get(name)
     if context is None:
-        raise UnreachableError(
-            f"Minikube profile `{name}` is stopped: the kubeconfig has no context for it",
-            hints=("start it with `kubekit up`",),
-            id="profile-stopped",
-        )
+        raise _stopped(name)
     if not context.minikube or context.cluster != name:
         raise _refused(name)
     return ClusterTarget(context=name, profile=name)
+
+
+def resolve_for_reading(where: Where) -> tuple[ClusterTarget, str]:
+    """The cluster and the namespace to look at, for a command that changes nothing.
+
+    Looking is harmless, so the cluster need not be one that Minikube made, and where nothing is
+    said the kubeconfig's current context and its namespace are meant.
+
+    Raises:
+        UsageError: the context is not known, or none is chosen.
+        UnreachableError: the profile is missing or stopped.
+    """
+    known = contexts()
+    name = where.context or where.profile or current()
+    if name is None:
+        raise UsageError(
+            "the kubeconfig has no current context, and no cluster was named",
+            hints=("name one with `--context`, or a Minikube profile with `--profile`",),
+            id="context-missing",
+        )
+    context = known.get(name)
+    if context is None and where.profile is not None:
+        raise _stopped(name) if read_profile(name) else no_profile(name)
+    if context is None:
+        raise _unknown(name, known)
+    made = context.minikube and read_profile(context.cluster) is not None
+    target = ClusterTarget(context=name, profile=context.cluster if made else None)
+    return target, where.namespace or context.namespace or "default"
 
 
 def no_profile(name: str) -> UnreachableError:
@@ -163,12 +187,7 @@ def need_docker_runtime(target: ClusterTarget) -> Profile:
 def _by_context(name: str, known: Mapping[str, Context], allowed: tuple[str, ...]) -> ClusterTarget:
     context = known.get(name)
     if context is None:
-        close = difflib.get_close_matches(name, known, n=1)
-        names = ", ".join(sorted(known)) or "none"
-        hint = f"did you mean `{close[0]}`?" if close else f"contexts there: {names}"
-        raise UsageError(
-            f"the kubeconfig has no context `{name}`", hints=(hint,), id="context-unknown"
-        )
+        raise _unknown(name, known)
     if context.minikube:
         profile = read_profile(context.cluster)
         if profile is not None:
@@ -176,6 +195,23 @@ def _by_context(name: str, known: Mapping[str, Context], allowed: tuple[str, ...
     if name in allowed:
         return ClusterTarget(context=name, profile=None)
     raise _refused(name)
+
+
+def _unknown(name: str, known: Mapping[str, Context]) -> UsageError:
+    close = difflib.get_close_matches(name, known, n=1)
+    names = ", ".join(sorted(known)) or "none"
+    hint = f"did you mean `{close[0]}`?" if close else f"contexts there: {names}"
+    return UsageError(
+        f"the kubeconfig has no context `{name}`", hints=(hint,), id="context-unknown"
+    )
+
+
+def _stopped(name: str) -> UnreachableError:
+    return UnreachableError(
+        f"Minikube profile `{name}` is stopped: the kubeconfig has no context for it",
+        hints=("start it with `kubekit up`",),
+        id="profile-stopped",
+    )
 
 
 def _refused(name: str) -> UsageError:

@@ -58,7 +58,24 @@ class Given:
 
 
 def find_file(given: Given) -> tuple[Path, str]:
-    """The kubekit.yaml to read, and why that one."""
+    """The kubekit.yaml to read, and why that one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    found = look_for_file(given)
+    if found is not None:
+        return found
+    minimal = f"name: {_name_for(given.cwd)}"
+    hints = (
+        f"write one: `{minimal}` applies `manifests`; `build: {{context: .}}` builds an image too",
+        "or name another file with `--file` or KUBEKIT_FILE",
+    )
+    raise UsageError(f"no `{FILE_NAME}` in `{given.cwd}` or any folder above it", hints=hints)
+
+
+def look_for_file(given: Given) -> tuple[Path, str] | None:
+    """The kubekit.yaml that is named, there or not, else the nearest one, and why that one."""
     for value, origin in given.levels("file"):
         if value is not None:
             return absolute_path(str(value), given.cwd), origin
@@ -68,12 +85,7 @@ def find_file(given: Given) -> tuple[Path, str]:
                 file,
                 "found in this folder" if folder == given.cwd else "found in a folder above",
             )
-    minimal = f"name: {_name_for(given.cwd)}"
-    hints = (
-        f"write one: `{minimal}` applies `manifests`; `build: {{context: .}}` builds an image too",
-        "or name another file with `--file` or KUBEKIT_FILE",
-    )
-    raise UsageError(f"no `{FILE_NAME}` in `{given.cwd}` or any folder above it", hints=hints)
+    return None
 
 
 def _name_for(folder: Path) -> str:
@@ -103,10 +115,30 @@ def choose_cluster(
         (value, f"{place(key).file.name}:{place(key).line}")
         for key, value in zip(("profile", "context"), project, strict=True)
     ]
-    for profile, context in [
-        *zip(given.levels("profile"), given.levels("context"), strict=True),
-        in_file,
-    ]:
+    named = named_cluster(given, in_file)
+    if named is not None:
+        return named
+    if profile_variable := given.environ.get("MINIKUBE_PROFILE"):
+        return profile_variable, None, "environment MINIKUBE_PROFILE"
+    if active := active_profile():
+        return active, None, "Minikube's active profile"
+    return "minikube", None, "default"
+
+
+def named_cluster(
+    given: Given, *lower: list[tuple[Any, str]]
+) -> tuple[str | None, str | None, str] | None:
+    """The profile or the context that the highest level names, and that level; None without any.
+
+    Args:
+        given: the two levels above the file.
+        lower: further levels, each the profile and the context with their origins.
+
+    Raises:
+        UsageError: one level names both.
+    """
+    levels = zip(given.levels("profile"), given.levels("context"), strict=True)
+    for profile, context in [*levels, *lower]:
         if profile[0] is not None and context[0] is not None:
             raise UsageError(
                 f"{profile[1]} and {context[1]} name a cluster each, by profile and by context",
@@ -116,8 +148,4 @@ def choose_cluster(
             return str(profile[0]), None, profile[1]
         if context[0] is not None:
             return None, str(context[0]), context[1]
-    if profile_variable := given.environ.get("MINIKUBE_PROFILE"):
-        return profile_variable, None, "environment MINIKUBE_PROFILE"
-    if active := active_profile():
-        return active, None, "Minikube's active profile"
-    return "minikube", None, "default"
+    return None

@@ -80,7 +80,8 @@ def leads(
         verdict = _port(way, port, number, bar)
         if verdict is not None:
             return verdict
-    return Verdict(state=READY, text=f"leads to {len(endpoints)} pods")
+    count = len(endpoints)
+    return Verdict(state=READY, text=f"leads to {count} pod{'' if count == 1 else 's'}")
 
 
 def strangers(way: Way) -> tuple[str, ...]:

@@ -26,14 +26,15 @@ def told(
     """The lines under a cause.
 
     Args:
-        when: how long it took, or has stood.
+        when: how long it took, or has stood; empty where nobody knows.
         snapshot: of the workload, None for what is none, such as a Service.
         since: server time before which warnings are of no interest.
     """
     serving = still_serving(snapshot) if snapshot else None
     log = facts.get(finding.log) if finding and finding.log else None
     shown = evidence(finding, log, events, since) if finding else ()
-    return (f"{when}; {serving}" if serving else when, *shown)
+    head = "; ".join(filter(None, (when, serving)))
+    return (head, *shown) if head else shown
 
 
 def blindness(unseen: AbstractSet[str]) -> str:
@@ -53,7 +54,7 @@ def field_in(kind: str, field: tuple[str | int, ...]) -> tuple[str | int, ...]:
 
 def duration(seconds: float) -> str:
     """A span of time in the two units that say most: ``12 s``, ``3 m 5 s``, ``2 d 4 h``."""
-    rest, parts = int(max(seconds, 0.0)), []
+    rest, parts = int(max(seconds, 0.0)), list[str]()
     for size, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
         count, rest = divmod(rest, size)
         if count or (unit == "s" and not parts):

@@ -1,0 +1,223 @@
+"""What is wrong with the workloads of a namespace now, whoever applied them. Reads only."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import functools
+from collections.abc import Iterable, Mapping
+
+from kubekit.api.kube import ApiError, Kube
+from kubekit.api.references import references
+from kubekit.api.resources import KNOWN, NAMESPACE, ref
+from kubekit.checks import prepare
+from kubekit.cluster.target import resolve_for_reading
+from kubekit.errors import KubekitError, UsageError, WorkloadError
+from kubekit.events import Diagnosed, Ended, Progress, Warned
+from kubekit.model import Manifest, Object, Settings, Where
+from kubekit.redact import Redactor, shapes
+from kubekit.rollout import kinds
+from kubekit.rollout.look import Judged, Look
+from kubekit.rollout.past import controller
+from kubekit.rollout.present import GOING
+from kubekit.rollout.roster import Asked, chosen, nearest, parse, standing, title
+from kubekit.rollout.telling import blindness, duration, field_in
+from kubekit.rollout.verdict import FAILED, READY, WAITING
+from kubekit.session import Run, open_api
+from kubekit.text.strictyaml import dotted
+
+_SECRETS = KNOWN["v1", "Secret"]
+_ORDER = {FAILED: 0, WAITING: 1, READY: 2}
+
+
+def diagnose(
+    where: Where,
+    run: Run,
+    *,
+    name: str | None,
+    every_namespace: bool,
+) -> None:
+    """Emit what is to be said of each workload that is meant, the worst first.
+
+    Args:
+        name: what is asked after, such as ``deploy/web`` or ``web``; None for all there is.
+
+    Raises:
+        WorkloadError: something is not well.
+        UsageError: there is no such object, or no such namespace.
+    """
+    start = run.clock.now()
+    asked = parse(name) if name is not None else None
+    target, namespace = resolve_for_reading(where)
+    place = "all namespaces" if every_namespace else f"namespace `{namespace}`"
+    here = f"in {place} of `{target.context}`"
+    run.emit(Progress(stage="why", text=f"looking {here}"))
+    kube = open_api(target, run)
+    look = Look(kube, "" if every_namespace else namespace, run.clock, ask=asked is not None)
+    if not every_namespace and not any(look.objects.values()):
+        _check_namespace(kube, namespace, target.context)
+    rows = standing(look.objects) if asked is None else chosen(look.objects, asked)
+    if asked is not None and not rows:
+        raise _not_found(asked, look, here)
+    judged = sorted((look.judge(row) for row in rows), key=_rank)
+    telling = _Telling(kube, every_namespace, where.settings)
+    for one in judged:
+        run.emit(telling.of(one))
+    if look.unseen:
+        run.emit(Warned(text=blindness(look.unseen)))
+    run.emit(_good_end(judged, asked, here, run.clock.now() - start))
+
+
+class _Telling:
+    """How what was found is put for a person: no value of a Secret in it."""
+
+    def __init__(self, kube: Kube, every_namespace: bool, settings: Settings | None) -> None:
+        self._kube = kube
+        self._every_namespace = every_namespace
+        self._settings = settings
+        self._values: dict[tuple[str, str], frozenset[str]] = {}
+
+    def of(self, judged: Judged) -> Diagnosed:
+        """What is told of one object."""
+        obj, verdict, finding = judged.obj, judged.verdict, judged.verdict.finding
+        namespace = str(obj["metadata"]["namespace"])
+        redactor = Redactor(self._secret_values(obj) if finding else ())
+        return Diagnosed(
+            namespace=namespace,
+            ref=ref(obj),
+            title=f"{namespace} {title(obj)}" if self._every_namespace else title(obj),
+            state=verdict.state,
+            wrong=judged.wrong,
+            text=redactor.clean(_text(judged)),
+            id=finding.id if finding else None,
+            fix=redactor.clean(finding.fix) if finding else None,
+            where=finding.where if finding else None,
+            place=self._place(obj, finding.field) if finding else None,
+            details=redactor.clean(judged.details),
+            seconds=judged.seconds,
+        )
+
+    def _place(self, obj: Object, field: tuple[str | int, ...]) -> str:
+        """Where the fix belongs: in the project's own file, if it is its object."""
+        owner = controller(obj)
+        made_by = owner if owner is not None and owner["kind"] == "CronJob" else None
+        kind = str(made_by["kind"] if made_by else obj["kind"])
+        name = str(made_by["name"] if made_by else obj["metadata"]["name"])
+        path = field_in(kind, field)
+        manifest = self._manifest(f"{kind}/{name}", str(obj["metadata"]["namespace"]))
+        if manifest is not None:
+            return str(manifest.place(path))
+        return f"{kind}/{name}, {dotted(path)}" if path else f"{kind}/{name}"
+
+    def _manifest(self, wanted: str, namespace: str) -> Manifest | None:
+        for manifest in self._own:
+            if manifest.ref == wanted and manifest.data["metadata"].get("namespace") == namespace:
+                return manifest
+        return None
+
+    @functools.cached_property
+    def _own(self) -> tuple[Manifest, ...]:
+        """The project's objects; none where they cannot be rendered: places are a help only."""
+        with contextlib.suppress(KubekitError):
+            return prepare(self._settings)[1].items if self._settings else ()
+        return ()
+
+    def _secret_values(self, obj: Object) -> Iterable[str]:
+        """Values of the Secrets its pods use, as far as this user may read them.
+
+        A log may hold them, and is shown; who may not read them sees of it what `kubectl logs`
+        shows.
+        """
+        if obj["kind"] not in kinds.WORKLOADS:
+            return
+        namespace = str(obj["metadata"]["namespace"])
+        for reference in references(kinds.template(obj)):
+            if reference.kind == "Secret":
+                yield from self._values_of(namespace, reference.name)
+
+    def _values_of(self, namespace: str, name: str) -> frozenset[str]:
+        if (namespace, name) not in self._values:
+            live = None
+            with contextlib.suppress(ApiError):
+                live = self._kube.get(_SECRETS.path(namespace, name), patience=0)
+            self._values[namespace, name] = frozenset(_shapes((live or {}).get("data") or {}))
+        return self._values[namespace, name]
+
+
+def _shapes(data: Mapping[str, str]) -> Iterable[str]:
+    for encoded in data.values():
+        yield from shapes(base64.b64decode(encoded).decode(errors="replace"))
+
+
+def _text(judged: Judged) -> str:
+    verdict = judged.verdict
+    if verdict.finding is not None:
+        waits = verdict.state == WAITING and not judged.wrong
+        return f"waits: {verdict.finding.cause}" if waits else verdict.finding.cause
+    if verdict.state == READY or judged.seconds is None:
+        return verdict.text
+    lasting = duration(judged.seconds)
+    if verdict.text.startswith(GOING):
+        return f"{verdict.text}, for {lasting}"
+    if judged.wrong:
+        return f"has not been ready for {lasting}: {verdict.text}"
+    return f"is still starting, for {lasting}: {verdict.text}"
+
+
+def _rank(judged: Judged) -> tuple[bool, int, str, str]:
+    """The worst first."""
+    obj = judged.obj
+    return (
+        not judged.wrong,
+        _ORDER[judged.verdict.state],
+        str(obj["metadata"]["namespace"]),
+        ref(obj),
+    )
+
+
+def _good_end(judged: list[Judged], asked: Asked | None, here: str, seconds: float) -> Ended:
+    """How it ended, if all is well.
+
+    Raises:
+        WorkloadError: it is not.
+    """
+    wrong = [one for one in judged if one.wrong]
+    what = f"with `{asked}` " if asked else ""
+    if wrong:
+        ids = {one.verdict.finding.id if one.verdict.finding else "timeout" for one in wrong}
+        count = f"{len(wrong)} of {len(judged)} " if len(judged) > 1 else ""
+        verb = "are" if len(wrong) > 1 else "is"
+        text = f"{count}{verb} not well {here}" if count else f"`{ref(wrong[0].obj)}` is not well"
+        raise WorkloadError(
+            text if count else f"{text} {here}", id=ids.pop() if len(ids) == 1 else None
+        )
+    if not judged:
+        return Ended(text=f"there is nothing to judge {here}", seconds=seconds)
+    starting = sum(one.verdict.state == WAITING for one in judged)
+    hints = (f"{starting} of {len(judged)} may still become ready: ask again",) if starting else ()
+    return Ended(text=f"nothing is wrong {what}{here}", seconds=seconds, hints=hints)
+
+
+def _not_found(asked: Asked, look: Look, here: str) -> UsageError:
+    close = nearest(look.objects, asked)
+    hints = [f"did you mean {' or '.join(f'`{one}`' for one in close)}?"] if close else []
+    if look.unseen:
+        hints.append(blindness(look.unseen))
+    return UsageError(
+        f"there is no `{asked}` {here}",
+        hints=(*hints, "`kubekit why` without a name shows all there is"),
+        id="object-missing",
+    )
+
+
+def _check_namespace(kube: Kube, namespace: str, context: str) -> None:
+    """Tell an empty namespace from one that is not there, where this user may see that."""
+    live: Object | None = {}
+    with contextlib.suppress(ApiError):
+        live = kube.get(NAMESPACE.path("", namespace), patience=0)
+    if live is None:
+        raise UsageError(
+            f"there is no namespace `{namespace}` in `{context}`",
+            hints=("name one with `-n`, or look at all with `-A`",),
+            id="namespace-missing",
+        )
