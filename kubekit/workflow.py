@@ -15,20 +15,20 @@ from kubekit.api.ownership import OwnedSet, owned_sets
 from kubekit.api.removal import discard_namespace, prune, remove_namespace, stale
 from kubekit.api.removal import teardown as remove
 from kubekit.api.resources import NAMESPACE, ref
-from kubekit.checks import check_objects, check_tolerated
+from kubekit.checks import check_tolerated, prepare
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, ObjectChanged, Output, Warned
-from kubekit.image import context
 from kubekit.image.build import ensure
 from kubekit.manifests import render as rendering
-from kubekit.model import Applied, BuildPlan, Cancel, ClusterTarget, Manifests, Settings
+from kubekit.model import Applied, BuildPlan, Cancel, ClusterTarget, Manifests, Settings, Where
 from kubekit.redact import Redactor
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
 from kubekit.session import Run, connect, open_engine
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
+from kubekit.why import diagnose
 
 
 def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> Rollout:
@@ -76,6 +76,15 @@ def status(settings: Settings, run: Run) -> None:
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
     text, data = describe(kube, owned)
     run.emit(Output(text=text, data=data))
+
+
+def why(where: Where, run: Run, *, name: str | None = None, every_namespace: bool = False) -> None:
+    """Emit what is wrong with a workload, or with each of a namespace, whoever applied it.
+
+    Raises:
+        WorkloadError: something is.
+    """
+    diagnose(where, run, name=name, every_namespace=every_namespace)
 
 
 def teardown(
@@ -178,19 +187,6 @@ def up(settings: Settings, run: Run) -> None:
             hints=("deploy to it with `kubekit build-and-apply`",),
         )
     )
-
-
-def prepare(settings: Settings) -> tuple[BuildPlan | None, Manifests]:
-    """All that the files alone decide: what would be built, and the objects to apply.
-
-    Raises:
-        FilesError: something in the files is wrong by itself.
-    """
-    env = envfile.load(settings.env_file) if settings.env_file else None
-    plan = context.plan(settings.build, name=settings.name) if settings.build else None
-    image = plan.image if plan else None
-    rendered = rendering.render(settings, image=image, env=env)
-    return plan, check_objects(rendered, settings, image=image)
 
 
 def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:
