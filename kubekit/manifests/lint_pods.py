@@ -30,7 +30,8 @@ def selector_mismatch(workload: Workload) -> Iterator[Finding]:
 
     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#selector
     """
-    if workload.manifest.kind not in SELECTING:
+    template = mapping(workload.manifest.data, "spec", "template", "metadata")
+    if workload.manifest.kind not in SELECTING or not isinstance(template.get("labels", {}), dict):
         return
     selector = mapping(workload.manifest.data, "spec", "selector")
     labels = workload.labels

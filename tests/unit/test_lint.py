@@ -314,6 +314,12 @@ GOOD = {
     "no selector, which the API server tells of": BASE.replace(
         "  selector: {matchLabels: {app: web}}\n", ""
     ),
+    "labels of another shape, which it tells of, too": BASE.replace(
+        "labels: {app: web}", "labels: [app]"
+    ),
+    "labels of another type": BASE.replace("{app: web}", "{app: web, v: 1}", 1).replace(
+        "labels: {app: web}", 'labels: {app: web, v: "1"}'
+    ),
     "deadlines that fit": spec("minReadySeconds: 20", "progressDeadlineSeconds: 21"),
     "liveness with a startup probe": container(
         "livenessProbe: {tcpSocket: {port: 8000}, periodSeconds: 1, failureThreshold: 1}",
