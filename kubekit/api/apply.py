@@ -88,7 +88,7 @@ def trial(
         results = list(pool.map(attempt, manifests.items))
     errors = [result for result in results if isinstance(result, KubekitError)]
     if errors:
-        raise _together(errors)
+        raise together(errors)
     return [result for result in results if isinstance(result, Step)]
 
 
@@ -184,7 +184,7 @@ def _write(kube: Kube, step: Step, done: list[AppliedObject], *, namespace: str)
         raise refusal from error
 
 
-def _together(errors: list[KubekitError]) -> KubekitError:
+def together(errors: list[KubekitError]) -> KubekitError:
     """One error for all of them: the first, with the others as its details."""
     first, *others = errors
     first.details = (*first.details, *(_line(error.place, error.message) for error in others))

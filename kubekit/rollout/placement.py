@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from kubekit.api.quantity import parse
+from kubekit.api.quantity import said as in_words
 from kubekit.model import Object
 from kubekit.rollout.fitting import Misfit, misfit
 from kubekit.rollout.hits import Finder, Hit, brief, pod_field
@@ -68,11 +70,12 @@ def words_of(
     spec: Object, nodes: Sequence[Object] | None, never: Misfit | None, said: str
 ) -> Mapping[str, object]:
     """What fills the texts of the causes: why no node takes a pod of this spec."""
+    reason = brief(_AFTERTHOUGHTS.sub("", said))
     taints = list(_taints(nodes or (), passing=never is None))
     node, taint = taints[0] if taints else ("", "")
     return {
-        "message": never.text if never else brief(_AFTERTHOUGHTS.sub("", said)),
-        "asked": _asked(spec),
+        "message": never.text if never else reason,
+        "room": never.text if never else f"it asks for {_asked(spec)}{_whole(nodes)}: {reason}",
         "ports": ", ".join(str(port) for port in _host_ports(spec)) or "of the host",
         "taint": taint or "it does not tolerate",
         "key": taint.partition("=")[0].partition(":")[0],
@@ -153,6 +156,16 @@ def _taints(nodes: Sequence[Object], *, passing: bool) -> Iterator[tuple[str, st
             if taint.get("effect") in _KEEPS_OFF and own is passing:
                 value = f"={taint['value']}" if taint.get("value") else ""
                 yield node["metadata"]["name"], f"{taint['key']}{value}:{taint['effect']}"
+
+
+def _whole(nodes: Sequence[Object] | None) -> str:
+    """What the only node has in all, of which other pods hold a part."""
+    if nodes is None or len(nodes) != 1:
+        return ""
+    has = (nodes[0].get("status") or {}).get("allocatable") or {}
+    amounts = [(name, parse(has.get(name))) for name in ("cpu", "memory")]
+    shown = " and ".join(in_words(name, amount) for name, amount in amounts if amount is not None)
+    return f", and other pods hold a part of the node's {shown}"
 
 
 def _host_ports(spec: Object) -> list[int]:

@@ -83,7 +83,7 @@ PLACING: tuple[Cause, ...] = (
         find=unschedulable(
             "Insufficient|Too many pods", kind="resources", field="containers.0.resources.requests"
         ),
-        cause="no node has room for the pod, which asks for {asked}: {message}",
+        cause="no node has room for the pod: {room}",
         fix="ask for less under `resources.requests`, or give Minikube more: `minikube delete`, "
         "then `minikube start --cpus=... --memory=...`",
         after=_ROOM,
