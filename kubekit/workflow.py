@@ -24,6 +24,7 @@ from kubekit.image.build import ensure
 from kubekit.manifests import render as rendering
 from kubekit.model import Applied, BuildPlan, Cancel, ClusterTarget, Manifests, Settings, Where
 from kubekit.redact import Redactor
+from kubekit.rollout.preflight import foresee
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
 from kubekit.session import Run, connect, open_engine
 from kubekit.status import describe
@@ -54,7 +55,7 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
             _warn_of_env_file(settings, plan, run)
             images = _build(settings, target, plan, run)
         owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-        applied = _apply(kube, rendered, owned, run)
+        applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
         rollout = _wait(settings, kube, applied, images, run)
         pruned = prune(kube, applied, owned=owned, emit=run.emit)
         changed = applied.writes + pruned > 0
@@ -231,11 +232,14 @@ def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run)
     return {image.reference: image.id}
 
 
-def _apply(kube: Kube, rendered: Manifests, owned: OwnedSet, run: Run) -> Applied:
+def _apply(
+    kube: Kube, rendered: Manifests, owned: OwnedSet, tolerate: frozenset[str], run: Run
+) -> Applied:
     with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
         made = prepare_namespace(kube, owned.namespace, emit=run.emit, cancel=run.cancel)
         try:
             steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
+            foresee(kube, steps, namespace=owned.namespace, tolerate=tolerate)
         except BaseException:
             if made is not None:
                 _take_back(kube, owned.namespace, made, run)
@@ -310,11 +314,14 @@ def _rehearse(
         )
     else:
         owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-        for step in trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel):
+        steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
+        for step in steps:
             action = step.action if step.action == "unchanged" else f"would be {step.action}"
             run.emit(ObjectChanged(ref=step.manifest.ref, action=action))
         for _, obj in stale(kube, rendered.items, owned=owned):
             run.emit(ObjectChanged(ref=ref(obj), action="would be pruned"))
+        tolerate = frozenset(settings.tolerate)
+        foresee(kube, steps, namespace=settings.namespace, tolerate=tolerate)
     run.emit(Ended(text="a rehearsal: nothing was changed", seconds=run.clock.now() - start))
     return Rollout(workloads={})
 
