@@ -89,7 +89,7 @@ def test_nodes_are_asked_for_before_a_pod_without_one_is_judged() -> None:
 def test_more_than_any_node_has_is_told_at_once() -> None:
     finding = told(placing(BIG, spec=asking("64")), 0)
     assert finding.id == "insufficient-resources"
-    assert "asks for cpu 64" in finding.cause
+    assert "asks for 64 CPU" in finding.cause
     assert "`mini`, has 2 CPU" in finding.cause
     assert finding.field[-3:] == ("containers", 0, "resources")
 
@@ -99,6 +99,8 @@ def test_more_than_is_free_gets_its_time() -> None:
     assert likely(snap, 19) is not None
     finding = told(snap, 21)
     assert finding.id == "insufficient-resources"
+    assert "it asks for cpu 1500m" in finding.cause
+    assert "the node's 2 CPU and 4 GiB memory" in finding.cause
     assert finding.cause.endswith("1 Insufficient cpu"), "no afterthoughts of the scheduler"
 
 
