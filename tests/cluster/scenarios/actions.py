@@ -12,6 +12,8 @@ from tests.cluster.scenarios.running import Running, finished, start
 from tests.cluster.scenarios.scenario import FILE, Meddling
 
 UNREADY = "answers 503"
+REGISTRY_CERTIFICATE: list[str] = []
+"""The certificate of the webhook in the node, in base64, once that runs."""
 
 
 def namespace(project: Project, *, labels: str = "", also: str = "") -> None:
@@ -36,9 +38,42 @@ def feed(project: Project, text: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def with_objects(text: str, *, labels: str = "") -> Callable[[Project], None]:
-    """A namespace that holds this already."""
-    return lambda project: namespace(project, labels=labels, also=text)
+def with_objects(text: str, *, settle: float = 0) -> Callable[[Project], None]:
+    """A namespace that holds this already, for so many seconds."""
+
+    def prepare(project: Project) -> None:
+        namespace(project, also=text)
+        time.sleep(settle)
+
+    return prepare
+
+
+WEBHOOK = """\
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingWebhookConfiguration
+metadata: {name: NAME, labels: {scenario: NAME}}
+webhooks:
+  - name: pods.kubekit.test
+    clientConfig: {url: "https://127.0.0.1:PORT/", caBundle: AUTHORITY}
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAME}}
+    rules: [{apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}]
+    admissionReviewVersions: [v1]
+    sideEffects: None
+    failurePolicy: Fail
+    timeoutSeconds: 2
+"""
+
+
+def hooked(port: int) -> Callable[[Project], None]:
+    """Each pod of the namespace is shown to a webhook at a port of the node: see registry.py."""
+
+    def prepare(project: Project) -> None:
+        namespace(project)
+        authority = REGISTRY_CERTIFICATE[0]
+        feed(project, WEBHOOK.replace("PORT", str(port)).replace("AUTHORITY", authority))
+        time.sleep(3)  # the server takes note of it a moment later
+
+    return prepare
 
 
 def applied(project: Project) -> None:

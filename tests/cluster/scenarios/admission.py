@@ -1,10 +1,10 @@
-"""Rows 54 to 66: what the API server refuses, and what the controllers do not do."""
+"""Rows 54 to 59: pods that the API server refuses, and progress that is not made."""
 
 from __future__ import annotations
 
-from tests.cluster.scenarios.actions import namespace, other_owner, with_objects
+from tests.cluster.scenarios.actions import hooked, namespace, with_objects
 from tests.cluster.scenarios.evidence import condition, refused
-from tests.cluster.scenarios.scenario import Scenario, pod, spec
+from tests.cluster.scenarios.scenario import Scenario, pod, replaced, spec
 
 QUOTA = """\
 apiVersion: v1
@@ -17,6 +17,37 @@ apiVersion: v1
 kind: LimitRange
 metadata: {name: narrow}
 spec: {limits: [{type: Container, max: {cpu: 500m}}]}
+"""
+FEW = """\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: few}
+spec: {hard: {pods: 2}}
+"""
+NO_SETS = """\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: none}
+spec: {hard: {count/replicasets.apps: 0}}
+"""
+POLICY = """\
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata: {name: NAME, labels: {scenario: NAME}}
+spec:
+  matchConstraints:
+    resourceRules:
+      - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods]}
+  validations: [{expression: "false", message: no pods on Sundays}]
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata: {name: NAME, labels: {scenario: NAME}}
+spec:
+  policyName: NAME
+  validationActions: [Deny]
+  matchResources:
+    namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: NAME}}
 """
 
 SCENARIOS = {
@@ -78,15 +109,85 @@ SCENARIOS = {
         tier="A",
         evidence=condition("Deployment", "Progressing", reason="ProgressDeadlineExceeded"),
     ),
-    "field-conflict": Scenario(
-        title="A field that another manager owns.",
-        rows=(61,),
+    "count-quota": Scenario(
+        title="The namespace may have no more pods.",
+        rows=(54,),
         code=5,
-        cause="api-conflict",
-        says=("`Deployment/web`", ".spec.replicas", "autoscaler", "leave these fields out"),
+        cause="quota",
+        says=("exceeded quota: few", "pods"),
         at="replicas:",
-        prepare=other_owner,
-        within=30,
-        tier="before",
+        edits=replaced("  replicas: 1\n", "  replicas: 3\n"),
+        prepare=with_objects(FEW),
+        tier="B",
+        evidence=refused("exceeded quota"),
+    ),
+    "policy-denies": Scenario(
+        title="An admission policy does not allow the pod.",
+        rows=(56,),
+        code=5,
+        cause="webhook-denied",
+        says=("no pods on Sundays",),
+        at="apiVersion:",
+        prepare=with_objects(POLICY, settle=3),
+        leaves="validatingadmissionpolicies,validatingadmissionpolicybindings",
+        tier="A",
+        evidence=refused("no pods on Sundays"),
+    ),
+    "webhook-denies": Scenario(
+        title="A webhook does not allow the pod.",
+        rows=(56,),
+        code=5,
+        cause="webhook-denied",
+        says=("no pods here", "pods.kubekit.test"),
+        at="apiVersion:",
+        prepare=hooked(5078),
+        leaves="validatingwebhookconfigurations",
+        tier="A",
+        evidence=refused("no pods here"),
+    ),
+    "webhook-away": Scenario(
+        title="A webhook must be asked about each pod, and does not answer.",
+        rows=(56,),
+        code=5,
+        cause="webhook-unreachable",
+        says=("pods.kubekit.test",),
+        at="apiVersion:",
+        prepare=hooked(5079),
+        leaves="validatingwebhookconfigurations",
+        tier="B",
+        evidence=refused("failed calling webhook"),
+    ),
+    "priority-class-missing": Scenario(
+        title="A PriorityClass that is not there.",
+        rows=(57,),
+        code=5,
+        cause="priority-class-missing",
+        says=("`urgent` does not exist",),
+        at="priorityClassName",
+        edits=pod("priorityClassName: urgent"),
+        tier="A",
+        evidence=refused("no PriorityClass"),
+    ),
+    "runtime-class-missing": Scenario(
+        title="A RuntimeClass that is not there.",
+        rows=(57,),
+        code=5,
+        cause="pod-refused",
+        says=("RuntimeClass", "wasm"),
+        at="- name: app",
+        edits=pod("runtimeClassName: wasm"),
+        tier="B",
+        evidence=refused("RuntimeClass"),
+    ),
+    "replica-set-refused": Scenario(
+        title="The namespace may have no ReplicaSet.",
+        rows=(58,),
+        code=5,
+        cause="replica-set-refused",
+        says=("exceeded quota: none",),
+        at="apiVersion:",
+        prepare=with_objects(NO_SETS),
+        tier="A",
+        evidence=condition("Deployment", "Progressing", reason="ReplicaSetCreateError"),
     ),
 }

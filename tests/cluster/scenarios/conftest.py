@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ import pytest
 
 from tests.cluster.conftest import PROFILE
 from tests.cluster.scenarios import documents
+from tests.cluster.scenarios.actions import REGISTRY_CERTIFICATE
 from tests.cluster.scenarios.harness import HERE, Played, Stage, make
 from tests.cluster.scenarios.recorder import Recorder
 from tests.cluster.scenarios.scenario import FILE, Scenario, container, pod, replaced
@@ -74,6 +76,8 @@ def registry(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
     )
     try:
         project.apply()
+        pem = project.kubectl("exec", "deploy/web", "--", "cat", "/state/certificate.pem")
+        REGISTRY_CERTIFICATE[:] = [base64.b64encode(pem.encode()).decode()]
         yield
     finally:
         # Waited for: the pod holds a port of the node, which the next run needs.

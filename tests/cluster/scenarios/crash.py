@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tests.cluster.scenarios.evidence import ended
-from tests.cluster.scenarios.scenario import Scenario, extra, spec
+from tests.cluster.scenarios.evidence import condition, either, ended
+from tests.cluster.scenarios.scenario import (
+    JOB,
+    Scenario,
+    container,
+    extra,
+    kind,
+    pod,
+    spec,
+)
 
 # A second Deployment of the same image, which crashes at once.
 WORKER = """\
@@ -20,6 +28,18 @@ spec:
         - name: job
           image: "{{ image }}"
           env: [{name: MODE, value: raise}]
+"""
+LOCKED = """\
+initContainers:
+        - name: lock
+          image: "{{ image }}"
+          command: [chmod, "700", /state]
+          securityContext: {runAsUser: 0}
+          volumeMounts: [{name: state, mountPath: /state}]"""
+SECOND = """\
+        - name: second
+          image: "{{ image }}"
+          env: [{name: MODE, value: fine}]
 """
 
 SCENARIOS = {
@@ -75,5 +95,124 @@ SCENARIOS = {
         mode="memory",
         tier="A",
         evidence=ended(),
+    ),
+    "dependency-unreachable": Scenario(
+        title="The app needs a server that nobody has started.",
+        rows=(21,),
+        cause="dependency-unreachable",
+        says=("db",),
+        at="- name: app",
+        mode="database",
+        within=110,
+        tier="B",
+        evidence=ended(times=1),
+    ),
+    "killed": Scenario(
+        title="The app is killed by a signal (137), and not for its memory.",
+        rows=(23,),
+        cause="killed",
+        says=("137", "SIGKILL"),
+        at="- name: app",
+        edits=pod("shareProcessNamespace: true"),
+        mode="killed",
+        tier="A",
+        evidence=ended(),
+    ),
+    "segmentation-fault": Scenario(
+        title="The app reads memory that is not its own (139).",
+        rows=(24,),
+        cause="native-crash",
+        says=("139", "SIGSEGV"),
+        at="- name: app",
+        mode="segfault",
+        tier="A",
+        evidence=ended(),
+    ),
+    "abort": Scenario(
+        title="The app aborts (134).",
+        rows=(24,),
+        cause="native-crash",
+        says=("134", "SIGABRT"),
+        at="- name: app",
+        edits=pod("shareProcessNamespace: true"),
+        mode="abort",
+        tier="A",
+        evidence=ended(),
+    ),
+    "ends-by-sigterm": Scenario(
+        title="The app is ended by SIGTERM again and again (143), and not by the cluster.",
+        rows=(25,),
+        cause="terminated",
+        says=("143", "SIGTERM"),
+        at="- name: app",
+        edits=pod("shareProcessNamespace: true"),
+        mode="terminated",
+        tier="A",
+        evidence=ended(),
+    ),
+    "read-only-filesystem": Scenario(
+        title="The app writes where it may only read.",
+        rows=(26,),
+        cause="read-only-filesystem",
+        says=("/app/cache", "emptyDir"),
+        at="readOnlyRootFilesystem",
+        edits=container("securityContext: {readOnlyRootFilesystem: true}"),
+        mode="cache",
+        tier="A",
+        evidence=ended(),
+    ),
+    "permission-denied": Scenario(
+        title="The app writes into a volume that belongs to somebody else.",
+        rows=(27,),
+        cause="permission-denied",
+        says=("/state/data", "fsGroup"),
+        at="- name: app",
+        edits=pod(LOCKED),
+        mode="data",
+        tier="A",
+        evidence=ended(),
+    ),
+    "port-in-use": Scenario(
+        title="Two containers of the pod want the same port.",
+        rows=(28,),
+        cause="port-in-use",
+        says=("8000",),
+        at="- name: second",
+        edits=(("      volumes: [", f"{SECOND}      volumes: ["),),
+        tier="A",
+        evidence=either(ended("second"), ended("app")),
+    ),
+    "statefulset-crashes": Scenario(
+        title="The pod of a StatefulSet crashes.",
+        rows=(18,),
+        cause="crash-loop",
+        says=("RuntimeError: the schema `tasks` is at version 3",),
+        at="- name: app",
+        edits=kind("StatefulSet"),
+        mode="raise",
+        tier="A",
+        evidence=ended(),
+    ),
+    "daemonset-crashes": Scenario(
+        title="The pod of a DaemonSet crashes.",
+        rows=(18,),
+        cause="crash-loop",
+        says=("RuntimeError: the schema `tasks` is at version 3",),
+        at="- name: app",
+        edits=kind("DaemonSet"),
+        mode="raise",
+        tier="A",
+        evidence=ended(),
+    ),
+    "job-fails": Scenario(
+        title="The pod of a Job fails, and `backoffLimit` is 0.",
+        rows=(18,),
+        cause="job-failed",
+        says=("RuntimeError: the schema `tasks` is at version 3",),
+        at="backoffLimit",
+        manifest=JOB,
+        mode="raise",
+        tier="A",
+        evidence=condition("Job", "Failed"),
     ),
 }

@@ -95,14 +95,19 @@ def on(kind: str, *path: str, value: Any = None) -> Evidence:
     return evidence
 
 
-def gone(kind: str, name: str) -> Evidence:
-    """An object is being deleted, or is gone."""
+def gone(kind: str) -> Evidence:
+    """An object of this kind is being deleted, or is gone."""
 
     def evidence(record: Record) -> bool:
         leaving = record.gone or "deletionTimestamp" in record.obj["metadata"]
-        return (record.kind, record.name) == (kind, name) and leaving
+        return record.kind == kind and leaving
 
     return evidence
+
+
+def either(*all_of_them: Evidence) -> Evidence:
+    """One of these."""
+    return lambda record: any(one(record) for one in all_of_them)
 
 
 def ready(count: int = 1) -> Evidence:

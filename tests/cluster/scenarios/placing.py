@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
-from tests.cluster.scenarios.evidence import unschedulable
-from tests.cluster.scenarios.scenario import Scenario, volume
+from tests.cluster.conftest import PROFILE
+from tests.cluster.scenarios.actions import with_objects
+from tests.cluster.scenarios.evidence import condition, on, told, unschedulable
+from tests.cluster.scenarios.scenario import Scenario, pod, replaced, volume
+
+TAINT = "kubekit.test/broken=yes"
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: disk}
+spec:
+  storageClassName: quick
+  accessModes: [ReadWriteOnce]
+  resources: {requests: {storage: 1Mi}}
+"""
+# A node that nobody runs: no kubelet ever says that it is ready.
+NODE = """\
+apiVersion: v1
+kind: Node
+metadata: {name: NAME, labels: {scenario: NAME}}
+"""
 
 SCENARIOS = {
     "unschedulable": Scenario(
@@ -28,5 +47,115 @@ SCENARIOS = {
         edits=volume("persistentVolumeClaim: {claimName: disk}"),
         tier="A",
         evidence=unschedulable("not found"),
+    ),
+    "insufficient-memory": Scenario(
+        title="No node has the memory that the pod asks for.",
+        rows=(45,),
+        cause="insufficient-resources",
+        says=("memory",),
+        at="requests:",
+        edits=(
+            ("memory: 24Mi", "memory: 900Gi"),
+            ("memory: 128Mi", "memory: 900Gi"),
+        ),
+        tier="A",
+        evidence=unschedulable("Insufficient memory"),
+    ),
+    "node-tainted": Scenario(
+        title="The node has a taint that the pod does not tolerate.",
+        rows=(46,),
+        cause="node-tainted",
+        says=("kubekit.test/broken",),
+        at="apiVersion:",
+        prepare=lambda project: (
+            project.kubectl("taint", "node", PROFILE, f"{TAINT}:NoSchedule") and None
+        ),
+        cleanup=lambda project: project.kubectl("taint", "node", PROFILE, f"{TAINT}-") and None,
+        alone=True,
+        tier="B",
+        evidence=unschedulable("taint"),
+    ),
+    "node-selector": Scenario(
+        title="No node has the label that the pod wants.",
+        rows=(47,),
+        cause="node-selector",
+        says=("disktype=ssd",),
+        at="nodeSelector",
+        edits=pod("nodeSelector: {disktype: ssd}"),
+        tier="A",
+        evidence=unschedulable("selector"),
+    ),
+    "host-port-taken": Scenario(
+        title="Another pod has the port of the node.",
+        rows=(47,),
+        cause="host-port-taken",
+        says=("5077",),
+        at="hostPort",
+        edits=replaced("containerPort: 8000}", "containerPort: 8000, hostPort: 5077}"),
+        tier="B",
+        evidence=unschedulable("free ports"),
+    ),
+    "volume-claim-unbound": Scenario(
+        title="A PersistentVolumeClaim of a storage class that is not there.",
+        rows=(48,),
+        cause="volume-claim-unbound",
+        says=("`disk`", "`quick`"),
+        at="claimName",
+        edits=(
+            *volume("persistentVolumeClaim: {claimName: disk}"),
+            ("apiVersion: apps/v1\n", f"{CLAIM}---\napiVersion: apps/v1\n"),
+        ),
+        within=60,
+        tier="B",
+        evidence=unschedulable("unbound|not bound"),
+    ),
+    "volume-mount-failed": Scenario(
+        title="A folder of the node that is a file.",
+        rows=(50,),
+        cause="volume-mount-failed",
+        says=("/etc/hostname",),
+        at="hostPath",
+        edits=volume("hostPath: {path: /etc/hostname, type: Directory}"),
+        within=90,
+        tier="B",
+        evidence=told("FailedMount"),
+    ),
+    "pod-evicted": Scenario(
+        title="The app fills its volume beyond its limit, and is evicted again and again.",
+        rows=(51,),
+        cause="pod-evicted",
+        says=("exceeds the limit",),
+        at="apiVersion:",
+        edits=volume("emptyDir: {sizeLimit: 8Mi}"),
+        mode="hoard",
+        within=110,
+        tier="A",
+        evidence=None,
+    ),
+    "node-not-ready": Scenario(
+        title="The pod is bound to a node that does not answer.",
+        rows=(52,),
+        cause="node-not-ready",
+        says=("is not ready",),
+        at="apiVersion:",
+        edits=pod('nodeName: "{{ namespace }}"'),
+        prepare=with_objects(NODE),
+        leaves="nodes",
+        alone=True,
+        within=60,
+        tier="B",
+        evidence=on("Pod", "spec", "nodeName"),
+    ),
+    "scheduling-gated": Scenario(
+        title="A gate holds the pod back, for longer than `--timeout`.",
+        rows=(53,),
+        code=7,
+        cause="scheduling-gated",
+        says=("example.com/paid",),
+        at="schedulingGates",
+        edits=pod("schedulingGates: [{name: example.com/paid}]"),
+        flags=("--timeout", "5s"),
+        tier="C",
+        evidence=condition("Pod", "PodScheduled", reason="SchedulingGated"),
     ),
 }

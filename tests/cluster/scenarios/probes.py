@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from tests.cluster.scenarios.evidence import killed, unhealthy
-from tests.cluster.scenarios.scenario import Scenario, container, replaced
+from tests.cluster.scenarios.scenario import Edits, Scenario, container, replaced
+
+HTTP = "httpGet:\n              path: /ready\n              port: http\n"
+
+
+def probing(asked: str) -> Edits:
+    """The readiness probe asks something else."""
+    return replaced(HTTP, f"{asked}\n")
+
 
 SCENARIOS = {
     "liveness-probe-kills": Scenario(
@@ -97,5 +105,85 @@ SCENARIOS = {
         tier="B",
         window=30,
         evidence=unhealthy(""),
+    ),
+    "startup-probe-kills": Scenario(
+        title="The app takes longer to start than its startup probe allows.",
+        rows=(33,),
+        cause="startup-probe-kills",
+        says=("startup", "failureThreshold"),
+        at="startupProbe",
+        edits=container(
+            "startupProbe: {httpGet: {path: /ready, port: http}, periodSeconds: 1, "
+            "failureThreshold: 3}"
+        ),
+        mode="slow-start",
+        tier="A",
+        evidence=killed("startup", 2),
+    ),
+    "probe-rejected-for-the-host": Scenario(
+        title="The app answers 400 to those that call it by its address.",
+        rows=(35,),
+        cause="probe-rejected",
+        says=("400",),
+        at="path:",
+        mode="host",
+        tier="B",
+        window=4,
+        evidence=unhealthy("statuscode: 400"),
+    ),
+    "probe-scheme": Scenario(
+        title="The probe speaks TLS, the app does not.",
+        rows=(41,),
+        cause="probe-scheme",
+        says=("HTTPS", "HTTP"),
+        at="scheme:",
+        edits=replaced("port: http\n", "port: http\n              scheme: HTTPS\n"),
+        tier="B",
+        window=10,
+        evidence=unhealthy("HTTP response to HTTPS client|EOF|malformed"),
+    ),
+    "probe-command": Scenario(
+        title="The probe runs a program that the image does not have.",
+        rows=(42,),
+        cause="probe-command",
+        says=("curl", "httpGet"),
+        at="command: [curl",
+        edits=probing("exec: {command: [curl, -f, http://localhost:8000/ready]}"),
+        tier="A",
+        evidence=unhealthy("executable file not found"),
+    ),
+    "probe-command-fails": Scenario(
+        title="The program that the probe runs ends with an error.",
+        rows=(42,),
+        cause="probe-other",
+        says=("no schema",),
+        at="readinessProbe:",
+        edits=probing('exec: {command: [sh, -c, "echo no schema; exit 1"]}'),
+        within=75,
+        tier="B",
+        window=30,
+        evidence=unhealthy("no schema"),
+    ),
+    "probe-port-name": Scenario(
+        title="The probe names a port that the container does not have.",
+        rows=(43,),
+        code=3,
+        cause="probe-port-name",
+        says=("`web`",),
+        at="port: web",
+        edits=replaced("port: http\n", "port: web\n"),
+        tier="before",
+    ),
+    "probe-of-grpc": Scenario(
+        title="The probe asks for gRPC where nothing of the kind listens.",
+        rows=(39,),
+        cause="probe-refused",
+        says=("9100",),
+        at="readinessProbe:",
+        edits=probing("grpc: {port: 9100}"),
+        within=75,
+        tier="B",
+        window=30,
+        evidence=unhealthy("connection refused|failed to connect"),
     ),
 }

@@ -1,4 +1,4 @@
-"""A registry in the node: it runs there by `python -c`, for images that cannot or can be pulled.
+"""A registry and a webhook in the node: it runs there by `python -c`.
 
 What it knows, by the first part of the name: `private` wants credentials, `other` is built for
 another kind of processor only, `slow` is a real small image that takes ten seconds to come, `busy`
@@ -12,8 +12,11 @@ import io
 import json
 import os
 import platform
+import ssl
 import struct
+import subprocess
 import tarfile
+import threading
 import time
 
 LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
@@ -139,5 +142,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Webhook(Handler):
+    """Denies every pod it is asked about."""
+
+    def do_POST(self) -> None:
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        review["response"] = {
+            "uid": review.pop("request")["uid"],
+            "allowed": False,
+            "status": {"message": "no pods here"},
+        }
+        self.answer(200, "application/json", json.dumps(review).encode())
+
+
+def webhook() -> None:
+    """Answer the API server, which asks by TLS."""
+    key, certificate = "/state/key.pem", "/state/certificate.pem"
+    subject = ("-subj", "/CN=webhook", "-addext", "subjectAltName=IP:127.0.0.1")
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    made = [*command, *subject, "-keyout", key, "-out", certificate]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 5078), Webhook)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
 if __name__ == "__main__":
+    webhook()
     http.server.ThreadingHTTPServer(("127.0.0.1", 5077), Handler).serve_forever()

@@ -12,6 +12,9 @@ from typing import Any
 from tests.cluster.conftest import Project
 from tests.conftest import KUBEKIT
 
+THROUGH = "THROUGH"
+"""The variable of a project that names another kubeconfig, for kubekit alone."""
+
 
 @dataclass(kw_only=True)
 class Running:
@@ -95,7 +98,7 @@ def start(project: Project, *flags: str, program: tuple[str, ...] = (str(KUBEKIT
     process = subprocess.Popen(
         [*program, "build-and-apply", "-o", "json", *flags],
         cwd=project.folder,
-        env=project.env,
+        env={**project.env, "KUBECONFIG": project.env.get(THROUGH, project.env["KUBECONFIG"])},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

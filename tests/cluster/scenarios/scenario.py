@@ -92,7 +92,8 @@ class Scenario:
             explains, when the time is over; ``before`` is told before anything is written, so that
             nothing of it can be seen in the API; W is no failure.
         window: seconds the evidence must stand; None: what the catalogue says.
-        evidence: which change in the API shows the failure; the earliest counts.
+        evidence: which change in the API shows the failure; the earliest counts. None: it could be
+            seen before the apply, so that seconds count from there.
         within: seconds the last stage may take; far more than on an idle machine.
         prepare: what is done to the cluster before.
         meddle: what is done while it runs.
@@ -189,3 +190,9 @@ def no_probe() -> Edits:
 
 def _after(old: str, new: str) -> Edits:
     return ((old, old + new),)
+
+
+RECREATE = spec("strategy: {type: Recreate}") + replaced(
+    "terminationGracePeriodSeconds: 1\n", "terminationGracePeriodSeconds: 30\n"
+)
+"""The old pod goes, however long it takes, before the new one comes."""

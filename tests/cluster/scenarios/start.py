@@ -2,13 +2,47 @@
 
 from __future__ import annotations
 
+import base64
+import struct
+
 from tests.cluster.scenarios.actions import with_objects
 from tests.cluster.scenarios.evidence import ended, told, waits
-from tests.cluster.scenarios.scenario import Scenario, container, env, pod, volume
+from tests.cluster.scenarios.scenario import Edits, Scenario, container, env, pod, volume
 
 KEY_REF = "{name: TOKEN, valueFrom: {secretKeyRef: {name: keys, key: TOKEN}}}"
 OTHER_KEY = "apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\ndata: {OTHER: YWJj}\n"
 NO_CONFIG = "CreateContainerConfigError"
+NO_START = ("RunContainerError", "CreateContainerError", "CrashLoopBackOff")
+INIT = """\
+initContainers:
+        - name: migrate
+          image: "{{{{ image }}}}"
+          command: {command}"""
+# The head of an ELF file, and nothing more: a program for s390x.
+FOREIGN = base64.b64encode(
+    struct.pack(">16sHHI", b"\x7fELF\x02\x02\x01", 2, 22, 1).ljust(64, b"\0")
+).decode()
+SCRIPT = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: script}
+"""
+RUNTIME_CLASS = """\
+apiVersion: node.k8s.io/v1
+kind: RuntimeClass
+metadata: {name: NAME, labels: {scenario: NAME}}
+handler: no-such-handler
+"""
+
+
+def script(data: str) -> Edits:
+    """The command is a file of a ConfigMap."""
+    return (
+        *container("command: [/state/run.sh]"),
+        *volume("configMap: {name: script, defaultMode: 0755}"),
+        ("apiVersion: apps/v1\n", f"{SCRIPT}{data}\n---\napiVersion: apps/v1\n"),
+    )
+
 
 SCENARIOS = {
     "secret-missing": Scenario(
@@ -81,19 +115,102 @@ SCENARIOS = {
         at="command:",
         edits=container("command: [gunicorn, app]"),
         tier="A",
-        evidence=waits("RunContainerError", "CreateContainerError", "CrashLoopBackOff"),
+        evidence=waits(*NO_START),
     ),
     "init-container": Scenario(
         title="A container that must run before the app fails.",
         rows=(29,),
-        cause="crash-loop",
-        says=("container `migrate` crashes with exit code 3", "no such table"),
+        cause="init-crash-loop",
+        says=("init container `migrate` crashes with exit code 3", "no such table"),
         at="command: [python",
         edits=pod(
-            'initContainers:\n        - name: migrate\n          image: "{{ image }}"\n'
-            "          command: [python, -c, 'import sys; print(\"no such table\"); sys.exit(3)']"
+            INIT.format(command="[python, -c, 'import sys; print(\"no such table\"); sys.exit(3)']")
         ),
         tier="A",
         evidence=ended("migrate"),
+    ),
+    "configmap-missing-in-a-volume": Scenario(
+        title="A ConfigMap that is not there, as a volume.",
+        rows=(49,),
+        cause="configmap-missing",
+        says=("ConfigMap `settings` does not exist",),
+        at="configMap: {name: settings}",
+        edits=volume("configMap: {name: settings}"),
+        tier="B",
+        evidence=told("FailedMount", 'configmap "settings" not found'),
+    ),
+    "secret-key-missing-in-a-volume": Scenario(
+        title="A key that the Secret does not have, as a file.",
+        rows=(49,),
+        cause="secret-key-missing",
+        says=("`keys` has no key `TOKEN` (it has: OTHER)",),
+        at="key: TOKEN",
+        edits=volume("secret: {secretName: keys, items: [{key: TOKEN, path: token}]}"),
+        prepare=with_objects(OTHER_KEY),
+        tier="A",
+        evidence=told("FailedMount", "non-existent"),
+    ),
+    "not-executable": Scenario(
+        title="The command is a file that may not be executed.",
+        rows=(15,),
+        cause="command-not-found",
+        says=("/app/server.py", "permission denied", "executable"),
+        at="command:",
+        edits=container("command: [/app/server.py]"),
+        tier="A",
+        evidence=waits(*NO_START),
+    ),
+    "interpreter-missing": Scenario(
+        title="A script that was written on Windows: its first line ends in a carriage return.",
+        rows=(16,),
+        cause="interpreter-missing",
+        says=("/state/run.sh", "dos2unix"),
+        at="command:",
+        edits=script('data: {run.sh: "#!/bin/sh\\r\\nexec sleep 60\\r\\n"}'),
+        tier="A",
+        evidence=ended(times=1),
+    ),
+    "wrong-architecture": Scenario(
+        title="A program for another kind of processor.",
+        rows=(17,),
+        cause="wrong-architecture",
+        says=("node's kind of processor", "architecture"),
+        at="command:",
+        edits=script(f"binaryData: {{run.sh: {FOREIGN}}}"),
+        tier="A",
+        evidence=ended(times=1),
+    ),
+    "init-command-not-found": Scenario(
+        title="The command of a container that must run before the app is not in the image.",
+        rows=(29,),
+        cause="command-not-found",
+        says=("init container `migrate`", "alembic"),
+        at="command: [alembic",
+        edits=pod(INIT.format(command="[alembic, upgrade, head]")),
+        tier="A",
+        evidence=waits(*NO_START),
+    ),
+    "post-start-hook": Scenario(
+        title="The command that is to run right after the start fails.",
+        rows=(30,),
+        cause="post-start-hook",
+        says=("container `app`",),
+        at="lifecycle:",
+        edits=container('lifecycle: {postStart: {exec: {command: [sh, -c, "exit 3"]}}}'),
+        tier="A",
+        evidence=told("FailedPostStartHook", count=2),
+    ),
+    "sandbox-failed": Scenario(
+        title="A RuntimeClass whose handler the node does not have.",
+        rows=(31,),
+        cause="sandbox-failed",
+        says=("no-such-handler",),
+        at="runtimeClassName",
+        edits=pod('runtimeClassName: "{{ namespace }}"'),
+        prepare=with_objects(RUNTIME_CLASS),
+        leaves="runtimeclasses",
+        within=90,
+        tier="B",
+        evidence=told("FailedCreatePodSandBox"),
     ),
 }

@@ -21,8 +21,13 @@ from tests.cluster.scenarios.tables import SCENARIOS
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
-def test_scenario(played: Played) -> None:
+def test_scenario(played: Played, request: pytest.FixtureRequest) -> None:
     scenario, outcome = played.scenario, played.outcome
+    request.node.user_properties += [
+        ("after_apply", played.after_apply),
+        ("after_evidence", played.after_evidence),
+        ("verdict", outcome.text),
+    ]
     assert "Traceback" not in outcome.err
     assert outcome.code == scenario.code, outcome.text
     for text in scenario.says:
@@ -51,16 +56,16 @@ def in_time(played: Played) -> None:
     """As quickly as its tier promises, and never before there was anything to see."""
     scenario = played.scenario
     assert played.outcome.waited < scenario.within
+    seen = played.after_apply
     if scenario.evidence is not None:
         assert played.after_evidence is not None, "the evidence was never seen"
+        seen = played.after_evidence
     if scenario.tier == "A":
-        assert played.after_evidence is not None
-        assert played.after_evidence <= AT_SIGHT
+        assert seen <= AT_SIGHT
     elif scenario.tier == "B":
-        assert played.after_evidence is not None
-        assert played.after_evidence <= scenario.patience + AT_SIGHT
+        assert seen <= scenario.patience + AT_SIGHT
     elif scenario.tier == "before":
-        assert played.after_apply <= BEFORE
+        assert seen <= BEFORE
 
 
 def told(event: dict[str, Any]) -> str:
