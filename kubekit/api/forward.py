@@ -200,8 +200,29 @@ def service_answers(
     no time limit for an app that took the request and is silent.
     """
     target = f"{_SERVICES.path(namespace)}/{scheme.lower()}:{service}:{port}/proxy/"
+    return _answers(kube, target + path.removeprefix("/"), seconds)
+
+
+def pod_answers(
+    kube: Kube,
+    namespace: str,
+    pod: str,
+    port: int,
+    path: str = "/",
+    scheme: str = "http",
+    seconds: float = 5.0,
+) -> int | str | None:
+    """What a GET to a pod's own address meets, as `service_answers` tells it.
+
+    The API server does not check the certificate of a pod that speaks TLS.
+    """
+    target = f"{PODS.path(namespace)}/{scheme.lower()}:{pod}:{port}/proxy/"
+    return _answers(kube, target + path.removeprefix("/"), seconds)
+
+
+def _answers(kube: Kube, path: str, seconds: float) -> int | str | None:
     try:
-        response = kube.open("GET", target + path.removeprefix("/"), query={}, read_seconds=seconds)
+        response = kube.open("GET", path, query={}, read_seconds=seconds)
     except UnreachableError as error:
         return f"no answer within {seconds:g} s" if _is_silence(error.__cause__) else None
     try:

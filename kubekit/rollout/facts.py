@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from kubekit.api.forward import listening, pod_answers, service_answers
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import CONFIG_MAP, KNOWN, NAMESPACE, NODES, PODS
 from kubekit.errors import UnreachableError
@@ -22,15 +23,19 @@ from kubekit.rollout.wants import (
     NodesOf,
     OnHost,
     OpenPorts,
+    ReplyOf,
     Want,
 )
 
 _REFRESH_SECONDS = 2.0
 _ROUNDS = 3
+# All else waits meanwhile, so that an app that takes its time is left unasked.
+_PORTS_SECONDS = 1.0
+_ANSWER_SECONDS = 1.0
 _SECRETS = KNOWN["v1", "Secret"]
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 # These may be another answer a moment later; all others stay as they are.
-_PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, AnswerOf)
+_PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, ReplyOf, AnswerOf)
 
 
 class Facts:
@@ -38,6 +43,8 @@ class Facts:
 
     Args:
         on_host: whether this machine's own Docker has an image.
+        server_now: the API server's time; who looks only once leaves it out, so that what is open
+            counts as open since the container started.
 
     Attributes:
         known: the answers so far.
@@ -45,12 +52,19 @@ class Facts:
     """
 
     def __init__(
-        self, kube: Kube, namespace: str, clock: Clock, on_host: Callable[[str], bool]
+        self,
+        kube: Kube,
+        namespace: str,
+        clock: Clock,
+        on_host: Callable[[str], bool],
+        server_now: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._kube = kube
         self._namespace = namespace
         self._clock = clock
         self._on_host = on_host
+        self._server_now = server_now
+        self._opened: dict[tuple[str, int], dict[int, float]] = {}
         self._fetched: dict[Want, float] = {}
         self.known: dict[Want, Any] = {}
         self.unseen: set[str] = set()
@@ -161,6 +175,40 @@ class Facts:
     def _ask_host(self, want: OnHost) -> bool:
         return self._on_host(want.image)
 
+    def _open_ports(self, want: OpenPorts) -> dict[int, float] | None:
+        """Those open now, each since the first of the looks that all found it open."""
+        found = listening(self._kube, self._namespace, want.pod, want.ports, _PORTS_SECONDS)
+        if found is None:
+            return None
+        before, now = self._opened.get((want.pod, want.restarts), {}), self._server_now()
+        opened = {port: before.get(port, now) for port in sorted(found)}
+        self._opened[want.pod, want.restarts] = opened
+        return opened
+
+    def _reply(self, want: ReplyOf) -> tuple[float, int | str | None]:
+        asked = self._server_now()
+        answer = pod_answers(
+            self._kube,
+            self._namespace,
+            want.pod,
+            want.port,
+            want.path,
+            want.scheme,
+            seconds=_ANSWER_SECONDS,
+        )
+        return asked, answer
+
+    def _answer(self, want: AnswerOf) -> int | str | None:
+        return service_answers(
+            self._kube,
+            self._namespace,
+            want.service,
+            want.port,
+            want.path,
+            want.scheme,
+            seconds=_ANSWER_SECONDS,
+        )
+
     _READERS: ClassVar = {
         LogOf: _read_log,
         KeysOf: _read_keys,
@@ -168,4 +216,7 @@ class Facts:
         NodesOf: _nodes,
         ClaimOf: _claim,
         OnHost: _ask_host,
+        OpenPorts: _open_ports,
+        ReplyOf: _reply,
+        AnswerOf: _answer,
     }

@@ -1,31 +1,110 @@
-"""Finders about containers that run, and whose probes do not pass."""
+"""Finders about containers that run, and whose probes do not pass.
+
+The kubelet writes an event for every failure, not only when the threshold is reached, and merges
+those of the same text into one with a count. It writes 25 about a pod and is then silent for
+minutes (the burst of client-go's event filter; seen with 1.34): what a probe said last may be long
+over, so nothing is decided by how fresh an event is.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from kubekit.model import Object
 from kubekit.rollout.hits import Finder, Hit, brief, container_hit
-from kubekit.rollout.reading import Container, epoch, event_count, event_time
+from kubekit.rollout.reading import Container, epoch, event_count, event_start, event_time
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of
 
 PROBES = {"Readiness": "readinessProbe", "Liveness": "livenessProbe", "Startup": "startupProbe"}
+WINDOW_SECONDS = 30.0
+"""How long any start may take, whatever the fields of its probes add up to."""
+
+NEVER = float("inf")
+"""`since` of evidence that does not count yet: it only explains."""
+
 _PROBE_EVENT = re.compile(
     r"^(Readiness|Liveness|Startup) probe (?:failed|errored)[^:]*: (?P<text>.*)", re.DOTALL
 )
+_REDIRECTED = re.compile(r"^(?P<kind>Readiness|Liveness|Startup) probe warning: .*redirect")
+_STATUS = re.compile(r"statuscode: (\d+)")
+_NO_ANSWER = re.compile(r"Client\.Timeout|deadline exceeded|timed? ?out", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lately:
+    """What a probe says by now, if it is of a certain kind.
+
+    Attributes:
+        times: how often it was said since the container started.
+        since: server time since which nothing else was said.
+        last: when it was said last.
+    """
+
+    text: str
+    groups: Mapping[str, str | None]
+    times: int
+    since: float
+    last: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What one probe of a running container has said since the container started."""
+
+    container: Container
+    kind: str
+    events: tuple[tuple[Object, str], ...]
+
+    @property
+    def spec(self) -> Object:
+        """The probe as the pod has it."""
+        return dict(self.container.spec.get(PROBES[self.kind]) or {})
+
+    @property
+    def started(self) -> float:
+        """Server time at which the container started, in whole seconds."""
+        return epoch((self.container.running or {}).get("startedAt"))
+
+    def lately(self, pattern: re.Pattern[str]) -> Lately | None:
+        """What it says by now, if that matches; what it said before is over.
+
+        Times are whole seconds, so that two texts may be the newest.
+        """
+        newest = max(event_time(event) for event, _ in self.events)
+        fitting = [(event, text) for event, text in self.events if pattern.search(text)]
+        by_now = [text for event, text in fitting if event_time(event) == newest]
+        match = pattern.search(max(by_now)) if by_now else None
+        if match is None:
+            return None
+        others = (event_time(event) for event, text in self.events if not pattern.search(text))
+        first = min(event_start(event) for event, _ in fitting)
+        return Lately(
+            text=max(by_now),
+            groups=match.groupdict(),
+            times=sum(self._times(event) for event, _ in fitting),
+            since=max(first, self.started, *others),
+            last=newest,
+        )
+
+    def _times(self, event: Object) -> int:
+        """How often at most since the container started: an event goes on over a restart."""
+        if event_start(event) >= self.started:
+            return event_count(event)
+        period = float(self.spec.get("periodSeconds", 10))
+        return min(event_count(event), 1 + int((event_time(event) - self.started) / period))
 
 
 def probe(
     text: str,
     *,
     times: int,
-    seconds: float,
-    window: bool = False,
+    window: float | None = None,
     network: bool = False,
+    command: bool = False,
     field: str = "",
 ) -> Finder:
     """Running containers whose probe fails with this text.
@@ -33,133 +112,222 @@ def probe(
     Args:
         text: what the kubelet says of the failure; its groups fill the words.
         times: how often it must have failed.
-        seconds: how long the container must have run.
-        window: also let the probe's own patience pass, computed from its fields.
+        window: if given, the start is let run for as long as the probes' fields allow; so much of
+            that is the catalogue's own `after`.
         network: leave out probes that run a command, which may tell of any connection.
-        field: which field of the probe is wrong.
+        command: only probes that run a command.
+        field: which field of what the probe asks is wrong.
     """
     pattern = re.compile(text, re.IGNORECASE)
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for container, kind, event, said in _probe_events(snapshot):
-            match = pattern.search(said)
-            if match is None or event_count(event) < min(times, 2):
+        for said in all_said(snapshot):
+            lately = said.lately(pattern)
+            if lately is None or lately.times < min(times, 2):
                 continue  # a single refusal is what every start looks like
-            started = epoch((container.running or {}).get("startedAt"))
-            spec = container.spec.get(PROBES[kind]) or {}
-            if network and spec.get("exec"):
+            if "exec" in said.spec if network else command and "exec" not in said.spec:
                 continue
-            patience = max(seconds, _window(container) if window else 0.0)
-            enough = event_count(event) >= times and now - started >= patience
-            words = {
-                **_probe_words(kind, container, spec),
-                "said": brief(said),
-                **match.groupdict(),
-            }
-            hit = container_hit(
-                snapshot, container, now, words=words, field=f"{PROBES[kind]}.{field}".strip(".")
-            )
-            wanted = log_of(container, container.restarts)
-            yield replace(
-                hit,
-                since=started + patience if enough else float("inf"),
-                log=wanted,
-                wants=frozenset({wanted}),
-            )
+            since = NEVER
+            if lately.times >= times:
+                since = lately.since if window is None else patiently(snapshot, said, window)
+            yield probe_hit(snapshot, said, lately, now, since=since, field=field)
 
     return find
 
 
-def refused_but_listening(pattern: str, *, loopback: bool) -> Finder:
-    """Containers that refuse the probe while their log names where they listen instead.
-
-    `pattern` has the groups ``host`` and ``listens``, the port.
-    """
-    listening = re.compile(pattern, re.IGNORECASE | re.MULTILINE)
-    refused = probe(
-        "connection refused",
-        times=2,
-        seconds=2.0,
-        network=True,
-        field="" if loopback else "httpGet.port",
+def probe_hit(
+    snapshot: Snapshot, said: Said, lately: Lately, now: float, *, since: float, field: str
+) -> Hit:
+    """A hit at a probe, with what is told of any of them, and the log of the app."""
+    asks = next((key for key in ("httpGet", "tcpSocket", "grpc", "exec") if key in said.spec), "")
+    words = {
+        **probe_words(said.kind, said.container, said.spec),
+        "said": brief(lately.text),
+        "running": _running(now - said.started),
+        **lately.groups,
+    }
+    path = ".".join(filter(None, (PROBES[said.kind], *((asks, field) if field else ()))))
+    wanted = log_of(said.container, said.container.restarts)
+    return replace(
+        container_hit(snapshot, said.container, now, words=words, field=path),
+        since=since,
+        log=wanted,
+        wants=frozenset({wanted}),
     )
 
+
+def patiently(snapshot: Snapshot, said: Said, window: float) -> float:
+    """Since when evidence stands that is let stand for the whole of a start.
+
+    As it must stand for `window` by the catalogue, what a start may take beyond that is added.
+    """
+    return said.started + (start_window(said.container) - window) * snapshot.patience
+
+
+def either(*finders: tuple[Finder, dict[str, str]]) -> Finder:
+    """What any of these find, the first first, each with words of its own."""
+
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for hit in refused(snapshot, now):
-            match = listening.search(snapshot.log(hit.log)) if hit.log else None
-            if match is None:
-                continue
-            local = match["host"] in ("127.0.0.1", "localhost", "[::1]")
-            port = match["listens"] != str(hit.words["port"])
-            if (local and loopback) or (port and not loopback):
-                yield replace(hit, words={**hit.words, **match.groupdict()})
+        for finder, more in finders:
+            for hit in finder(snapshot, now):
+                told = {key: text.format_map(hit.words) for key, text in more.items()}
+                yield replace(hit, words={**hit.words, **told})
+
+    return find
+
+
+def with_log_line(finder: Finder) -> Finder:
+    """Adds the last line of the log, without those about the probe itself, as ``ends``."""
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for hit in finder(snapshot, now):
+            path = str(hit.words["path"])
+            lines = snapshot.log(hit.log).splitlines() if hit.log else []
+            told = [line for line in lines if line.strip() and not (path and path in line)]
+            ends = f"; its log ends: {brief(told[-1])}" if told else ""
+            yield replace(hit, words={**hit.words, "ends": ends})
 
     return find
 
 
 def killed(kind: str, *, times: int) -> Finder:
-    """Containers that the kubelet restarts because this probe fails."""
+    """Containers that the kubelet restarts because this probe fails; once is enough if it gets 404.
+
+    Only a startup probe: to a liveness probe the app may have answered before.
+    """
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for container in snapshot.containers:
-            said = f"Container {container.name} failed {kind.lower()} probe"
+            text = f"Container {container.name} failed {kind.lower()} probe"
             events = [
                 event
                 for event in snapshot.events_of(container.pod_uid, "Killing")
-                if said in (event.get("message") or "")
+                if text in (event.get("message") or "")
             ]
-            kills = sum(event_count(event) for event in events)
-            if kills and not container.ready:
-                spec = container.spec.get(PROBES[kind]) or {}
-                words = {**_probe_words(kind, container, spec), "kills": kills}
-                hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
-                since = event_time(events[-1]) if kills >= times else float("inf")
-                yield replace(hit, since=since, log=log_of(container))
+            if not events or container.ready:
+                continue
+            kills, last = sum(event_count(event) for event in events), event_time(events[-1])
+            heard = _heard(snapshot, container, kind, last)
+            enough = 1 if kind == "Startup" and heard == "404" else times
+            words = {
+                **probe_words(kind, container, container.spec.get(PROBES[kind]) or {}),
+                "kills": "once" if kills == 1 else f"{kills} times",
+                "lived": _lived(container, last),
+                "heard": f" gives {heard}" if heard else "",
+                "budget": f"{_budget(container.spec.get(PROBES[kind]) or {}):.0f} s",
+            }
+            hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
+            log = log_of(container, max(container.attempt, 0))
+            since = last if kills >= enough else NEVER
+            yield replace(hit, since=since, log=log, wants=frozenset({log}))
 
     return find
 
 
-def _probe_events(snapshot: Snapshot) -> Iterator[tuple[Container, str, Object, str]]:
-    """What each probe of a running container said last: what it said before is over."""
+def redirected(snapshot: Snapshot) -> Iterator[Mapping[str, object]]:
+    """Probes answered by a redirect to another host: to the kubelet they pass."""
+    told = set()
+    for container in snapshot.containers:
+        for event in snapshot.events_of(container.pod_uid, "ProbeWarning"):
+            match = _REDIRECTED.match(event.get("message") or "")
+            here = (container.name, match["kind"]) if match else None
+            if match and here not in told and _is_about(event, container):
+                told.add(here)
+                spec = container.spec.get(PROBES[match["kind"]]) or {}
+                yield {
+                    "container": container.name,
+                    **probe_words(match["kind"], container, spec),
+                }
+
+
+def all_said(snapshot: Snapshot) -> Iterator[Said]:
+    """What the probes of running containers that are not ready have said, if anything."""
     for container in snapshot.containers:
         if not container.running or container.ready:
             continue
         started = epoch(container.running.get("startedAt"))
-        said = [
-            (match.group(1), event, match["text"])
-            for event in snapshot.events_of(container.pod_uid, "Unhealthy")
-            if (match := _PROBE_EVENT.match(event.get("message") or ""))
-            and f"{{{container.name}}}"
-            in ((event.get("involvedObject") or {}).get("fieldPath") or "")
-            and event_time(event) >= started
-        ]
-        newest = {kind: event_time(event) for kind, event, _ in said}
-        for kind, event, text in said:
-            if event_time(event) == newest[kind]:  # whole seconds: there may be two
-                yield container, kind, event, text
+        found: dict[str, list[tuple[Object, str]]] = {}
+        for event in snapshot.events_of(container.pod_uid, "Unhealthy"):
+            match = _PROBE_EVENT.match(event.get("message") or "")
+            if match and _is_about(event, container) and event_time(event) >= started:
+                found.setdefault(match.group(1), []).append((event, match["text"]))
+        for kind, events in found.items():
+            yield Said(container=container, kind=kind, events=tuple(events))
 
 
-def _probe_words(kind: str, container: Container, spec: Object) -> dict[str, object]:
+def probe_words(kind: str, container: Container, spec: Object) -> dict[str, object]:
     """What is told of a probe; `asks` is what it asks, whatever kind it is of."""
-    http = spec.get("httpGet") or spec.get("tcpSocket") or spec.get("grpc") or {}
-    port = http.get("port")
-    for declared in container.spec.get("ports") or ():
-        if declared.get("name") == port:
-            port = declared["containerPort"]
-    path = (http.get("path") or "/") if spec.get("httpGet") else ""
+    asked = spec.get("httpGet") or spec.get("tcpSocket") or spec.get("grpc") or {}
+    port = number_of(container, asked.get("port"))
+    path = (asked.get("path") or "/") if spec.get("httpGet") else ""
     if spec.get("exec"):
         asks = f"`{brief(shlex.join(spec['exec'].get('command') or ()))}`"
     else:
         asks = f"`{path}` on port {port}" if path else f"port {port}"
-    return {"probe": kind.lower(), "path": path, "port": port, "asks": asks}
+    if asked.get("host"):
+        asks += f" of host `{asked['host']}`"
+    names = [f"`{item['name']}`" for item in container.spec.get("ports") or () if "name" in item]
+    return {
+        "probe": kind.lower(),
+        "path": path,
+        "port": port,
+        "asks": asks,
+        "scheme": asked.get("scheme") or "HTTP",
+        "names": ", ".join(names) or "no port with a name",
+    }
 
 
-def _window(container: Container) -> float:
-    """How long a start may take by the probes' own fields, seconds; at least 30."""
-    total = 0.0
-    for name in ("startupProbe", "readinessProbe"):
-        spec = container.spec.get(name)
-        if spec:
-            tries = spec.get("failureThreshold", 3) * spec.get("periodSeconds", 10)
-            total += spec.get("initialDelaySeconds", 0) + tries + spec.get("timeoutSeconds", 1)
-    return max(30.0, total)
+def number_of(container: Container, port: object) -> object:
+    """The number of a port that may be given by its name in the container."""
+    for declared in container.spec.get("ports") or ():
+        if declared.get("name") == port:
+            return declared["containerPort"]
+    return port
+
+
+def start_window(container: Container) -> float:
+    """How long a start may take by the probes' own fields, seconds; at least half a minute."""
+    specs = (container.spec.get(name) for name in ("startupProbe", "readinessProbe"))
+    return max(WINDOW_SECONDS, sum(_budget(spec) for spec in specs if spec))
+
+
+def _budget(spec: Object) -> float:
+    tries = spec.get("failureThreshold", 3) * spec.get("periodSeconds", 10)
+    return float(spec.get("initialDelaySeconds", 0) + tries + spec.get("timeoutSeconds", 1))
+
+
+def _is_about(event: Object, container: Container) -> bool:
+    return f"{{{container.name}}}" in ((event.get("involvedObject") or {}).get("fieldPath") or "")
+
+
+def _running(seconds: float) -> str:
+    """In steps, so that what is told while waiting does not change all the time."""
+    return f"{int(seconds // 5 * 5)} s" if seconds >= 5 else "a few seconds"  # noqa: PLR2004
+
+
+def _heard(snapshot: Snapshot, container: Container, kind: str, until: float) -> str:
+    """What the probe got last before a kill, in short; empty where no event tells."""
+    said = [
+        (event_time(event), match["text"])
+        for event in snapshot.events_of(container.pod_uid, "Unhealthy")
+        if (match := _PROBE_EVENT.match(event.get("message") or ""))
+        and match.group(1) == kind
+        and _is_about(event, container)
+        and event_time(event) <= until
+    ]
+    text = max(said)[1] if said else ""
+    status = _STATUS.search(text)
+    if status:
+        return status[1]
+    if "connection refused" in text:
+        return "connection refused"
+    return "no answer in time" if _NO_ANSWER.search(text) else brief(text)
+
+
+def _lived(container: Container, kill: float) -> str:
+    """How long the attempt that was killed had been running, in words."""
+    for state in (container.running or {}, container.exited or {}):
+        started = epoch(state.get("startedAt"))
+        if started and started < kill:
+            return f"{kill - started:.0f} s after its start"
+    return "soon after its start"

@@ -20,6 +20,7 @@ from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.judge import foremost, judge
+from kubekit.rollout.probes import redirected
 from kubekit.rollout.services import Way, leads, strangers
 from kubekit.rollout.snapshot import Target
 from kubekit.rollout.telling import blindness, told
@@ -227,9 +228,11 @@ class _Wait:
             if _without_address(way.service):
                 self._warn("load-balancer-pending", name=way.name)
         for target in targets.values():
-            live = self._watcher.snapshot(target).workload or {}
-            if (live.get("spec") or {}).get("replicas") == 0:
+            snapshot = self._watcher.snapshot(target)
+            if ((snapshot.workload or {}).get("spec") or {}).get("replicas") == 0:
                 self._warn("scaled-to-zero", kind=target.kind, name=target.name)
+            for words in redirected(snapshot):
+                self._warn("probe-redirect", **words)
         if self._watcher.facts.unseen:
             self._emit(Warned(text=blindness(self._watcher.facts.unseen)))
 

@@ -50,11 +50,28 @@ class ClaimOf:
 class OpenPorts:
     """Which of these ports are answered on loopback inside a pod; None where that can't be known.
 
-    `restarts` makes the question new when a container has started again.
+    The fact is each open port with the server time since which it was found open at every look.
+    `restarts` makes the question new when a container has started again, `heard` when its probe
+    was refused once more.
     """
 
     pod: str
     ports: tuple[int, ...]
+    restarts: int = 0
+    heard: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplyOf:
+    """What a pod's own address answers on a port, asked from outside the pod.
+
+    The fact is the server time at which it was asked, and an answer as that of `AnswerOf`.
+    """
+
+    pod: str
+    port: int
+    path: str = "/"
+    scheme: str = "http"
     restarts: int = 0
 
 
@@ -75,7 +92,7 @@ class OnHost:
     image: str
 
 
-Want = LogOf | KeysOf | NamespaceOf | NodesOf | ClaimOf | OpenPorts | AnswerOf | OnHost
+Want = LogOf | KeysOf | NamespaceOf | NodesOf | ClaimOf | OpenPorts | ReplyOf | AnswerOf | OnHost
 """A fact the judge asks for before it decides; the watcher fetches it."""
 
 

@@ -60,7 +60,7 @@ class Watcher:
         self._seen: dict[tuple[str, str, str], float] = {}
         self._start = clock.now()
         self._server_start = 0.0
-        self.facts = Facts(kube, namespace, clock, on_host)
+        self.facts = Facts(kube, namespace, clock, on_host, self.server_now)
 
     @contextlib.contextmanager
     def following(self, kinds: frozenset[str], since: float) -> Iterator[None]:

@@ -18,7 +18,7 @@ from kubekit.rollout.judge import foremost, judge
 from kubekit.rollout.kinds import settled
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
-from kubekit.rollout.wants import KeysOf, LogOf, NamespaceOf
+from kubekit.rollout.wants import KeysOf, LogOf, NamespaceOf, OpenPorts
 from kubekit.rollout.watcher import Watcher
 from tests.unit.rollouts import (
     NOW,
@@ -236,6 +236,8 @@ def test_a_log_that_cannot_be_read_is_no_evidence(state: Object, cause: str | No
     unread = {LogOf(pod="web-2-a", container="app", attempt=number): None for number in range(10)}
     events = (event("Unhealthy", REFUSED, count=9),)
     snap = snapshot(pod(state=state), events=events, logs=unread)
+    ports = {want: None for want in judge(snap, NOW + 60).wants if isinstance(want, OpenPorts)}
+    snap = replace(snap, facts={**snap.facts, **ports})
     shown = [
         (entry.id, entry.cause.format_map(hit.words), entry.fix.format_map(hit.words))
         for entry in CATALOGUE

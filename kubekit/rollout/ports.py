@@ -1,0 +1,271 @@
+"""Finders about ports: where an app listens, proved by asking inside the pod and from outside.
+
+A port that answers on the pod's loopback while the pod's own address refuses it is bound to
+loopback; one that is refused on both while another is open is the wrong one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from kubekit.rollout.hits import Finder, Hit
+from kubekit.rollout.probes import (
+    NEVER,
+    WINDOW_SECONDS,
+    Lately,
+    Said,
+    all_said,
+    number_of,
+    patiently,
+    probe_hit,
+    start_window,
+)
+from kubekit.rollout.reading import containers_of
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.wants import LogOf, OpenPorts, ReplyOf, Want, log_of
+
+OTHER_SECONDS = 5.0
+"""How long the app's own word for another port must stand while the probe's port is closed."""
+QUIET_SECONDS = 15.0
+"""How long if only an open port speaks for it: apps open one for metrics well before the main."""
+USUAL = (80, 3000, 5000, 8000, 8001, 8080, 8443, 8888, 9000)
+
+_REFUSED = re.compile(r"connection refused|^timeout: failed to connect service", re.IGNORECASE)
+_BROKEN_OFF = re.compile(r"reset by peer|\bEOF$|malformed HTTP")
+_LISTENING = re.compile(
+    r"(?:running on|listening (?:on|at|for):?|serving on|started (?:server )?on):? (?:https?://)?"
+    r"(?P<host>[\w.*-]*|\[[\da-f:]+\]):(?P<listens>\d{2,5})\b",
+    re.IGNORECASE,
+)
+_ON_PORT = re.compile(
+    r"(?:running|listening|serving|started)\b[^\n]*?\bport(?:\(s\))?:? (?P<listens>\d{2,5})\b",
+    re.IGNORECASE,
+)
+_ASIDE = re.compile(
+    r"metric|prometheus|admin|debug|pprof|management|actuator|health|\bjmx\b|inspect",
+    re.IGNORECASE,
+)
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Refusal:
+    """A container that refuses its probe, and what is known of its ports."""
+
+    snapshot: Snapshot
+    said: Said
+    lately: Lately
+    port: int
+
+    @property
+    def provable(self) -> bool:
+        """Whether it is the pod that the probe asks, and the pod's own loopback."""
+        asked = self.said.spec.get("httpGet") or self.said.spec.get("tcpSocket") or {}
+        return not asked.get("host") and not self.said.container.pod["spec"].get("hostNetwork")
+
+    @cached_property
+    def lines(self) -> tuple[tuple[str, int, bool], ...]:
+        """Host, port, and whether it serves something aside, of each line about listening."""
+        found = []
+        for line in self.snapshot.log(self.log).splitlines():
+            match = _LISTENING.search(line) or _ON_PORT.search(line)
+            if match:
+                host = match.groupdict().get("host") or ""
+                found.append((host, int(match["listens"]), bool(_ASIDE.search(line))))
+        return tuple(found)
+
+    @property
+    def log(self) -> LogOf:
+        """The log of the running attempt."""
+        return log_of(self.said.container, self.said.container.restarts)
+
+    @property
+    def question(self) -> OpenPorts:
+        """The ports to ask for; the probe's own, those the pod declares, and those apps like."""
+        ports = {self.port, *USUAL, *(port for _, port, _ in self.lines)}
+        for container in containers_of(self.said.container.pod):
+            ports |= {item["containerPort"] for item in container.spec.get("ports") or ()}
+        return OpenPorts(
+            pod=self.said.container.pod_name,
+            ports=tuple(sorted(ports)),
+            restarts=self.said.container.restarts,
+            heard=self.lately.times,
+        )
+
+    @property
+    def wants(self) -> frozenset[Want]:
+        """What must be known before anything is said of it."""
+        # Which ports to ask for stands in the log, too.
+        if not self.provable or self.log not in self.snapshot.facts:
+            return frozenset({self.log})
+        return frozenset({self.log, self.question})
+
+    @property
+    def opened(self) -> Mapping[int, float] | None:
+        """Open port -> server time since which it is; None where that cannot be known."""
+        known: Any = self.snapshot.facts.get(self.question)
+        return known if self.provable else None
+
+    def hit(self, now: float, *, since: float, field: str = "", **words: object) -> Hit:
+        """A hit at its probe."""
+        found = probe_hit(self.snapshot, self.said, self.lately, now, since=since, field=field)
+        return replace(found, words={**found.words, **words})
+
+
+def on_loopback(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    """Containers whose port answers inside the pod and is refused from outside it.
+
+    An image of others may begin with a first server on loopback alone while it fills an empty
+    database (mongo, clickhouse): it gets the time of a whole start, unless its log names the place.
+    """
+    for item in _known(snapshot):
+        named = [host for host, port, _ in item.lines if host in _LOCAL and port == item.port]
+        host = named[-1] if named else _LOCAL[0]
+        if item.opened is None:
+            local = named or [host for host, _, _ in item.lines if host in _LOCAL]
+            if local and item.provable and item.lately.times > 1:
+                yield item.hit(now, since=item.said.started + 1, host=local[-1])
+        elif item.port in item.opened and (reply := _refusal(item)) is not None:
+            ours = item.said.container.spec.get("image") in snapshot.target.images
+            since = item.said.started + 1 if ours or named else patiently(snapshot, item.said, 0)
+            hit = item.hit(now, since=since, host=host)
+            yield replace(hit, wants=hit.wants | reply)
+
+
+def on_another_port(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    """Containers that refuse the probe's port and listen on another one."""
+    for item in _known(snapshot):
+        if item.lately.times < 2 or not item.provable:  # noqa: PLR2004
+            continue
+        said = [
+            port
+            for host, port, aside in item.lines
+            if port != item.port and not aside and host not in _LOCAL
+        ]
+        if item.opened is None:
+            if said and item.port not in [port for _, port, _ in item.lines]:
+                yield item.hit(now, since=item.lately.since, field="port", listens=said[-1])
+        elif item.port not in item.opened:
+            known = set(said) | _declared_instead(item)
+            sure = [port for port in item.opened if port in known]
+            others = sure or _guessed(item)
+            if others:
+                since = max(item.opened[others[0]], item.said.started)
+                since += 0 if sure else _longer(item)
+                yield item.hit(now, since=since, field="port", listens=others[0])
+
+
+def refused(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    """Containers that refuse the probe for longer than a start may take."""
+    for item in _refusals(snapshot):
+        # One is what every start looks like, but reason enough to look at the ports of an app that
+        # is not so young any more.
+        looking = item.lately.last > item.said.started and not item.wants <= snapshot.facts.keys()
+        if item.port in (item.opened or ()) or (item.lately.times < 2 and not looking):  # noqa: PLR2004
+            continue  # an open port: it was closed some time ago
+        enough = item.lately.times > 2  # noqa: PLR2004
+        since = patiently(snapshot, item.said, WINDOW_SECONDS) if enough else NEVER
+        hit = item.hit(now, since=since, field="port")
+        yield replace(hit, wants=hit.wants | item.wants)
+
+
+def speaks_tls(times: int) -> Finder:
+    """Containers that break off a plain request, and answer one over TLS."""
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for said in all_said(snapshot):
+            lately = said.lately(_BROKEN_OFF)
+            asked = said.spec.get("httpGet") or {}
+            if lately is None or lately.times < times or not asked or asked.get("host"):
+                continue
+            if (asked.get("scheme") or "HTTP") != "HTTP":
+                continue
+            question = _reply_of(said, scheme="https")
+            _, answer = snapshot.facts.get(question) or (0.0, None)
+            if question in snapshot.facts and not (isinstance(answer, int) and answer):
+                continue
+            hit = probe_hit(snapshot, said, lately, now, since=lately.since, field="scheme")
+            yield replace(hit, wants=hit.wants | {question})
+
+    return find
+
+
+def _refusals(snapshot: Snapshot) -> Iterator[_Refusal]:
+    """One for each container of the template: its pods are alike, and asking takes time."""
+    asked = set()
+    for said in sorted(
+        all_said(snapshot), key=lambda it: (it.started, it.container.pod_name, it.kind)
+    ):
+        spec = said.spec
+        where = spec.get("httpGet") or spec.get("tcpSocket") or spec.get("grpc") or {}
+        port = number_of(said.container, where.get("port"))
+        lately = said.lately(_REFUSED)
+        here = (said.container.name, said.kind)
+        if lately and isinstance(port, int) and here not in asked:
+            asked.add(here)
+            yield _Refusal(snapshot=snapshot, said=said, lately=lately, port=port)
+
+
+def _known(snapshot: Snapshot) -> Iterator[_Refusal]:
+    return (item for item in _refusals(snapshot) if item.wants <= snapshot.facts.keys())
+
+
+def _refusal(item: _Refusal) -> frozenset[Want] | None:
+    """What proves that the port, open on loopback, is refused from outside; None if it is not.
+
+    A refusal proves it only if it is younger than the open port: apps open their port while they
+    are asked. A GET is sent only where the probe sends one, as other servers may not like it.
+    """
+    opened = (item.opened or {})[item.port]
+    if "grpc" in item.said.spec:
+        return None  # what it says is the same if the port is open and something else speaks
+    if "httpGet" in item.said.spec:
+        question = _reply_of(item.said)
+        if question not in item.snapshot.facts:
+            return frozenset({question})
+        at, answer = item.snapshot.facts[question] or (0.0, None)
+        if answer is not None:
+            refused_now = isinstance(answer, str) and "refused" in answer and at >= opened
+            return frozenset({question}) if refused_now else None
+    return frozenset() if item.lately.last > opened + 1 else None
+
+
+def _reply_of(said: Said, scheme: str = "") -> ReplyOf:
+    asked = said.spec.get("httpGet") or {}
+    return ReplyOf(
+        pod=said.container.pod_name,
+        port=int(str(number_of(said.container, asked.get("port")))),
+        path=asked.get("path") or "/",
+        scheme=scheme or (asked.get("scheme") or "HTTP").lower(),
+        restarts=said.container.restarts,
+    )
+
+
+def _declared_instead(item: _Refusal) -> set[int]:
+    """Ports the container declares while it does not declare the one the probe asks."""
+    ports = item.said.container.spec.get("ports") or ()
+    if item.port in [port["containerPort"] for port in ports]:
+        return set()
+    return {port["containerPort"] for port in ports if not _ASIDE.search(port.get("name") or "")}
+
+
+def _guessed(item: _Refusal) -> list[int]:
+    """Open ports nobody declares, in a pod where no other container can have opened them."""
+    everyone = [it for it in containers_of(item.said.container.pod) if not it.init]
+    declared = {port["containerPort"] for it in everyone for port in it.spec.get("ports") or ()}
+    aside = {port for _, port, aside in item.lines if aside}
+    sidecars = item.said.container.pod["spec"].get("initContainers")
+    if len(everyone) > 1 or any(it.get("restartPolicy") for it in sidecars or ()):
+        return []
+    return [port for port in item.opened or () if port not in declared | aside]
+
+
+def _longer(item: _Refusal) -> float:
+    """By how much longer a guess must stand; where a slow start was asked for, all of that."""
+    window = start_window(item.said.container)
+    seconds = window if window > WINDOW_SECONDS else QUIET_SECONDS
+    return (seconds - OTHER_SECONDS) * item.snapshot.patience
