@@ -21,6 +21,7 @@ from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, ObjectChanged, Output, Warned
 from kubekit.image.build import ensure
+from kubekit.image.engine import on_host
 from kubekit.manifests import render as rendering
 from kubekit.model import Applied, BuildPlan, Cancel, ClusterTarget, Manifests, Settings, Where
 from kubekit.redact import Redactor
@@ -274,7 +275,7 @@ def _wait(
                     factor=settings.patience,
                     tolerate=frozenset(settings.tolerate),
                 ),
-                around=Surroundings(images=images),
+                around=Surroundings(images=images, on_host=on_host),
                 emit=run.emit,
                 clock=run.clock,
                 cancel=run.cancel,

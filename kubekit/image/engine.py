@@ -255,6 +255,13 @@ class Engine:
             return self._api
 
 
+def on_host(reference: str) -> bool:
+    """Whether this machine's own Docker, which is not Minikube's, has an image; never raises."""
+    from kubekit.image.dockerclient import host_has
+
+    return host_has(reference)
+
+
 def _names(image: Mapping[str, Any]) -> list[str]:
     tags = [str(tag) for tag in image["RepoTags"] or () if tag != "<none>:<none>"]
     return tags or [str(image["Id"])]

@@ -2,17 +2,65 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from kubekit.rollout.hits import Finder, Hit, container_hit
-from kubekit.rollout.reading import Container, epoch
+from kubekit.rollout.clues import Clue, Words
+from kubekit.rollout.hits import Finder, Hit, brief, container_hit
+from kubekit.rollout.logs import ending, last_line
+from kubekit.rollout.reading import Container, condition, epoch, exit_words, is_about
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of
 
 _QUICK_SECONDS = 5.0
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+")
+_SIGNALS = range(129, 160)
+"""Exit codes of programs that a signal ended: what their logs say is not why."""
+# The first two never ran; of the last nothing is known.
+_NO_EXIT = ("ContainerCannotRun", "StartError", "ContainerStatusUnknown")
+_OUT_OF_TRIES = ("BackoffLimitExceeded", "PodFailurePolicy", "FailedIndexes", "MaxFailedIndexes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exits:
+    """Which exits count as a cause, and how many of them decide.
+
+    Attributes:
+        restarts: how many restarts must have happened; 0 decides with the first exit.
+        code: exit codes that count; all but 0 when empty.
+        reason: the runtime's reason for the end, such as OOMKilled.
+        clue: what the end of the last attempt's log must tell; its words fill the texts.
+        unless: a clue that makes it another cause.
+        quick: two quick exits with the same code and the same last line decide at once.
+        init: only init containers, or none of them; None: both.
+        field: which field of the container is to be looked at.
+    """
+
+    restarts: int
+    code: frozenset[int] = frozenset()
+    reason: str = ""
+    clue: Clue | None = None
+    unless: Clue | None = None
+    quick: bool = True
+    init: bool | None = None
+    field: str = "command"
+
+    def counts(self, container: Container) -> bool:
+        """Whether the last exit of the container is one of these, as far as its status shows."""
+        end = container.exited
+        if end is None or (end.get("reason") or "") in _NO_EXIT:
+            return False
+        number = end.get("exitCode")
+        of_its_code = number in self.code if self.code else number != 0
+        if number == 0 and _may_end_well(container):
+            return False
+        if self.clue and number in _SIGNALS:
+            return False
+        before_the_app = container.init and not container.sidecar
+        of_its_kind = self.init is None or self.init == before_the_app
+        return bool(of_its_code and of_its_kind) and self.reason in (end.get("reason") or "")
 
 
 def crashed(
@@ -20,109 +68,133 @@ def crashed(
     restarts: int,
     code: Iterable[int] = (),
     reason: str = "",
-    log: str = "",
+    clue: Clue | None = None,
+    unless: Clue | None = None,
     quick: bool = True,
+    init: bool | None = None,
     field: str = "command",
 ) -> Finder:
-    """Containers that exited so often; with `quick`, twice alike within seconds is enough.
-
-    Args:
-        restarts: how many restarts must have happened.
-        code: exit codes that count, all when empty.
-        reason: the runtime's reason for the end, such as OOMKilled.
-        log: a pattern the last attempt's log must match; its groups fill the words.
-        quick: two quick exits with the same code and the same last line decide at once.
-        field: which field of the container is to be looked at.
-    """
-    codes = frozenset(code)
-    pattern = re.compile(log, re.IGNORECASE | re.MULTILINE)
+    """Containers that exited so often, as `Exits` says."""
+    exits = Exits(
+        restarts=restarts,
+        code=frozenset(code),
+        reason=reason,
+        clue=clue,
+        unless=unless,
+        quick=quick,
+        init=init,
+        field=field,
+    )
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for container in snapshot.containers:
-            end = container.exited
-            if end is None or container.ready or _was_killed_by_probe(snapshot, container):
+            if container.ready or not exits.counts(container) or _was_killed(snapshot, container):
                 continue
-            if container.init and end.get("exitCode") == 0:
-                continue
-            if (codes and end.get("exitCode") not in codes) or reason not in (
-                end.get("reason") or ""
-            ):
-                continue
-            match = pattern.search(snapshot.log(log_of(container)))
-            if log and match is None and log_of(container) in snapshot.facts:
-                continue  # read, or not to be read: no evidence either way
-            yield _crash_hit(
-                snapshot,
-                container,
-                now,
-                due=restarts,
-                quick=quick,
-                field=field,
-                groups=match.groupdict() if match else {},
-            )
+            told = _told(snapshot, container, exits)
+            if told is not None:
+                yield _hit(snapshot, container, now, exits, told)
 
     return find
 
 
-def _crash_hit(
-    snapshot: Snapshot,
-    container: Container,
-    now: float,
-    *,
-    due: int,
-    quick: bool,
-    field: str,
-    groups: Mapping[str, str],
-) -> Hit:
+def newest_end(snapshot: Snapshot) -> Container | None:
+    """The container that failed last; of several in one second the first by name."""
+    ended = [
+        container
+        for container in snapshot.containers
+        if container.exited and container.exited.get("exitCode") != 0
+    ]
+    order = {id(one): (-epoch((one.exited or {}).get("finishedAt")), one.pod_name) for one in ended}
+    return min(ended, key=lambda one: order[id(one)], default=None)
+
+
+def last_words(log: str | None) -> str:
+    """What a log says of the end, also where there is none."""
+    if log is None:
+        return "its log could not be read"
+    return brief(last_line(log)) or "it wrote no log"
+
+
+def _told(snapshot: Snapshot, container: Container, exits: Exits) -> Words | None:
+    """The words of its log; None where it is no evidence; empty before the log was read."""
+    name = log_of(container)
+    if name not in snapshot.facts:
+        return {}
+    text = ending(snapshot.log(name))
+    if exits.unless and exits.unless(container, text) is not None:
+        return None
+    return exits.clue(container, text) if exits.clue else {}
+
+
+def _hit(snapshot: Snapshot, container: Container, now: float, exits: Exits, told: Words) -> Hit:
     end = container.exited or {}
-    enough = container.restarts >= due or (quick and _alike_twice(snapshot, container))
     last = log_of(container)
     wants = frozenset({last, *((log_of(container, 0),) if container.attempt == 0 else ())})
     words = {
-        "code": end.get("exitCode"),
+        "exit": exit_words(end.get("exitCode")),
         "restarts": container.restarts,
-        "last": _last_words(snapshot.facts.get(last)),
+        "last": last_words(snapshot.facts.get(last)),
         **_memory(container),
-        **groups,
+        **told,
     }
-    since = epoch(end.get("finishedAt")) if enough else float("inf")
-    hit = container_hit(snapshot, container, now, words=words, field=field)
+    since = epoch(end.get("finishedAt")) if _enough(snapshot, container, exits) else float("inf")
+    hit = container_hit(snapshot, container, now, words=words, field=exits.field)
     return replace(hit, since=since, log=last, wants=wants)
 
 
-def _last_words(log: str | None) -> str:
-    if log is None:
-        return "its log could not be read"
-    return last_line(log) or "it wrote no log"
+def _enough(snapshot: Snapshot, container: Container, exits: Exits) -> bool:
+    """Whether it exited often enough. A try that goes on may be the one that succeeds.
+
+    Who asks for more patience expects that what is missing comes late: then two exits alike prove
+    nothing.
+    """
+    if exits.restarts == 0:
+        return True
+    if snapshot.target.kind == "Job":
+        return _is_out_of_tries(snapshot) and newest_end(snapshot) == container
+    if container.pod["spec"].get("restartPolicy") == "Never":
+        return True
+    if container.attempt >= math.ceil(exits.restarts * snapshot.patience):
+        return True
+    quick = exits.quick and container.running is None and snapshot.patience <= 1
+    return quick and _alike_twice(snapshot, container)
+
+
+def _is_out_of_tries(snapshot: Snapshot) -> bool:
+    """Whether a Job has failed for its pods: how often they may is its own patience."""
+    state = condition(snapshot.workload, "Failed")
+    return state.get("status") == "True" and str(state.get("reason")) in _OUT_OF_TRIES
+
+
+def _may_end_well(container: Container) -> bool:
+    """Whether exit code 0 is what is expected of it."""
+    if container.init:
+        return not container.sidecar
+    return str(container.pod["spec"].get("restartPolicy", "Always")) != "Always"
 
 
 def _alike_twice(snapshot: Snapshot, container: Container) -> bool:
     if container.attempt < 1:
         return False
-    first = snapshot.facts.get(log_of(container, container.attempt - 1))
-    second = snapshot.facts.get(log_of(container))
-    if first is None or second is None:
-        return False
+    attempts = (container.attempt - 1, container.attempt)
+    logs = [snapshot.facts.get(log_of(container, number)) for number in attempts]
+    said = {_NOISE.sub("#", last_line(log)) for log in logs if log is not None}
     end = container.exited or {}
     lasted = epoch(end.get("finishedAt")) - epoch(end.get("startedAt"))
-    same = _NOISE.sub("#", last_line(first)) == _NOISE.sub("#", last_line(second))
-    return same and lasted < _QUICK_SECONDS
+    return bool(None not in logs and len(said) == 1 and lasted < _QUICK_SECONDS)
 
 
-def _was_killed_by_probe(snapshot: Snapshot, container: Container) -> bool:
-    return any(
-        f"Container {container.name} failed" in (event.get("message") or "")
-        for event in snapshot.events_of(container.pod_uid, "Killing")
-    )
-
-
-def last_line(log: str) -> str:
-    """The line that says most of a log: a traceback's exception, else the last one."""
-    lines = [line.strip() for line in log.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if re.match(r"^([\w.]+(Error|Exception|Exit|Interrupt|Warning)\b|[\w.]+: )", line):
-            return line
-    return lines[-1] if lines else ""
+def _was_killed(snapshot: Snapshot, container: Container) -> bool:
+    """Whether its own node ended it: for a probe or a hook, or with the whole pod."""
+    status = container.pod.get("status") or {}
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return True
+    for event in snapshot.events_of(container.pod_uid, "Killing"):
+        said = event.get("message") or ""
+        hook = "FailedPostStartHook" in said and is_about(event, container)
+        if hook or f"Container {container.name} failed" in said:
+            return True
+    return False
 
 
 def _memory(container: Container) -> dict[str, object]:

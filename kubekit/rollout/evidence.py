@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kubekit.model import Object
+from kubekit.rollout.logs import last_line
 from kubekit.rollout.reading import event_time
 from kubekit.rollout.verdict import Finding
 
@@ -17,10 +18,15 @@ _POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
 def evidence(
     finding: Finding, log: str | None, events: Iterable[Object], since: float
 ) -> tuple[str, ...]:
-    """The end of the log that shows it, and the warnings since the apply."""
+    """The log that shows it, its telling line first, then its end; the warnings since the apply."""
     found = []
     if finding.log and log:
-        found.append(f"log of {finding.where}, container `{finding.log.container}`:")
+        said = last_line(log)
+        first = f" {said}" if len(log.splitlines()) > 1 else ""
+        found.append(
+            f"log of Pod/{finding.log.pod}, container `{finding.log.container}`, "
+            f"attempt {finding.log.attempt + 1}:{first}"
+        )
         found += [f"  {line}" for line in log.splitlines()[-LOG_LINES:]]
     warnings = sorted(_warnings(finding.where, events, since), key=event_time)
     # The same refusal comes again for each pod that was tried, under another name.

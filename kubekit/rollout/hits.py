@@ -52,9 +52,24 @@ def container_hit(
     return Hit(
         where=f"Pod/{container.pod_name}",
         since=snapshot.seen.get((container.pod_uid, container.name, reason), now),
-        words={"container": container.name, "image": container.spec.get("image"), **words},
+        words={
+            "container": container.name,
+            "what": container.called,
+            "image": container.spec.get("image"),
+            **words,
+        },
         field=pod_field(f"{group}.{index}.{field}"),
     )
+
+
+def either(*finders: Finder) -> Finder:
+    """What any of these finds: one cause may be seen in several places."""
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for finder in finders:
+            yield from finder(snapshot, now)
+
+    return find
 
 
 def pod_field(path: str) -> tuple[str | int, ...]:

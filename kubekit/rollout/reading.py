@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kubekit.model import Object
+
+_SIGNALLED = 128
+"""A shell's, and so a container's, exit code for a signal is its number and this."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,17 @@ class Container:
     def pod_uid(self) -> str:
         """The uid of its pod."""
         return str(self.pod["metadata"]["uid"])
+
+    @property
+    def sidecar(self) -> bool:
+        """Whether it is an init container that is to run for as long as the pod does."""
+        return self.init and self.spec.get("restartPolicy") == "Always"
+
+    @property
+    def called(self) -> str:
+        """What people call it, with its name."""
+        kind = "sidecar container" if self.sidecar else "init container"
+        return f"{kind if self.init else 'container'} `{self.name}`"
 
     @property
     def waiting(self) -> Object | None:
@@ -65,6 +80,14 @@ class Container:
         return self.restarts - 1 if self.running else self.restarts
 
 
+def exit_words(code: int | None) -> str:
+    """An exit code as people know it: ``exit code 139 (SIGSEGV)``."""
+    try:
+        return f"exit code {code} ({signal.Signals((code or 0) - _SIGNALLED).name})"
+    except ValueError:
+        return f"exit code {code}"
+
+
 def is_owned(obj: Object, uid: str) -> bool:
     """Whether an ownerReference of the object names this uid."""
     return any(owner["uid"] == uid for owner in obj["metadata"].get("ownerReferences") or ())
@@ -75,6 +98,12 @@ def epoch(value: str | None) -> float:
     if not value:
         return 0.0
     return dt.datetime.fromisoformat(value).timestamp()
+
+
+def is_about(event: Object, container: Container) -> bool:
+    """Whether an event of a pod is about this container of it."""
+    field = (event.get("involvedObject") or {}).get("fieldPath") or ""
+    return f"{{{container.name}}}" in field
 
 
 def event_time(event: Object) -> float:

@@ -15,16 +15,18 @@ from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import KeysOf
 
 
-def config_missing(kind: str, *, text: str) -> Finder:
+def config_missing(kind: str, *, text: str, of_volume: str = "") -> Finder:
     """Containers that wait for a Secret or ConfigMap (or a key of one) that is really not there.
 
-    `text` has the groups ``name`` and, for a missing key, ``key``. Whether the object exists is a
-    fact of its own: the kubelet's word may be older than an object this very run has made.
+    `text` has the groups ``name`` and, for a missing key, ``key``; `of_volume` has only ``key``:
+    what the kubelet says of a volume names the volume and not its Secret. Whether the object exists
+    is a fact of its own: the kubelet's word may be older than an object this very run has made.
     """
     base = waiting("CreateContainerConfigError", text=text, field="")
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for found in (*base(snapshot, now), *_mounts(snapshot, text)):
+        mounts = (*_mounts(snapshot, text), *(_volumes(snapshot, kind, of_volume)))
+        for found in (*base(snapshot, now), *mounts):
             wanted = KeysOf(kind=kind, name=str(found.words["name"]).rpartition("/")[2])
             key = found.words.get("key")
             hit = replace(found, field=_reference(snapshot, found.field, kind, wanted.name, key))
@@ -66,6 +68,16 @@ def _mounts(snapshot: Snapshot, text: str) -> Iterator[Hit]:
                     words={"container": "", **match.groupdict()},
                     field=("spec", "template", "spec", "volumes"),
                 )
+
+
+def _volumes(snapshot: Snapshot, kind: str, text: str) -> Iterator[Hit]:
+    """Volumes whose Secret or ConfigMap lacks a key that they name."""
+    for found in _mounts(snapshot, rf'volume "(?P<volume>[^"]+)" : {text}') if text else ():
+        template = snapshot.target.template["spec"]
+        named = [it for it in template.get("volumes") or () if it["name"] == found.words["volume"]]
+        for reference in references(named):
+            if reference.kind == kind:
+                yield replace(found, words={**found.words, "name": reference.name})
 
 
 def _has_started(pod: Object) -> bool:

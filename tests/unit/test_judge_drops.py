@@ -32,7 +32,7 @@ LATER = 1000.0
 STATES = st.sampled_from(
     [
         waiting("ContainerCreating"),
-        waiting("ErrImageNeverPull"),
+        waiting("InvalidImageName"),
         waiting("ErrImagePull", "dial tcp: i/o timeout"),
         waiting("ImagePullBackOff", "Back-off pulling image"),
         waiting("CreateContainerConfigError", "something else"),
@@ -144,7 +144,7 @@ def test_these_changes_lead_to_failures_and_to_none() -> None:
     one = started()
     one.take(changed("Pod", pod(state=running()), gone=False))
     assert verdict_of(one).state == WAITING
-    one.take(changed("Pod", pod(state=waiting("ErrImageNeverPull")), gone=False))
+    one.take(changed("Pod", pod(state=waiting("InvalidImageName")), gone=False))
     assert verdict_of(one).state == FAILED
 
 

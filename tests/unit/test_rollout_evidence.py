@@ -21,7 +21,7 @@ FINDING = Finding(
 def test_the_log_and_the_warnings_are_shown() -> None:
     events = (event("BackOff", "restarting"), event("Failed", "another", uid="web-1-a"))
     assert evidence(FINDING, "one\ntwo\n", events, NOW) == (
-        "log of Pod/web-2-a, container `app`:",
+        "log of Pod/web-2-a, container `app`, attempt 1: two",
         "  one",
         "  two",
         "warnings of Pod/web-2-a:",
@@ -42,7 +42,7 @@ def test_events_may_lack_nearly_everything() -> None:
         "  Warning: first",
         "  B: second",
     )
-    for state in (running(), waiting("ErrImageNeverPull"), waiting("ContainerCreating")):
+    for state in (running(), waiting("InvalidImageName"), waiting("ContainerCreating")):
         judge(snapshot(pod(state=state), events=tuple(events)), NOW)
-    late = judge(snapshot(pod(state=waiting("ErrImageNeverPull")), events=tuple(events)), NOW + 9)
+    late = judge(snapshot(pod(state=waiting("InvalidImageName")), events=tuple(events)), NOW + 9)
     assert late.state == FAILED

@@ -1,65 +1,116 @@
-"""Containers that start and exit (rows 16 to 29)."""
+"""Containers that start and exit (rows 18 to 29). Data, in the order in which they are asked."""
 
 from __future__ import annotations
 
+from kubekit.rollout import clues, places
 from kubekit.rollout.cause import Cause
 from kubekit.rollout.crashes import crashed
 
-# os.environ["NAME"], as the traceback of Python 3.11 and later shows it.
-_NO_VARIABLE = r"in __getitem__\n(?:\s.*\n)*KeyError: '(?P<variable>[A-Z][A-Z0-9_]*)'"
+_ENDED = "`lastState.terminated` or `state.terminated`"
 
 CRASH: tuple[Cause, ...] = (
     Cause(
         id="out-of-memory",
         rows=(22,),
-        signals="",
+        signals=f"{_ENDED} has the reason OOMKilled",
         find=crashed(restarts=2, reason="OOMKilled", field="resources.limits.memory"),
-        cause="container `{container}` needs more memory than {allowed}",
+        cause="{what} needs more memory than {allowed}",
         fix="{more}, or use less",
     ),
     Cause(
-        id="exits-at-once",
-        rows=(19,),
-        signals="",
-        find=crashed(restarts=2, code=(0,)),
-        cause="container `{container}` ends by itself with exit code 0",
-        fix="the server must stay in the foreground: check the command",
+        id="native-crash",
+        rows=(24,),
+        signals=f"{_ENDED} has the exit code 132, 134, 135, 136 or 139: SIGILL, SIGABRT, SIGBUS, "
+        "SIGFPE, SIGSEGV",
+        find=crashed(restarts=2, code=(132, 134, 135, 136, 139)),
+        cause="{what} crashes in native code with {exit}: {last}",
+        fix="look at what it loads that is not Python: a library of another version, or built for "
+        "another kind of processor (SIGILL)",
     ),
     Cause(
-        id="wrong-architecture",
-        rows=(17,),
-        signals="",
-        find=crashed(restarts=1, log="exec format error"),
-        cause="container `{container}` holds a program for another kind of processor",
-        fix="build the image for the node's architecture",
+        id="terminated",
+        rows=(25,),
+        signals=f"{_ENDED} has the exit code 143, and no `Killing` event says why",
+        find=crashed(restarts=2, code=(143,)),
+        cause="{what} ends with {exit}: something inside it told it to stop",
+        fix="see its log: a script or a supervisor in it sends the signal",
     ),
     Cause(
-        id="dependency-unreachable",
-        rows=(21,),
-        signals="",
-        find=crashed(
-            restarts=3,
-            quick=False,
-            log=r"ECONNREFUSED|could not translate host name|Connection refused"
-            r"|Name or service not known|Temporary failure in name resolution",
-        ),
-        cause="container `{container}` quits because something it needs cannot be reached: {last}",
-        fix="deploy that first, or let the app try again instead of quitting",
+        id="killed",
+        rows=(23,),
+        signals=f"{_ENDED} has the exit code 137 and not the reason OOMKilled, and no `Killing` "
+        "event says why",
+        find=crashed(restarts=2, code=(137,)),
+        cause="{what} is killed with {exit}, and not for its own memory limit",
+        fix="see whether the node runs out of memory: `kubectl top node`, "
+        "or `minikube ssh -- free -m`",
+    ),
+    Cause(
+        id="port-in-use",
+        rows=(28,),
+        signals="the log of an exited container has EADDRINUSE, `address already in use`, or a "
+        "`bind` that was not permitted",
+        find=crashed(restarts=2, clue=places.port, field="ports"),
+        cause="{what} cannot listen: {problem}",
+        fix="{remedy}",
+    ),
+    Cause(
+        id="read-only-filesystem",
+        rows=(26,),
+        signals="the log of an exited container ends with EROFS or `Read-only file system`",
+        find=crashed(restarts=2, clue=places.read_only, field="securityContext"),
+        cause="{what} cannot write `{path}`: the file system there is read-only",
+        fix="{remedy}",
+    ),
+    Cause(
+        id="permission-denied",
+        rows=(27,),
+        signals="the log of an exited container ends with EACCES or `Permission denied` and a path",
+        find=crashed(restarts=2, clue=places.denied, field="securityContext"),
+        cause="{what} crashes because {user} may not use `{path}`: {last}",
+        fix="{remedy}",
     ),
     Cause(
         id="variable-missing",
         rows=(20,),
-        signals="",
-        find=crashed(restarts=2, log=_NO_VARIABLE, field="env"),
-        cause="container `{container}` crashes because the variable `{variable}` is not set",
+        signals="the log of an exited container names a variable that is not set: "
+        "`KeyError` of `os.environ`, `Field required` of pydantic-settings, `X is not set`",
+        find=crashed(restarts=2, clue=clues.variable, field="env"),
+        cause="{what} crashes because the variable `{variable}` is not set",
         fix="add `{variable}` to `.env`, or to the container's `env`",
     ),
     Cause(
+        id="dependency-unreachable",
+        rows=(21,),
+        signals="the log of an exited container ends with a connection that was refused, timed out "
+        "or had a host name nobody knows; one restart more than usual decides",
+        find=crashed(restarts=3, quick=False, clue=clues.peer),
+        cause="{what} quits because {peer} cannot be reached: {last}",
+        fix="deploy that first, or let the app try again instead of quitting",
+    ),
+    Cause(
+        id="exits-at-once",
+        rows=(19,),
+        signals=f"{_ENDED} has the exit code 0, and the pod's `restartPolicy` is Always",
+        find=crashed(restarts=2, code=(0,)),
+        cause="{what} ends by itself with exit code 0",
+        fix="the server must stay in the foreground: check the command",
+    ),
+    Cause(
+        id="init-crash-loop",
+        rows=(29,),
+        signals="`initContainerStatuses[]` has an exit code other than 0, again and again",
+        find=crashed(restarts=2, init=True, unless=clues.peer),
+        cause="{what} crashes with {exit}, so the app is never started: {last}",
+        fix="correct what its log shows",
+    ),
+    Cause(
         id="crash-loop",
-        rows=(18, 23, 24, 26, 27, 28, 29),
-        signals="",
-        find=crashed(restarts=2),
-        cause="container `{container}` crashes with exit code {code}: {last}",
+        rows=(18,),
+        signals="`restartCount` grows, and the container ends with an exit code other than 0: "
+        "twice within seconds with the same last words, or three times",
+        find=crashed(restarts=2, init=False, unless=clues.peer),
+        cause="{what} crashes with {exit}: {last}",
         fix="correct what its log shows",
     ),
 )

@@ -1,0 +1,174 @@
+"""Finders about images that cannot be had, and what is there in their place."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from kubekit.model import Object
+from kubekit.rollout.findings import waiting
+from kubekit.rollout.hits import Finder, Hit, container_hit
+from kubekit.rollout.reading import event_time, is_about
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.wants import NodesOf, OnHost
+
+PULL = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
+NEVER = "ErrImageNeverPull"
+UNREACHABLE_SECONDS = 45.0
+"""How long a registry may be out of reach before it decides."""
+
+_SYSTEM = ("registry.k8s.io/", "gcr.io/k8s-minikube/")
+_LIKE = 0.75
+_SHOWN_AFTER = 5.0
+_STEP = 10
+_VERIFIES = (1, 35)
+"""The first Kubernetes whose kubelet asks for the credentials an image was pulled with."""
+
+
+def absent(*reasons: str, text: str = "") -> Finder:
+    """Containers whose image is nowhere the node looks; what is there instead is told."""
+    base = waiting(*reasons, text=text)
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for hit in base(snapshot, now):
+            image = str(hit.words["image"])
+            yield replace(
+                hit,
+                words={**hit.words, **_instead(snapshot, image)},
+                wants=frozenset({OnHost(image=image), NodesOf()}),
+            )
+
+    return find
+
+
+def only_on_host(not_found: str, unreachable: str) -> Finder:
+    """The same, where this machine's own Docker has the image.
+
+    A registry out of reach is no proof that it lacks the image: that must stand for a while.
+    """
+    absences = (absent(NEVER), absent(*PULL, text=not_found))
+    unclear = absent(*PULL, text=unreachable)
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        late = UNREACHABLE_SECONDS * snapshot.patience
+        hits = [hit for finder in absences for hit in finder(snapshot, now)]
+        hits += [replace(hit, since=hit.since + late) for hit in unclear(snapshot, now)]
+        for hit in hits:
+            image = str(hit.words["image"])
+            if snapshot.facts.get(OnHost(image=image)) and not _is_there(snapshot, image):
+                yield hit
+
+    return find
+
+
+def held_back(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    """Containers that may not use an image which is in the node.
+
+    The kubelet says the same as of an image that is not there; older ones than `_VERIFIES` may just
+    not have looked again.
+    """
+    nodes = snapshot.facts.get(NodesOf()) or ()
+    for hit in absent(NEVER)(snapshot, now):
+        if any(map(_verifies, nodes)) and _is_there(snapshot, str(hit.words["image"])):
+            yield hit
+
+
+def wrong_platform(text: str) -> Finder:
+    """Images that were not made for the node; the group ``platform`` of `text` may be missing."""
+    base = waiting(*PULL, text=text)
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for hit in base(snapshot, now):
+            named = hit.words.get("platform")
+            platform = f"`{named}`" if named else "the node's processor"
+            yield replace(hit, words={**hit.words, "platform": platform})
+
+    return find
+
+
+def pulling(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+    """Containers whose image is on its way: no news since the pull began."""
+    for container in snapshot.containers:
+        reasons = ("Pulling", "Pulled", "Failed", "BackOff", "Created")
+        events = [
+            event
+            for event in snapshot.events_of(container.pod_uid, *reasons)
+            if is_about(event, container)
+        ]
+        began = max((event_time(it) for it in events if it["reason"] == "Pulling"), default=None)
+        if began is None or container.running or container.exited:
+            continue
+        over = any(event_time(it) >= began for it in events if it["reason"] != "Pulling")
+        if not over and now - began >= _SHOWN_AFTER:
+            # In steps, or each second would be a line of its own.
+            steps = int(now - began) // _STEP * _STEP
+            words = {"so_far": f" for more than {steps} s" if steps else ""}
+            hit = container_hit(snapshot, container, now, words=words, field="image")
+            yield replace(hit, since=began)
+
+
+def _instead(snapshot: Snapshot, image: str) -> Mapping[str, object]:
+    """What is there in place of an image: ``instead`` for the cause, ``advice`` for the fix."""
+    built = [name for name in snapshot.target.images if _split(name)[0] == _split(image)[0]]
+    if built:
+        return {
+            "instead": f"; this run built `{built[0]}`",
+            "advice": 'write `image: "{{ image }}"`, which names what this run has built',
+        }
+    if _is_there(snapshot, image):
+        return {
+            "instead": ": it is in the node, but `imagePullPolicy` is Always, as for `:latest`",
+            "advice": "set `imagePullPolicy: IfNotPresent`",
+        }
+    near = _nearest(image, _known(snapshot))
+    load = f"load it: `minikube image load --daemon {image}`"
+    if near:
+        return {"instead": f"; `{near}` is there", "advice": f"did you mean `{near}`? Or {load}"}
+    return {
+        "instead": "",
+        "advice": f"check name and tag; an image of yours must be built by kubekit, or {load}",
+    }
+
+
+def _known(snapshot: Snapshot) -> list[str]:
+    """The names of the images in the nodes, without those of the cluster itself."""
+    nodes = snapshot.facts.get(NodesOf()) or ()
+    names = {name for node in nodes for name in _names(node)}
+    return sorted(name for name in names if not name.startswith(_SYSTEM))
+
+
+def _is_there(snapshot: Snapshot, image: str) -> bool:
+    return any(_split(name) == _split(image) for name in _known(snapshot))
+
+
+def _nearest(image: str, known: list[str]) -> str | None:
+    """The name that is most like it: another tag of the same image, if there is one."""
+    name, tag = _split(image)
+    same = [other for other in known if _split(other)[0] == name]
+    if same:
+        near = difflib.get_close_matches(tag, [_split(other)[1] for other in same], 1, 0.0)
+        return f"{name}:{near[0]}" if near else same[0]
+    found = difflib.get_close_matches(image, known, 1, _LIKE)
+    return found[0] if found else None
+
+
+def _split(image: str) -> tuple[str, str]:
+    """Name and tag, as people write them: without Docker Hub's own host."""
+    short = re.sub(r"^(?:docker\.io/)?(?:library/)?", "", image)
+    name, colon, tag = short.rpartition(":")
+    return (name, tag) if colon and "/" not in tag else (short, "latest")
+
+
+def _names(node: Object) -> Iterator[str]:
+    for image in (node.get("status") or {}).get("images") or ():
+        for name in image.get("names") or ():
+            if "@" not in name:
+                yield re.sub(r"^docker\.io/(?:library/)?", "", name)
+
+
+def _verifies(node: Object) -> bool:
+    version = ((node.get("status") or {}).get("nodeInfo") or {}).get("kubeletVersion") or ""
+    match = re.match(r"v(\d+)\.(\d+)", version)
+    return match is not None and (int(match[1]), int(match[2])) >= _VERIFIES

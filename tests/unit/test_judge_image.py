@@ -1,0 +1,168 @@
+"""Images that cannot be had: each entry of the catalogue, and what is near it and is none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from kubekit.model import Object
+from kubekit.rollout.judge import judge
+from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.verdict import FAILED, WAITING, Finding, Verdict
+from kubekit.rollout.wants import NodesOf, OnHost
+from tests.unit.rollouts import NOW, container, event, pod, running, snapshot, waiting
+
+IMAGE = container()["image"]
+NEVER = waiting("ErrImageNeverPull", f'Container image "{IMAGE}" is not present with pull policy')
+UNKNOWN = waiting("ErrImagePull", "Error response from daemon: manifest unknown")
+AWAY = waiting("ErrImagePull", "dial tcp: lookup registry-1.docker.io: no such host")
+
+
+def node(*names: str, version: str = "v1.34.4") -> Object:
+    images = [{"names": [name, f"{name.partition(':')[0]}@sha256:0"]} for name in names]
+    return {"status": {"images": images, "nodeInfo": {"kubeletVersion": version}}}
+
+
+def snap(state: Object, *nodes: Object, on_host: bool = False, **changes: Any) -> Snapshot:
+    """A pod in this state, where all that is asked for is known; it has waited since NOW."""
+    facts = {OnHost(image=IMAGE): on_host, NodesOf(): nodes}
+    reason = state["state"]["waiting"]["reason"]
+    seen = {("web-2-a", "app", reason): NOW}
+    return snapshot(pod(state=state), facts=facts, seen=seen, **changes)
+
+
+def failed(shot: Snapshot, after: float = 0.0) -> Finding:
+    verdict = judge(shot, NOW + after)
+    assert verdict.state == FAILED, verdict
+    assert verdict.finding is not None
+    return verdict.finding
+
+
+def is_waiting(shot: Snapshot, after: float = 0.0) -> Verdict:
+    verdict = judge(shot, NOW + after)
+    assert verdict.state == WAITING, verdict
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [
+        (NEVER, "image-never-pulled"),
+        (waiting("InvalidImageName", "couldn't parse image"), "image-invalid-name"),
+        (UNKNOWN, "image-not-found"),
+        (waiting("ErrImagePull", "pull access denied for web, denied"), "image-not-found"),
+        (waiting("ImagePullBackOff", "Back-off: unauthorized"), "image-denied"),
+    ],
+)
+def test_what_cannot_pass_is_told_at_once(state: Object, cause: str) -> None:
+    assert failed(snap(state)).id == cause
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"),
+    [
+        (AWAY, "image-registry-unreachable"),
+        (waiting("ImagePullBackOff", "toomanyrequests: wait"), "image-registry-unreachable"),
+        (waiting("RegistryUnavailable", "who knows"), "image-pull-failed"),
+        (waiting("ImageInspectError", "who knows"), "image-pull-failed"),
+    ],
+)
+def test_what_may_pass_gets_its_time(state: Object, cause: str) -> None:
+    likely = is_waiting(snap(state), 44).finding
+    assert likely is not None
+    assert failed(snap(state), 46).id == likely.id == cause
+    is_waiting(snap(state, patience=2.0), 46)
+
+
+def test_it_is_asked_what_is_there_before_an_image_is_called_absent() -> None:
+    for state in (NEVER, UNKNOWN):
+        asked = is_waiting(snapshot(pod(state=state))).wants
+        assert asked == {OnHost(image=IMAGE), NodesOf()}
+    assert not is_waiting(snapshot(pod(state=waiting("ContainerCreating")))).wants
+
+
+@pytest.mark.parametrize("state", [NEVER, UNKNOWN])
+def test_an_image_that_only_this_machine_has(state: Object) -> None:
+    finding = failed(snap(state, on_host=True))
+    assert finding.id == "image-only-on-host"
+    assert f"minikube image load --daemon {IMAGE}" in finding.fix
+    assert failed(snap(state)).id != finding.id
+
+
+def test_a_registry_out_of_reach_is_no_proof_that_it_lacks_the_image() -> None:
+    shot = snap(AWAY, on_host=True)
+    is_waiting(shot, 44)
+    assert failed(shot, 46).id == "image-only-on-host"
+    is_waiting(snap(AWAY, on_host=True, patience=2.0), 46)
+
+
+@pytest.mark.parametrize(
+    ("there", "cause", "fix"),
+    [
+        (["web:kk-2", "other:1"], "`web:kk-2` is there", "did you mean `web:kk-2`?"),
+        (["wep:kk-1"], "`wep:kk-1` is there", "did you mean `wep:kk-1`?"),
+        (["postgres:16", "registry.k8s.io/web:kk-2"], "looks for it", "check name and tag"),
+        ([f"docker.io/library/{IMAGE}"], "`imagePullPolicy` is Always", "IfNotPresent"),
+    ],
+)
+def test_what_is_there_in_place_of_an_image(there: list[str], cause: str, fix: str) -> None:
+    finding = failed(snap(UNKNOWN, node(*there)))
+    assert cause in finding.cause
+    assert fix in finding.fix
+
+
+def test_an_image_in_the_node_too_is_not_only_on_this_machine() -> None:
+    assert failed(snap(UNKNOWN, node(IMAGE), on_host=True)).id == "image-not-found"
+
+
+def test_another_tag_than_the_one_that_was_built() -> None:
+    shot = snap(UNKNOWN)
+    shot = replace(shot, target=replace(shot.target, images={"web:kk-9": "sha256:1"}))
+    finding = failed(shot)
+    assert "this run built `web:kk-9`" in finding.cause
+    assert "{{ image }}" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("version", "cause"),
+    [("v1.35.0", "image-needs-credentials"), ("v1.34.9", "image-never-pulled")],
+)
+def test_an_image_in_the_node_that_the_pod_may_not_use(version: str, cause: str) -> None:
+    assert failed(snap(NEVER, node(IMAGE, version=version))).id == cause
+    assert failed(snap(NEVER, node("other:1", version=version))).id == "image-never-pulled"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("no matching manifest for linux/arm64/v8 in the manifest list", "`linux/arm64/v8`"),
+        ("no match for platform in manifest: not found", "the node's processor"),
+    ],
+)
+def test_an_image_for_another_platform(said: str, told: str) -> None:
+    finding = failed(snap(waiting("ErrImagePull", said)))
+    assert finding.id == "image-wrong-platform"
+    assert told in finding.cause
+
+
+def pulls(*more: Object) -> Snapshot:
+    events = (event("Pulling", 'Pulling image "web:kk-1"', when=0), *more)
+    return snapshot(pod(state=waiting("ContainerCreating")), events=events)
+
+
+def test_a_long_pull_is_told_and_fails_nothing() -> None:
+    assert is_waiting(pulls(), 4).finding is None
+    short, long = (is_waiting(pulls(), seconds).finding for seconds in (6, 500))
+    assert short is not None
+    assert long is not None
+    assert (short.id, long.id) == ("image-pulling", "image-pulling")
+    assert long.cause.endswith("for more than 500 s")
+
+
+@pytest.mark.parametrize("reason", ["Pulled", "Failed", "BackOff"])
+def test_a_pull_that_has_ended_is_not_told(reason: str) -> None:
+    assert is_waiting(pulls(event(reason, "x", when=0)), 60).finding is None
+    started = snapshot(pod(state=running(1)), events=pulls().events)
+    assert is_waiting(started, 6).finding is None
