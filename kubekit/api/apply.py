@@ -10,11 +10,19 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from kubekit.api.deleting import holders, why_namespace
 from kubekit.api.kube import Answer, ApiError, Kube
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
 from kubekit.api.refusals import explained
 from kubekit.api.resources import NAMESPACE, Resource, find
-from kubekit.errors import CancelledError, KubekitError, Place, RefusedError, UnreachableError
+from kubekit.errors import (
+    CancelledError,
+    KubekitError,
+    Place,
+    RefusedError,
+    UnreachableError,
+    WorkloadError,
+)
 from kubekit.events import Emit, ObjectChanged, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, Object
 
@@ -82,7 +90,7 @@ def trial(
         try:
             return _try(kube, manifest, owned=owned, emit=emit, cancel=cancel)
         except RefusedError as error:
-            return explained(kube, error, manifest)
+            return explained(kube, error, manifest, namespace=owned.namespace)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         results = list(pool.map(attempt, manifests.items))
@@ -149,8 +157,9 @@ def _settled(kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel) ->
     """The live object or None, once it is not one that is being deleted.
 
     Raises:
-        UnreachableError: it is still being deleted after a minute.
+        KubekitError: it is still being deleted after a minute.
     """
+    live: Object | None = None
     for _ in range(int(DELETION_SECONDS / _STEP_SECONDS)):
         live = kube.get(path)
         if live is None or not live["metadata"].get("deletionTimestamp"):
@@ -158,9 +167,27 @@ def _settled(kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel) ->
         emit(Progress(stage="apply", text=f"waiting for {what} to be deleted"))
         if cancel.wait(_STEP_SECONDS):
             raise CancelledError("interrupted")
-    raise UnreachableError(
+    raise _still_there(live or {"metadata": {}}, what)
+
+
+def _still_there(live: Object, what: str) -> KubekitError:
+    why = why_namespace(live) if live.get("kind") == "Namespace" else ""
+    if why:
+        return RefusedError(
+            f"{what} is being deleted, and after {DELETION_SECONDS:.0f} s still there: {why}",
+            hints=("see what it names; what has set a finalizer must take it away",),
+            id="namespace-terminating",
+        )
+    held = holders(live)
+    if held:
+        return WorkloadError(
+            f"{what} is being deleted, and its finalizer holds it up: {held}",
+            hints=("what has set the finalizer must take it away: see whether it runs",),
+            id="deletion-blocked",
+        )
+    return UnreachableError(
         f"{what} is still being deleted after {DELETION_SECONDS:.0f} s",
-        hints=("see what holds it: its `metadata.finalizers`",),
+        hints=("wait for it, and run kubekit again",),
         id="still-deleting",
     )
 
@@ -177,7 +204,7 @@ def _write(kube: Kube, step: Step, done: list[AppliedObject], *, namespace: str)
     try:
         return kube.apply(step.resource.path(namespace, step.manifest.name), step.sent).data
     except RefusedError as error:
-        refusal = explained(kube, error, step.manifest)
+        refusal = explained(kube, error, step.manifest, namespace=namespace)
         written = [item.manifest.ref for item in done if item.action != "unchanged"]
         state = f"written before it: {', '.join(written)}" if written else "nothing was written"
         refusal.details = (*refusal.details, state)

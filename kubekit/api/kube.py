@@ -30,6 +30,12 @@ PATIENCE_SECONDS = 30.0
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 # An object that does not fit the schema is a 500 to server-side apply, but no better next time.
 _MISFITS = ("failed to create typed patch object", "failed to convert new object")
+_IDS = {
+    "Invalid": "api-invalid",
+    "BadRequest": "api-invalid",
+    "Conflict": "api-conflict",
+    "Forbidden": "api-forbidden",
+}
 _APPLY = "application/apply-patch+yaml"
 
 
@@ -45,7 +51,7 @@ class ApiError(RefusedError):
     def __init__(
         self, *, status: int, reason: str, message: str, causes: tuple[Object, ...]
     ) -> None:
-        super().__init__(message, id=f"api-{reason.lower() or status}")
+        super().__init__(message, id=_IDS.get(reason, "api-refused"))
         self.status = status
         self.reason = reason
         self.causes = causes

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from kubekit.api.kube import ApiError, Kube
+from kubekit.api.resources import SERVICES
 from kubekit.api.schema import misfits
 from kubekit.errors import KubekitError, Place, RefusedError
-from kubekit.model import Manifest
+from kubekit.model import Manifest, Object
 from kubekit.text.strictyaml import FieldPath, dotted
 
 # What the server's decoders and its server-side apply say of an object that is of another shape.
@@ -24,7 +26,31 @@ _SEGMENT = re.compile(
 )
 
 
-def explained(kube: Kube, error: RefusedError, manifest: Manifest) -> KubekitError:
+# What may not change once an object is there; each kind has words of its own for it.
+_IMMUTABLE = re.compile(
+    r"field is immutable|is immutable after creation|may not change once set"
+    r"|updates to \w+ spec for fields other than|updates may not change fields other than"
+)
+_NO_RIGHT = re.compile(r'User "[^"]*" cannot ')
+_TAKEN = "provided port is already allocated"
+_TERMINATING = "NamespaceTerminating"
+# Words of admission, which come with several reasons, and the cause each of them is.
+_ADMISSION = {
+    "webhook-denied": re.compile(r"admission webhook .* denied|AdmissionPolicy .* denied"),
+    "quota": re.compile(r"exceeded quota|failed quota"),
+}
+_FIXES = {
+    "webhook-denied": "change the object as it says, or ask whoever has set up that policy",
+    "quota": "ask for less, or raise the ResourceQuota of the namespace",
+    "api-conflict": "leave these fields out of the manifest, or let their other owner give them up",
+    "api-forbidden": "ask for the missing right, or use another context",
+    "namespace-terminating": "run kubekit again: it waits until the namespace is gone",
+}
+
+
+def explained(
+    kube: Kube, error: RefusedError, manifest: Manifest, *, namespace: str
+) -> KubekitError:
     """The server's refusal with the object, the places in the user's file, and plain words."""
     if not isinstance(error, ApiError):
         error.place = error.place or manifest.origin
@@ -34,11 +60,23 @@ def explained(kube: Kube, error: RefusedError, manifest: Manifest) -> KubekitErr
     place, first = problems[0]
     return RefusedError(
         f"the API server refuses `{manifest.ref}`: {first}",
-        hints=tuple(dict.fromkeys((*hints, *_hints(error, manifest)))),
+        hints=tuple(dict.fromkeys((*hints, *_hints(kube, error, manifest, namespace)))),
         details=tuple(f"{at}: {text}" for at, text in problems[1:]),
         place=place,
-        id=error.id,
+        id=_id(error),
     )
+
+
+def _id(error: ApiError) -> str:
+    """The cause in the catalogue."""
+    if any(cause.get("reason") == _TERMINATING for cause in error.causes):
+        return "namespace-terminating"
+    if _IMMUTABLE.search(error.message):
+        return "api-immutable"
+    if _SHAPE.search(error.message):
+        return "api-invalid"
+    admitted = (name for name, words in _ADMISSION.items() if words.search(error.message))
+    return next(admitted, error.id)
 
 
 def _problems(
@@ -71,19 +109,46 @@ def _said(error: ApiError) -> str:
     if error.reason == "Conflict":
         owners = [f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes]
         return f"fields are owned by another manager: {', '.join(owners)}"
+    if _id(error) == "api-immutable":
+        fixed = [cause for cause in error.causes if _IMMUTABLE.search(cause.get("message") or "")]
+        return ", ".join(dict.fromkeys(_fixed(cause) for cause in fixed)) or error.message
+    if _id(error) == "namespace-terminating":
+        return "its namespace is being deleted"
     return error.message
 
 
-def _hints(error: ApiError, manifest: Manifest) -> tuple[str, ...]:
-    if error.reason == "Conflict":
-        return ("leave these fields out of the manifest, or let their other owner give them up",)
-    if "field is immutable" in error.message:
-        return (f"delete it first: `kubekit teardown`, or only `{manifest.ref}` with kubectl",)
-    if error.reason == "Forbidden" and "exceeded quota" in error.message:
-        return ("ask for less, or raise the ResourceQuota of the namespace",)
-    if error.reason == "Forbidden":
-        return ("ask for the missing right, or use another context",)
-    return ()
+def _fixed(cause: Object) -> str:
+    """One field that may not change; of a whole spec, which of it may."""
+    field, said = cause.get("field"), str(cause.get("message")).splitlines()[0]
+    whole = (field == "spec" and "other than" in said) or "except" in said
+    what = said.partition(": ")[2] or said
+    return f"`{field}` cannot be changed: {what}" if whole else f"`{field}` cannot be changed"
+
+
+def _hints(kube: Kube, error: ApiError, manifest: Manifest, namespace: str) -> Iterator[str]:
+    cause = _id(error)
+    if cause in _FIXES and (cause != "api-forbidden" or _NO_RIGHT.search(error.message)):
+        yield _FIXES[cause]
+    if cause == "api-immutable":
+        data = "; its data goes with it" if manifest.kind == "PersistentVolumeClaim" else ""
+        command = f"kubectl -n {namespace} delete {manifest.kind.lower()}/{manifest.name}"
+        yield f"`{command}`, then run kubekit again{data}; or give it another name"
+    if "`selector` does not match template `labels`" in error.message:
+        yield "let `spec.selector.matchLabels` name labels that the template has"
+    if _TAKEN in error.message:
+        yield from _takers(kube, manifest)
+
+
+def _takers(kube: Kube, manifest: Manifest) -> Iterator[str]:
+    """Which Services have the ports of the node that this one asks for."""
+    asked = {port.get("nodePort") for port in manifest.data["spec"].get("ports") or ()}
+    with contextlib.suppress(KubekitError):
+        for service in kube.list(SERVICES.path(""), patience=0):
+            has = {port.get("nodePort") for port in service["spec"].get("ports") or ()}
+            for port in sorted((asked & has) - {None}):
+                name, where = service["metadata"]["name"], service["metadata"]["namespace"]
+                yield f"Service `{name}` of namespace `{where}` has port {port}"
+    yield "take another `nodePort`, or leave it out and get a free one"
 
 
 def _path(field: str, node: Any) -> FieldPath:

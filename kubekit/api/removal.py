@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from kubekit.api.deleting import holders, why_namespace
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
@@ -232,8 +233,8 @@ def _still_there(kube: Kube, namespace: str, pair: Member, emit: Emit) -> bool:
 
 
 def _held(obj: Object) -> str:
-    finalizers = obj["metadata"].get("finalizers")
-    return f"{ref(obj)}: finalizers {finalizers}" if finalizers else ref(obj)
+    held = holders(obj)
+    return f"{ref(obj)} is held by its finalizer {held}" if held else ref(obj)
 
 
 def _close_set(kube: Kube, owned: OwnedSet, kinds: set[str]) -> None:
@@ -263,13 +264,8 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
 
 
 def _why_namespace(namespace: str, live: Object) -> str:
-    conditions = (live.get("status") or {}).get("conditions") or ()
-    held = [
-        condition["message"]
-        for condition in conditions
-        if condition["status"] == "True" and condition["type"] != "NamespaceDeletionContentFailure"
-    ]
-    return f"namespace `{namespace}`: {held[0]}" if held else f"namespace `{namespace}` to be gone"
+    why = why_namespace(live)
+    return f"namespace `{namespace}`: {why}" if why else f"namespace `{namespace}` to be gone"
 
 
 def _pause(cancel: Cancel) -> None:

@@ -62,7 +62,7 @@ def why_not(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozens
     if silent is not None and snapshot.facts.get(silent) is False:
         return ended("namespace-terminating", snapshot)
     wants |= {silent} - snapshot.facts.keys() if silent else frozenset()
-    return Verdict(state=WAITING, text=waiting_for(snapshot, now), finding=likely, wants=wants)
+    return Verdict(state=WAITING, text=waiting_for(snapshot), finding=likely, wants=wants)
 
 
 def foremost(verdicts: Mapping[str, Verdict]) -> str:

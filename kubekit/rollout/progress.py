@@ -5,34 +5,34 @@ from __future__ import annotations
 from kubekit.model import Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.reading import Container, condition, epoch
+from kubekit.rollout.reading import Container, condition
 from kubekit.rollout.snapshot import Snapshot
 
 
-def waiting_for(snapshot: Snapshot, now: float) -> str:
+def waiting_for(snapshot: Snapshot) -> str:
     """One line, never empty, for a workload that is not settled."""
     live = snapshot.workload or {}
     if not snapshot.new_pods:
-        return _no_pod(snapshot)
+        return "no pod of the new revision yet"
     for container in snapshot.containers:
         text = _container_state(snapshot, container)
         if text:
             return text
-    return "its pod runs" if live["kind"] == "Job" else _of_ready_pods(snapshot, live, now)
+    return "its pod runs" if live["kind"] == "Job" else _of_ready_pods(snapshot, live)
 
 
-def _of_ready_pods(snapshot: Snapshot, live: Object, now: float) -> str:
+def _of_ready_pods(snapshot: Snapshot, live: Object) -> str:
     missing = kinds.wanted(live) - len(snapshot.new_pods)
     if missing > 0:
-        return f"{len(snapshot.new_pods)} of {kinds.wanted(live)} new pods are there"
+        newer = int(live["metadata"].get("generation") or 0) > snapshot.target.generation
+        why = f"; {CAUSES['scaled'].cause}" if newer else ""
+        return f"{len(snapshot.new_pods)} of {kinds.wanted(live)} new pods are there{why}"
     ending = [pod for pod in snapshot.old_pods if pod["metadata"].get("deletionTimestamp")]
     if ending:
         return f"the new pods are ready; the old pod `{ending[0]['metadata']['name']}` is ending"
     if snapshot.old_pods:
         return "the new pods are ready; an old one is still there"
-    return _countdown(snapshot, now) or (
-        f"the new pods are ready; the {live['kind']} has not counted them yet"
-    )
+    return f"the new pods are ready; the {live['kind']} has not counted them yet"
 
 
 def still_serving(snapshot: Snapshot) -> str | None:
@@ -44,29 +44,6 @@ def still_serving(snapshot: Snapshot) -> str | None:
     if not ready:
         return CAUSES["old-revision-failing"].cause
     return f"the revision before still serves: {ready} of {kinds.wanted(snapshot.workload or {})}"
-
-
-def _no_pod(snapshot: Snapshot) -> str:
-    for pod in snapshot.old_pods:
-        if pod["metadata"].get("deletionTimestamp"):
-            held = pod["metadata"].get("finalizers")
-            why = f", held by its finalizer `{held[0]}`" if held else ""
-            grace = pod["metadata"].get("deletionGracePeriodSeconds")
-            after = f"; it has {grace} s for it" if grace and not held else ""
-            name = pod["metadata"]["name"]
-            return f"the old pod `{name}` is still ending{why}{after}"
-    return "no pod of the new revision yet"
-
-
-def _countdown(snapshot: Snapshot, now: float) -> str | None:
-    seconds = ((snapshot.workload or {}).get("spec") or {}).get("minReadySeconds")
-    if not seconds:
-        return None
-    since = max(
-        epoch(condition(pod, "Ready").get("lastTransitionTime")) for pod in snapshot.new_pods
-    )
-    left = max(0.0, since + seconds - now)
-    return f"the new pods are ready, and must stay so for {left:.0f} s more (`minReadySeconds`)"
 
 
 def _container_state(snapshot: Snapshot, container: Container) -> str | None:

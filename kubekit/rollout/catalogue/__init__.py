@@ -6,6 +6,7 @@ The first entry whose evidence is due decides, so the exact ones stand before th
 from __future__ import annotations
 
 from kubekit.rollout.catalogue.admission import ADMISSION
+from kubekit.rollout.catalogue.applying import APPLYING
 from kubekit.rollout.catalogue.crash import CRASH
 from kubekit.rollout.catalogue.endings import ENDINGS
 from kubekit.rollout.catalogue.image import IMAGE
@@ -25,6 +26,7 @@ CATALOGUE: tuple[Cause, ...] = (
     *ADMISSION,
     *SERVICES,
     *ENDINGS,
+    *APPLYING,
 )
 CAUSES = {cause.id: cause for cause in CATALOGUE}
 """By id, which is unique."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
+from kubekit.rollout.jobs import job_failed
+from kubekit.rollout.passing import ending, flapping, held_up, staying
 
 AGAIN = "run kubekit again"
 CONTROLLER_SECONDS = 30.0
@@ -36,9 +38,20 @@ ENDINGS: tuple[Cause, ...] = (
     Cause(
         id="namespace-terminating",
         rows=(63,),
-        signals="the namespace is gone or has a `deletionTimestamp`; the controllers stay silent",
+        signals="the namespace is gone or has a `deletionTimestamp`; the controllers stay silent; "
+        "at the apply 403 with the cause NamespaceTerminating, which exits with 5",
         cause="namespace `{namespace}` is being deleted, and all that is in it",
         fix="run kubekit again: it waits until the namespace is gone and makes it anew",
+    ),
+    Cause(
+        id="deletion-blocked",
+        rows=(82,),
+        signals="an old pod, which must be gone first, has a `deletionTimestamp` that is over and "
+        "`metadata.finalizers`; at the apply an object that is being deleted has them",
+        find=held_up,
+        cause="the old pod `{pod}` is deleted, and its finalizer holds it up: {holders}",
+        fix="what has set the finalizer must take it away: see whether it runs",
+        after=15.0,
     ),
     Cause(
         id="paused",
@@ -60,8 +73,9 @@ ENDINGS: tuple[Cause, ...] = (
     Cause(
         id="job-failed",
         rows=(18,),
-        signals="the Job's condition `Failed` is True",
-        cause="Job `{name}` failed: {message}",
+        signals="the Job's condition `Failed` is True, or the Pod's `status.phase` is Failed",
+        find=job_failed,
+        cause="{kind} `{name}` failed: {message}",
         fix="see the logs of its pods",
     ),
     Cause(
@@ -117,25 +131,31 @@ ENDINGS: tuple[Cause, ...] = (
     Cause(
         id="old-pod-ending",
         rows=(78, 81),
-        signals="a pod of an earlier revision has a `deletionTimestamp`; with the strategy "
-        "Recreate the new one waits for it",
-        cause="the old pod is still ending",
-        fix="it has `terminationGracePeriodSeconds`; end the app on SIGTERM, and it is quicker",
+        signals="a pod of an earlier revision has a `deletionTimestamp`, and with the strategy "
+        "Recreate, or in a StatefulSet, the new one waits for its end",
+        find=ending,
+        cause="the old pod `{pod}` must end before its successor is made: {how}",
+        fix="let the app end on SIGTERM, and it is quicker; `terminationGracePeriodSeconds` is "
+        "what it may take",
         after=EXPLAINS,
     ),
     Cause(
         id="min-ready-seconds",
         rows=(79,),
-        signals="ready pods that are not available yet",
-        cause="the new pods are ready, and must stay so for `minReadySeconds`",
+        signals="the pods' condition `Ready` is True, and they are not counted under "
+        "`availableReplicas` yet",
+        find=staying,
+        cause="the new pods are ready, and must stay so for {seconds} s (`minReadySeconds`), "
+        "{left} s more",
         fix="nothing: it passes",
         after=EXPLAINS,
     ),
     Cause(
         id="flapping",
         rows=(80,),
-        signals="a pod that was ready is not ready any more",
-        cause="a container was ready and is not any more",
+        signals="the pod's condition `Ready` turned False after its container had started",
+        find=flapping,
+        cause="container `{container}` was ready and is not any more",
         fix="see why its readiness probe fails now",
         after=EXPLAINS,
     ),
