@@ -16,6 +16,7 @@ from kubekit.rollout.reading import containers_of
 from kubekit.rollout.verdict import Verdict
 from kubekit.rollout.wants import (
     AnswerOf,
+    BalancerOf,
     ClaimOf,
     KeysOf,
     LogOf,
@@ -29,10 +30,11 @@ from kubekit.rollout.wants import (
 
 _REFRESH_SECONDS = 2.0
 _ROUNDS = 3
-# All else waits meanwhile, so that an app that takes its time is left unasked.
-_PORTS_SECONDS = 1.0
+# All else waits meanwhile; the ports of a pod on an idle node are known after 0.1 to 0.4 s.
+_PORTS_SECONDS = 2.0
 _ANSWER_SECONDS = 1.0
 _SECRETS = KNOWN["v1", "Secret"]
+_SERVICES = KNOWN["v1", "Service"]
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 # These may be another answer a moment later; all others stay as they are.
 _PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, ReplyOf, AnswerOf)
@@ -209,6 +211,13 @@ class Facts:
             seconds=_ANSWER_SECONDS,
         )
 
+    def _balanced(self, want: BalancerOf) -> bool:
+        try:
+            live = self._kube.get(_SERVICES.path(self._namespace, want.service), patience=0)
+        except ApiError:  # not allowed to look: nothing to warn of
+            return True
+        return bool((((live or {}).get("status") or {}).get("loadBalancer") or {}).get("ingress"))
+
     _READERS: ClassVar = {
         LogOf: _read_log,
         KeysOf: _read_keys,
@@ -219,4 +228,5 @@ class Facts:
         OpenPorts: _open_ports,
         ReplyOf: _reply,
         AnswerOf: _answer,
+        BalancerOf: _balanced,
     }

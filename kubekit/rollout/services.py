@@ -6,6 +6,7 @@ sends to a port where nothing listens; no wait that looks at the Deployment alon
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -13,12 +14,16 @@ from typing import Any
 
 from kubekit.model import Object
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.reading import containers_of
+from kubekit.rollout.ports import QUIET_SECONDS, USUAL
+from kubekit.rollout.probes import WINDOW_SECONDS
+from kubekit.rollout.reading import Container, containers_of
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
-from kubekit.rollout.wants import AnswerOf, Want
+from kubekit.rollout.wants import AnswerOf, OpenPorts, Want
 
 _NAME = "kubernetes.io/service-name"
-_PROBES = ("readinessProbe", "startupProbe", "livenessProbe")
+_PROBES = ("readinessProbe", "startupProbe")
+# Of no answer at all nothing follows: an app may take its time, or wait for the client to speak.
+_REFUSED = re.compile(r"refused|no endpoints available|no route to host")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +33,8 @@ class Way:
     Attributes:
         slices: the EndpointSlices of its namespace.
         pods: the ready pods of this apply.
+        labels: those of the pods of every workload of this apply, Jobs included.
+        ours: uids of all pods of these workloads.
         ready_since: server time since which all workloads of the apply are ready.
         facts: answers to what was asked for; see `wants`.
     """
@@ -35,6 +42,8 @@ class Way:
     service: Object
     slices: tuple[Object, ...]
     pods: tuple[Object, ...]
+    labels: tuple[Mapping[str, str], ...] = ()
+    ours: frozenset[str] = frozenset()
     ready_since: float
     facts: Mapping[Want, Any] = field(default_factory=dict)
 
@@ -44,6 +53,11 @@ class Way:
         return str(self.service["metadata"]["name"])
 
     @property
+    def selector(self) -> Mapping[str, str]:
+        """The labels it asks for."""
+        return self.service["spec"].get("selector") or {}
+
+    @property
     def own_slices(self) -> tuple[Object, ...]:
         """The EndpointSlices of this Service."""
         return tuple(
@@ -51,6 +65,21 @@ class Way:
             for item in self.slices
             if (item["metadata"].get("labels") or {}).get(_NAME) == self.name
         )
+
+    @property
+    def endpoints(self) -> tuple[Object, ...]:
+        """The endpoints of this Service, ready or not."""
+        return tuple(item for one in self.own_slices for item in one.get("endpoints") or ())
+
+    @property
+    def selected(self) -> tuple[Object, ...]:
+        """Those of our ready pods that it asks for, by name."""
+        found = (pod for pod in self.pods if self.asks_for(pod["metadata"].get("labels") or {}))
+        return tuple(sorted(found, key=lambda pod: str(pod["metadata"]["name"])))
+
+    def asks_for(self, labels: Mapping[str, str]) -> bool:
+        """Whether a pod with these labels is one of those it selects."""
+        return self.selector.items() <= labels.items()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,79 +94,141 @@ class _Bar:
 def leads(
     way: Way, now: float, patience: float = 1.0, tolerate: AbstractSet[str] = frozenset()
 ) -> Verdict:
-    """Whether the Service leads anywhere, at `now` in the API server's time, seconds."""
+    """Whether the Service leads anywhere, at `now` in the API server's time, seconds.
+
+    A verdict that is ready and has a finding is to be told of, and no failure.
+    """
     bar = _Bar(now=now, patience=patience, tolerate=tolerate)
     spec = way.service["spec"]
-    if not spec.get("selector") or spec.get("type") == "ExternalName":
+    if not way.selector or spec.get("type") == "ExternalName":
         return Verdict(state=READY, text="it selects no pods by itself")
-    endpoints = [item for one in way.own_slices for item in one.get("endpoints") or ()]
-    if not any((item.get("conditions") or {}).get("ready") is not False for item in endpoints):
-        if not way.pods:  # scaled to 0, or a Job that is over
-            return Verdict(state=READY, text="there is no pod to lead to")
-        words = {"selector": _written(spec["selector"]), "nearest": _nearest(way)}
-        return _late(way, bar, "service-selects-nothing", ("spec", "selector"), words)
-    for number, port in enumerate(spec.get("ports") or ()):
+    if not any(_is_ready(item) for item in way.endpoints):
+        return _nowhere(way, bar)
+    # What has no address of its own tells its pods' addresses; the port is for others to know.
+    ports = () if spec.get("clusterIP") == "None" else spec.get("ports") or ()
+    told = Verdict(state=READY, text=f"leads to {len(way.endpoints)} pods")
+    for number, port in enumerate(ports):
         verdict = _port(way, port, number, bar)
-        if verdict is not None:
+        if verdict is not None and verdict.state != READY:
             return verdict
-    count = len(endpoints)
-    return Verdict(state=READY, text=f"leads to {count} pod{'' if count == 1 else 's'}")
+        told = verdict or told
+    return told
 
 
 def strangers(way: Way) -> tuple[str, ...]:
     """Pods of others that the Service leads to beside those of this apply, as people write them."""
-    ours = {pod["metadata"]["uid"] for pod in way.pods}
-    found = {
-        f"Pod/{target['name']}"
-        for one in way.own_slices
-        for item in one.get("endpoints") or ()
-        if (target := item.get("targetRef") or {}).get("kind") == "Pod"
-        and target.get("uid") not in ours
-        and (item.get("conditions") or {}).get("ready") is not False
-    }
-    return tuple(sorted(found)) if ours else ()
+    ready = [
+        item.get("targetRef") or {}
+        for item in way.endpoints
+        if _is_ready(item) and (item.get("targetRef") or {}).get("kind") == "Pod"
+    ]
+    others = {f"Pod/{target['name']}" for target in ready if target.get("uid") not in way.ours}
+    return tuple(sorted(others)) if len(others) < len(ready) else ()
+
+
+def labels_of(live: Object) -> Mapping[str, str]:
+    """The labels of the pods that a workload makes, empty where it makes none."""
+    if live.get("kind") == "Pod":
+        return live["metadata"].get("labels") or {}
+    spec = live.get("spec") or {}
+    spec = (spec.get("jobTemplate") or {}).get("spec") or spec
+    return ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
+
+
+def _is_ready(endpoint: Object) -> bool:
+    return (endpoint.get("conditions") or {}).get("ready") is not False
+
+
+def _nowhere(way: Way, bar: _Bar) -> Verdict:
+    """Why no endpoint is ready, though all workloads are."""
+    if way.selected:
+        return Verdict(state=WAITING, text="its endpoints have not followed the pods yet")
+    if not way.pods or way.endpoints or any(way.asks_for(labels) for labels in way.labels):
+        # Scaled to 0, a Job, or pods of others that are not ready.
+        return Verdict(state=READY, text="there is no pod to lead to now")
+    words = {"selector": _written(way.selector), "nearest": _nearest(way)}
+    verdict = _late(way, bar, "service-selects-nothing", ("spec", "selector"), words)
+    has = {item for labels in way.labels for pair in labels.items() for item in pair}
+    alike = has & {item for pair in way.selector.items() for item in pair}
+    # Nothing in common with ours: it may well be meant for pods that others bring.
+    return verdict if alike else Verdict(state=READY, text=verdict.text, finding=verdict.finding)
 
 
 def _port(way: Way, port: Object, index: int, bar: _Bar) -> Verdict | None:
     """Why this port of the Service leads nowhere; None if it does."""
-    wanted = port.get("targetPort", port["port"])
-    words = {"port": port["port"], "target": wanted}
+    wanted, protocol = port.get("targetPort", port["port"]), port.get("protocol", "TCP")
     place = ("spec", "ports", index, "targetPort")
     numbers = {
         slot["port"]
         for one in way.own_slices
+        if any(_is_ready(item) for item in one.get("endpoints") or ())
         for slot in one.get("ports") or ()
         if (slot.get("name") or "") == (port.get("name") or "") and slot.get("port")
     }
     if not numbers:
-        said = f"no container has a port of the name `{wanted}`"
-        return _late(way, bar, "service-wrong-port", place, {**words, "said": said})
-    if port.get("protocol", "TCP") != "TCP" or numbers <= set(_probed(way)):
+        said = f"no container has a {protocol} port of the name `{wanted}`"
+        words = {"port": port["port"], "target": wanted, "said": said}
+        return _late(way, bar, "service-wrong-port", place, words)
+    if protocol != "TCP" or not way.selected or numbers <= set(_reached(way.selected)):
         return None
     asked = AnswerOf(service=way.name, port=port["port"])
     if asked not in way.facts:
         text = f"asking whether port {port['port']} leads to the app"
         return Verdict(state=WAITING, text=text, wants=frozenset({asked}))
     answer = way.facts[asked]
-    if not isinstance(answer, str):
+    if not isinstance(answer, str) or not _REFUSED.search(answer):
         return None
-    return _late(way, bar, "service-wrong-port", place, {**words, "said": answer})
+    words = {"port": port["port"], "target": wanted, "said": answer}
+    return _refused(way, bar, place, min(numbers), words)
 
 
-def _probed(way: Way) -> Iterator[int]:
+def _refused(
+    way: Way, bar: _Bar, place: tuple[str | int, ...], number: int, words: Mapping[str, object]
+) -> Verdict:
+    """What follows from a refusal: of an app that never said it is ready, only what is proved."""
+    containers = [it for it in containers_of(way.selected[0]) if not it.init]
+    asked = OpenPorts(
+        pod=str(way.selected[0]["metadata"]["name"]),
+        ports=tuple(sorted({number, *USUAL} | {port for it in containers for port in _slots(it)})),
+    )
+    if asked not in way.facts:
+        text = f"asking where the app behind port {words['port']} listens"
+        return Verdict(state=WAITING, text=text, wants=frozenset({asked}))
+    opened: Mapping[int, float] = way.facts[asked] or {}
+    ready = any(key in it.spec for it in containers for key in _PROBES)
+    since, said = 0.0, str(words["said"])
+    if number in opened:
+        since, said = opened[number], "the app listens there on 127.0.0.1 only"
+    elif opened:
+        said = f"the app listens on {', '.join(str(port) for port in sorted(opened))}"
+        since = 0.0 if ready else max(opened.values()) + _longer(bar)
+    late = _late(way, bar, "service-wrong-port", place, {**words, "said": said}, since)
+    if opened or ready:
+        return late
+    # It may be starting still: no probe tells when it is up.
+    over = bar.now - way.ready_since >= WINDOW_SECONDS * bar.patience
+    return Verdict(state=READY if over else WAITING, text=late.text, finding=late.finding)
+
+
+def _longer(bar: _Bar) -> float:
+    """By how much longer an open port must stand that alone speaks for it."""
+    return (QUIET_SECONDS - CAUSES["service-wrong-port"].after) * bar.patience
+
+
+def _reached(pods: tuple[Object, ...]) -> Iterator[int]:
     """Ports of the ready pods that a passing probe has reached from outside the pod."""
-    for pod in way.pods:
-        for container in containers_of(pod):
-            names = {port.get("name"): port["containerPort"] for port in _ports(container.spec)}
-            for probe in (container.spec.get(key) or {} for key in _PROBES):
-                asks = probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}
-                port = names.get(asks.get("port"), asks.get("port"))
-                if isinstance(port, int):
-                    yield port
+    for container in (it for pod in pods for it in containers_of(pod)):
+        slots = container.spec.get("ports") or ()
+        names = {slot.get("name"): slot["containerPort"] for slot in slots}
+        for probe in (container.spec.get(key) or {} for key in _PROBES):
+            asks = probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}
+            port = names.get(asks.get("port"), asks.get("port"))
+            if isinstance(port, int) and not asks.get("host"):
+                yield port
 
 
-def _ports(container: Object) -> list[Object]:
-    return list(container.get("ports") or ())
+def _slots(container: Container) -> set[int]:
+    return {slot["containerPort"] for slot in container.spec.get("ports") or ()}
 
 
 def _late(
@@ -146,6 +237,7 @@ def _late(
     cause_id: str,
     place: tuple[str | int, ...],
     words: Mapping[str, object],
+    since: float = 0.0,
 ) -> Verdict:
     """Told at once and decided a little later: endpoints follow the pods, but not at once."""
     cause = CAUSES[cause_id]
@@ -159,8 +251,8 @@ def _late(
         field=place,
     )
     if cause.id in bar.tolerate:
-        return Verdict(state=READY, text=finding.cause)
-    due = bar.now - way.ready_since >= cause.after * bar.patience
+        return Verdict(state=READY, text=finding.cause, finding=finding)
+    due = bar.now - max(way.ready_since, since) >= cause.after * bar.patience
     return Verdict(state=FAILED if due else WAITING, text=finding.cause, finding=finding)
 
 
@@ -170,13 +262,13 @@ def _written(labels: Mapping[str, str]) -> str:
 
 def _nearest(way: Way) -> str:
     """The labels of the pod that comes nearest to the selector, as far as it asks for them."""
-    selector = way.service["spec"]["selector"]
 
-    def matching(pod: Object) -> int:
+    def nearness(pod: Object) -> tuple[int, str]:
         labels = pod["metadata"].get("labels") or {}
-        return sum(labels.get(key) == value for key, value in selector.items())
+        matching = sum(labels.get(key) == value for key, value in way.selector.items())
+        return -matching, str(pod["metadata"]["name"])
 
-    pod = max(way.pods, key=matching)
+    pod = min(way.pods, key=nearness)
     labels = pod["metadata"].get("labels") or {}
-    has = {key: labels[key] for key in selector if key in labels} or labels
+    has = {key: labels[key] for key in way.selector if key in labels} or labels
     return f"Pod/{pod['metadata']['name']} has {_written(has)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from kubekit.api.kube import Kube
 from kubekit.api.resources import PODS
@@ -21,10 +22,11 @@ from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.judge import foremost, judge
 from kubekit.rollout.probes import redirected
-from kubekit.rollout.services import Way, leads, strangers
+from kubekit.rollout.services import Way, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target
 from kubekit.rollout.telling import blindness, told
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
+from kubekit.rollout.wants import BalancerOf
 from kubekit.rollout.watcher import Watcher
 
 _ERRORS: dict[int, type[KubekitError]] = {
@@ -118,11 +120,6 @@ def _current(kube: Kube, namespace: str, around: Surroundings) -> bool:
     return not any(kinds.outdated(pod, around.images) for pod in pods)
 
 
-def _without_address(service: Object) -> bool:
-    balancer = (service.get("status") or {}).get("loadBalancer") or {}
-    return service["spec"].get("type") == "LoadBalancer" and not balancer.get("ingress")
-
-
 def _targets(applied: Applied, namespace: str, around: Surroundings) -> dict[str, Target]:
     return {
         item.manifest.ref: Target(
@@ -170,13 +167,10 @@ class _Wait:
             elif self._ready_since is None:
                 self._ready_since = self._watcher.server_now()
             ways = self._ways(targets) if ready else {}
-            pending = {
-                ref: it
-                for ref, it in {**verdicts, **self._services(ways)}.items()
-                if it.state != READY
-            }
+            services = self._services(ways)
+            pending = {ref: it for ref, it in {**verdicts, **services}.items() if it.state != READY}
             if not pending:
-                self._tell(ways, targets)
+                self._tell(ways, services, targets)
                 return {ref: verdict.text for ref, verdict in verdicts.items()}
             self._end_or_tell(pending, targets)
             self._watcher.take_updates()
@@ -189,20 +183,21 @@ class _Wait:
         return self._watcher.facts.informed(look)
 
     def _ways(self, targets: Mapping[str, Target]) -> dict[str, Way]:
-        pods = tuple(
-            pod
-            for target in targets.values()
-            if target.kind != "Job"
-            for pod in self._watcher.snapshot(target).new_pods
+        known = [self._watcher.snapshot(target) for target in targets.values()]
+        pods = tuple(pod for it in known if it.target.kind != "Job" for pod in it.new_pods)
+        ours = (pod["metadata"]["uid"] for it in known for pod in (*it.new_pods, *it.old_pods))
+        labels = (labels_of(item.live) for item in self._items.values())
+        way = partial(
+            Way,
+            slices=self._watcher.objects("EndpointSlice"),
+            pods=pods,
+            labels=tuple(filter(None, labels)),
+            ours=frozenset(ours),
+            ready_since=self._ready_since or 0.0,
+            facts=self._watcher.facts.known,
         )
         return {
-            ref: Way(
-                service=item.live,
-                slices=self._watcher.objects("EndpointSlice"),
-                pods=pods,
-                ready_since=self._ready_since or 0.0,
-                facts=self._watcher.facts.known,
-            )
+            ref: way(service=item.live)
             for ref, item in self._items.items()
             if item.manifest.kind == "Service"
         }
@@ -219,13 +214,21 @@ class _Wait:
             lambda: leads(way, self._watcher.server_now(), factor, tolerate)
         )
 
-    def _tell(self, ways: Mapping[str, Way], targets: Mapping[str, Target]) -> None:
+    def _tell(
+        self,
+        ways: Mapping[str, Way],
+        services: Mapping[str, Verdict],
+        targets: Mapping[str, Target],
+    ) -> None:
         """What is no failure and still worth knowing."""
+        for verdict in services.values():
+            if verdict.finding is not None:
+                self._emit(Warned(text=verdict.finding.cause, hints=(verdict.finding.fix,)))
         for way in ways.values():
             others = strangers(way)
             if others:
                 self._warn("service-too-broad", name=way.name, pods=", ".join(others))
-            if _without_address(way.service):
+            if self._without_address(way.service):
                 self._warn("load-balancer-pending", name=way.name)
         for target in targets.values():
             snapshot = self._watcher.snapshot(target)
@@ -235,6 +238,14 @@ class _Wait:
                 self._warn("probe-redirect", **words)
         if self._watcher.facts.unseen:
             self._emit(Warned(text=blindness(self._watcher.facts.unseen)))
+
+    def _without_address(self, service: Object) -> bool:
+        """Whether nobody has given a LoadBalancer an address by now."""
+        if service["spec"].get("type") != "LoadBalancer":
+            return False
+        asked = BalancerOf(service=str(service["metadata"]["name"]))
+        self._watcher.facts.fetch(frozenset({asked}))
+        return not self._watcher.facts.known.get(asked)
 
     def _warn(self, cause_id: str, **words: object) -> None:
         cause = CAUSES[cause_id]

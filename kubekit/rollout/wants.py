@@ -86,13 +86,31 @@ class AnswerOf:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BalancerOf:
+    """Whether a Service of type LoadBalancer has an address outside the cluster."""
+
+    service: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class OnHost:
     """Whether this machine's own Docker has an image that the node lacks."""
 
     image: str
 
 
-Want = LogOf | KeysOf | NamespaceOf | NodesOf | ClaimOf | OpenPorts | ReplyOf | AnswerOf | OnHost
+Want = (
+    LogOf
+    | KeysOf
+    | NamespaceOf
+    | NodesOf
+    | ClaimOf
+    | OpenPorts
+    | ReplyOf
+    | AnswerOf
+    | BalancerOf
+    | OnHost
+)
 """A fact the judge asks for before it decides; the watcher fetches it."""
 
 

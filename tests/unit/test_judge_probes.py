@@ -177,7 +177,7 @@ def test_patience_makes_a_start_longer() -> None:
 def test_while_nothing_listens_it_is_told_how_long() -> None:
     told = verdict(unhealthy(REFUSED), after=22).finding
     assert told is not None
-    assert "still starting for 20 s" in told.cause
+    assert "has been starting for 20 s" in told.cause
 
 
 # Proofs: the pod's loopback, and its address.

@@ -110,7 +110,7 @@ PROBING: tuple[Cause, ...] = (
         "probes let a start take, at least 30 s, and a port-forward finds the port closed",
         find=refused,
         cause="nothing listens on port {port}, which the {probe} probe of container `{container}` "
-        "asks: it is still starting for {running}",
+        "asks: it has been starting for {running}",
         fix="check the port; the app must listen on 0.0.0.0 and on that port",
         after=WINDOW_SECONDS,
     ),
