@@ -227,8 +227,9 @@ def _failure(event: Failed, signs: Signs) -> list[Line]:
 
 
 def _diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:
-    """One line for what is well; else as a failure is told."""
+    """One line for what is well, more for what may not be; what is wrong is told as a failure."""
     text = f"{event.title}: {event.text}"
+    hints = (event.fix,) if event.fix else ()
     if event.wrong:
         failed = Failed(
             id="",
@@ -236,11 +237,13 @@ def _diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:
             message=text,
             place=event.place,
             details=event.details,
-            hints=(event.fix,) if event.fix else (),
+            hints=hints,
         )
         return _failure(failed, signs)
     if event.state != "ready":
-        return [Line(text, lead=f"{signs.more} ", style="yellow")]
+        return [Line(text, lead=f"{signs.more} ", style="yellow"), *_hints(hints)]
+    if event.id is not None:
+        return [Line(text, lead=f"{signs.warn} ", style="yellow"), *_hints(hints)]
     return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
 
 

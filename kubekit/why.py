@@ -27,7 +27,7 @@ from kubekit.session import Run, open_api
 from kubekit.text.strictyaml import dotted
 
 _SECRETS = KNOWN["v1", "Secret"]
-_ORDER = {FAILED: 0, WAITING: 1, READY: 2}
+_ORDER = (FAILED, WAITING, READY)
 
 
 def diagnose(
@@ -154,7 +154,7 @@ def _text(judged: Judged) -> str:
     if verdict.finding is not None:
         waits = verdict.state == WAITING and not judged.wrong
         return f"waits: {verdict.finding.cause}" if waits else verdict.finding.cause
-    if verdict.state == READY or judged.seconds is None:
+    if verdict.state != WAITING or judged.seconds is None:
         return verdict.text
     lasting = duration(judged.seconds)
     if verdict.text.startswith(GOING):
@@ -169,7 +169,7 @@ def _rank(judged: Judged) -> tuple[bool, int, str, str]:
     obj = judged.obj
     return (
         not judged.wrong,
-        _ORDER[judged.verdict.state],
+        _ORDER.index(judged.verdict.state),
         str(obj["metadata"]["namespace"]),
         ref(obj),
     )
@@ -184,7 +184,7 @@ def _good_end(judged: list[Judged], asked: Asked | None, here: str, seconds: flo
     wrong = [one for one in judged if one.wrong]
     what = f"with `{asked}` " if asked else ""
     if wrong:
-        ids = {one.verdict.finding.id if one.verdict.finding else "timeout" for one in wrong}
+        ids = {one.verdict.finding.id if one.verdict.finding else None for one in wrong}
         count = f"{len(wrong)} of {len(judged)} " if len(judged) > 1 else ""
         verb = "are" if len(wrong) > 1 else "is"
         text = f"{count}{verb} not well {here}" if count else f"`{ref(wrong[0].obj)}` is not well"

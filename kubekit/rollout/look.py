@@ -18,7 +18,7 @@ from kubekit.errors import RefusedError
 from kubekit.model import Clock, Object
 from kubekit.rollout import kinds, past
 from kubekit.rollout.facts import Facts
-from kubekit.rollout.present import overdue, present, standing_since
+from kubekit.rollout.present import final, overdue, present, standing_since
 from kubekit.rollout.reach import reaches
 from kubekit.rollout.snapshot import Snapshot, Target
 from kubekit.rollout.telling import duration, told
@@ -121,9 +121,10 @@ class Look:
     def _judge_workload(self, live: Object) -> Judged:
         here = self._around(live)
         verdict = self._informed(lambda: present(self._snapshot(live, here), self.now), here)
+        snapshot = self._snapshot(live, here)
+        verdict = final(snapshot, verdict)
         if verdict.state == READY:
             return Judged(obj=live, verdict=verdict, wrong=False)
-        snapshot = self._snapshot(live, here)
         seconds = self.now - standing_since(snapshot, self.now)
         return Judged(
             obj=live,

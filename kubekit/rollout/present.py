@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubekit.model import Object
 from kubekit.rollout import kinds, past
-from kubekit.rollout.judge import ended, judge, why_not
+from kubekit.rollout.judge import judge, why_not
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.telling import duration
@@ -35,14 +35,39 @@ def present(snapshot: Snapshot, now: float) -> Verdict:
     needed = {"Pod", "ReplicaSet"} if live["kind"] == "Deployment" else {"Pod"}
     if not snapshot.listed >= needed:
         return Verdict(state=WAITING, text="why cannot be seen without its pods")
-    return _final(snapshot, judge(snapshot, now) if settled is None else why_not(snapshot, now))
+    return judge(snapshot, now) if settled is None else why_not(snapshot, now)
+
+
+def final(snapshot: Snapshot, verdict: Verdict) -> Verdict:
+    """The verdict once no more can be learnt: what has ended for good waits for nothing."""
+    live = snapshot.workload or {}
+    if verdict.finding is not None and verdict.finding.id == "namespace-terminating":
+        return Verdict(state=WAITING, text=f"{GOING} with its namespace")
+    if verdict.state != WAITING:
+        return verdict
+    status = live.get("status") or {}
+    failure = condition(live, "Failed")
+    if failure.get("status") == "True" or status.get("phase") == "Failed":
+        said = failure.get("message") or status.get("message") or "nothing is known of it"
+        return Verdict(state=FAILED, text=f"has failed: {said}", finding=verdict.finding)
+    runs = any(one.running is not None for one in snapshot.containers)
+    if live["kind"] == "Job" and verdict.finding is None and runs:
+        return Verdict(state=READY, text="its pod runs")
+    return verdict
 
 
 def standing_since(snapshot: Snapshot, now: float) -> float:
     """Since when a workload that is not well is not, in the API server's time."""
     live = snapshot.workload or {}
     deleted = live["metadata"].get("deletionTimestamp")
-    return epoch(deleted) if deleted else past.unready_since(snapshot.new_pods, live, now)
+    if deleted:
+        return epoch(deleted)
+    crashing = [
+        epoch(container.status["lastState"]["terminated"].get("startedAt"))
+        for container in snapshot.containers
+        if past.still_crashing(container, now)
+    ]
+    return min([past.unready_since(snapshot.new_pods, live, now), *crashing])
 
 
 def overdue(live: Object, seconds: float) -> bool:
@@ -63,22 +88,3 @@ def _remark(snapshot: Snapshot, now: float) -> str:
             f"; container `{container.name}` ended {ago} ago with exit code {code}, and runs again"
         )
     return ""
-
-
-def _final(snapshot: Snapshot, verdict: Verdict) -> Verdict:
-    live = snapshot.workload or {}
-    if verdict.finding is not None and verdict.finding.id == "namespace-terminating":
-        return Verdict(state=WAITING, text=f"{GOING} with its namespace")
-    if verdict.state != WAITING:
-        return verdict
-    status = live.get("status") or {}
-    failure = condition(live, "Failed")
-    if failure.get("status") == "True" or status.get("phase") == "Failed":
-        if verdict.finding is not None:
-            return Verdict(state=FAILED, text=verdict.text, finding=verdict.finding)
-        message = failure.get("message") or status.get("message") or "its pods have ended"
-        return ended("job-failed", snapshot, message=message)
-    runs = any(one.running is not None for one in snapshot.containers)
-    if live["kind"] == "Job" and verdict.finding is None and runs:
-        return Verdict(state=READY, text="its pod runs")
-    return verdict

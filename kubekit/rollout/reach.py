@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from kubekit.model import Object
-from kubekit.rollout import kinds
 from kubekit.rollout.reading import condition, epoch
-from kubekit.rollout.services import Way, leads
-from kubekit.rollout.verdict import READY, WAITING, Verdict
+from kubekit.rollout.services import Way, labels_of, leads
+from kubekit.rollout.verdict import FAILED, WAITING, Verdict
 from kubekit.rollout.wants import Want
 
 
@@ -28,37 +28,24 @@ def reaches(
         pods: the living pods of its namespace.
         workloads: those of its namespace: one may just have no pod, as when it is scaled to 0.
     """
-    selector = service["spec"].get("selector") or {}
     ready = [pod for pod in pods if condition(pod, "Ready").get("status") == "True"]
-    mine = [pod for pod in pods if _matches(selector, pod)]
-    served = [pod for pod in ready if _matches(selector, pod)]
-    if selector and mine and not served:
-        count = "the pod it selects is" if len(mine) == 1 else f"none of its {len(mine)} pods is"
-        text = count.replace("is", "is not", 1) if len(mine) == 1 else count
-        return Verdict(state=WAITING, text=f"{text} ready")
-    if selector and not mine and any(_matches(selector, one) for one in _templates(workloads)):
-        return Verdict(state=READY, text="it has no pods now")
     way = Way(
         service=service,
         slices=tuple(slices),
-        pods=tuple(served or ready),
-        ready_since=_settled_at(service, served),
+        pods=tuple(ready),
+        labels=tuple(filter(None, map(labels_of, workloads))),
+        ready_since=0.0,
         facts=facts,
     )
-    return leads(way, now)
-
-
-def _matches(selector: Mapping[str, str], obj: Object) -> bool:
-    labels = (obj.get("metadata") or {}).get("labels") or {}
-    return bool(selector) and all(labels.get(key) == value for key, value in selector.items())
-
-
-def _templates(workloads: Iterable[Object]) -> Iterator[Object]:
-    for live in workloads:
-        if live["kind"] == "CronJob":
-            yield dict(live["spec"]["jobTemplate"]["spec"]["template"])
-        elif live["kind"] != "Pod":
-            yield kinds.template(live)
+    mine = [pod for pod in pods if way.asks_for(pod["metadata"].get("labels") or {})]
+    if way.selector and mine and not way.selected:
+        text = "the pod it selects is not" if len(mine) == 1 else f"none of its {len(mine)} pods is"
+        return Verdict(state=WAITING, text=f"{text} ready")
+    verdict = leads(replace(way, ready_since=_settled_at(service, way.selected)), now)
+    # An apply does not know what others bring; here all that is in the namespace is known.
+    if verdict.finding is not None and verdict.finding.id == "service-selects-nothing":
+        return replace(verdict, state=FAILED)
+    return verdict
 
 
 def _settled_at(service: Object, pods: Iterable[Object]) -> float:
