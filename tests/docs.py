@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import argparse
 import ast
+import importlib
+import pkgutil
 import re
 import shutil
+import string
 import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+
+from kubekit.rollout import catalogue
+from kubekit.rollout.cause import Cause
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "kubekit"
@@ -56,6 +63,62 @@ def _purpose(file: Path) -> str:
     return " ".join(words.split("\n\n")[0].split())
 
 
+def failures() -> str:
+    """Every cause of the judge's catalogue, part by part."""
+    return "\n\n".join(
+        "\n\n".join([f"## {_title(part)}", *map(_entry, _causes(part))]) for part in _parts()
+    )
+
+
+def _parts() -> list[ModuleType]:
+    """The modules of the catalogue, in the order in which their causes are asked."""
+    names = [info.name for info in pkgutil.iter_modules(catalogue.__path__)]
+    modules = [importlib.import_module(f"{catalogue.__name__}.{name}") for name in names]
+    order = {cause.id: place for place, cause in enumerate(catalogue.CATALOGUE)}
+    return sorted(modules, key=lambda module: order[_causes(module)[0].id])
+
+
+def _causes(part: ModuleType) -> list[Cause]:
+    """The causes that a module of the catalogue gives to it, in their order."""
+    mine = {
+        cause.id
+        for value in vars(part).values()
+        for cause in (value if isinstance(value, tuple) else ())
+        if isinstance(cause, Cause)
+    }
+    return [cause for cause in catalogue.CATALOGUE if cause.id in mine]
+
+
+def _title(part: ModuleType) -> str:
+    return re.split(r" \(rows?\b|[.,] |\.$", (part.__doc__ or "").split("\n")[0])[0]
+
+
+def _entry(cause: Cause) -> str:
+    stands = f" ({cause.after:g} s)" if cause.tier == "B" else ""
+    code = {"C": 7}.get(cause.tier, cause.exit_code)
+    return "\n".join(
+        [
+            f"### `{cause.id}`",
+            "",
+            f"Tier {cause.tier}{stands}, exit code {code}.",
+            "",
+            f"* What you see: {cause.signals}.",
+            f"* Why: {_filled(cause.cause)}.",
+            f"* What to do: {_filled(cause.fix)}.",
+        ]
+    )
+
+
+def _filled(text: str) -> str:
+    """A text of the catalogue, what will be filled in between angle brackets."""
+    shown = ""
+    for literal, name, _, _ in string.Formatter().parse(text):
+        shown += literal
+        code = shown.count("`") % 2
+        shown += "" if name is None else f"<{name}>" if code else f"\\<{name}\\>"
+    return shown
+
+
 def put(text: str, name: str, block: str) -> str:
     """The text with this part replaced."""
     pattern = re.compile(
@@ -70,6 +133,7 @@ def put(text: str, name: str, block: str) -> str:
 GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"exit codes": exit_codes},
     "CONTRIBUTING.md": {"map": code_map},
+    "docs/failures.md": {"failures": failures},
 }
 
 
