@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubekit.api.forward import listening, service_answers
+from kubekit.api.forward import listening, pod_answers, service_answers
 from kubekit.api.kube import Kube
 from kubekit.errors import CancelledError
 from kubekit.model import Cancel
@@ -163,6 +163,16 @@ def test_a_server_that_speaks_something_else_is_reached(
     world: Scratch, port: str, scheme: str
 ) -> None:
     assert service_answers(world.kube, world.name, "app", port, scheme=scheme) == 0
+
+
+def test_a_pods_own_address_refuses_what_only_its_loopback_takes(world: Scratch) -> None:
+    said = pod_answers(world.kube, world.name, "app", 8000)
+    assert isinstance(said, str)
+    assert "connection refused" in said
+    assert pod_answers(world.kube, world.name, "app", 3000) == 200
+    assert pod_answers(world.kube, world.name, "app", 3000, scheme="https") == 0
+    assert pod_answers(world.kube, world.name, "app", 7404, "/x") == 404
+    assert pod_answers(world.kube, world.name, "nosuch", 3000) is None
 
 
 def test_plain_http_is_reached_when_tls_is_asked_for(world: Scratch) -> None:
