@@ -65,14 +65,24 @@ class _ExpiredError(Exception):
 
 
 class Follower:
-    """Follows one collection on a thread of its own and hands each update to `deliver`."""
+    """Follows one collection on a thread of its own and hands each update to `deliver`.
+
+    With `only`, just the object of this name in it.
+    """
 
     def __init__(
-        self, kube: Kube, *, kind: str, path: str, deliver: Callable[[Update], None]
+        self,
+        kube: Kube,
+        *,
+        kind: str,
+        path: str,
+        deliver: Callable[[Update], None],
+        only: str = "",
     ) -> None:
         self._kube = kube
         self._kind = kind
         self._path = path
+        self._query = {"fieldSelector": f"metadata.name={only}"} if only else {}
         self._deliver = deliver
         self._stopped = threading.Event()
         self._response: object = None
@@ -114,13 +124,14 @@ class Follower:
                 return
 
     def _list(self) -> str:
-        data = self._kube.request("GET", self._path, patience=0).data
+        data = self._kube.request("GET", self._path, query=self._query, patience=0).data
         self._deliver(Listed(kind=self._kind, items=tuple(data.get("items") or ())))
         return str(data["metadata"]["resourceVersion"])
 
     def _watch(self, version: str) -> None:
         """One watch until it ends; every event moves the version the next one goes on from."""
         query = {
+            **self._query,
             "watch": "true",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(WATCH_SECONDS),

@@ -112,11 +112,19 @@ class Kube:
             ) from error
         self.context = context
         self._cancel = cancel
+        self._ahead = float("-inf")
 
     @property
     def host(self) -> str:
         """Where the API server is, as the kubeconfig says."""
         return str(self._api.configuration.host)
+
+    def server_now(self) -> float:
+        """The API server's time now, seconds since the epoch, as near as its answers tell.
+
+        They carry whole seconds, cut off; the one that came soonest after a full second is nearest.
+        """
+        return time.monotonic() + self._ahead if self._ahead > float("-inf") else time.time()
 
     @property
     def configuration(self) -> Any:
@@ -259,12 +267,10 @@ class Kube:
             body=payload,
             headers={"Content-Type": kind} if payload is not None else {},
         )
+        date = server_time(response.headers)
+        self._ahead = max(self._ahead, date - time.monotonic())
         raw = self._body(response)
-        return Answer(
-            data=json.loads(raw),
-            warnings=_warnings(response.headers),
-            date=server_time(response.headers),
-        )
+        return Answer(data=json.loads(raw), warnings=_warnings(response.headers), date=date)
 
     def _body(self, response: urllib3.BaseHTTPResponse) -> bytes:
         import urllib3

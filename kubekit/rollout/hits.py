@@ -46,12 +46,11 @@ def container_hit(
     snapshot: Snapshot, container: Container, now: float, *, words: Mapping[str, object], field: str
 ) -> Hit:
     """A hit at a container, since it was first seen waiting for its present reason."""
-    reason = (container.waiting or {}).get("reason") or ""
     group = "initContainers" if container.init else "containers"
     index = [spec["name"] for spec in container.pod["spec"][group]].index(container.name)
     return Hit(
         where=f"Pod/{container.pod_name}",
-        since=snapshot.seen.get((container.pod_uid, container.name, reason), now),
+        since=snapshot.seen.get((container.pod_uid, container.name, container.waits_for), now),
         words={
             "container": container.name,
             "what": container.called,

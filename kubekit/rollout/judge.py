@@ -20,8 +20,8 @@ from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import NamespaceOf, Want
 
-SILENT_SECONDS = 3.0
-"""Without any pod for so long, it is worth asking whether the namespace is being deleted."""
+UNPROBED_SECONDS = 3.0
+"""How long a container without probes must run before it is believed: it is Ready at once."""
 
 
 def judge(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozenset()) -> Verdict:
@@ -29,6 +29,9 @@ def judge(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozenset
 
     A cause in `tolerate` never decides; it is only told while waiting.
     """
+    # The controllers stay silent in a namespace that is being deleted.
+    if ((snapshot.namespace or {}).get("metadata") or {}).get("deletionTimestamp"):
+        return ended("namespace-terminating", snapshot)
     ending = _changed_by_others(snapshot)
     if ending is not None:
         return ending
@@ -39,7 +42,7 @@ def judge(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozenset
         return _unobserved(snapshot, now)
     ready = kinds.settled(live)
     if ready is not None:
-        return _outdated(snapshot) or Verdict(state=READY, text=ready)
+        return _outdated(snapshot) or _untried(snapshot, now) or Verdict(state=READY, text=ready)
     return why_not(snapshot, now, tolerate)
 
 
@@ -58,10 +61,6 @@ def why_not(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozens
             likely = _finding(cause, hit)
     if not wants and _deadline_passed(snapshot):
         return _past_deadline(snapshot, likely)
-    silent = _namespace_of_silence(snapshot, now)
-    if silent is not None and snapshot.facts.get(silent) is False:
-        return ended("namespace-terminating", snapshot)
-    wants |= {silent} - snapshot.facts.keys() if silent else frozenset()
     return Verdict(state=WAITING, text=waiting_for(snapshot), finding=likely, wants=wants)
 
 
@@ -122,6 +121,21 @@ def _outdated(snapshot: Snapshot) -> Verdict | None:
     return None
 
 
+def _untried(snapshot: Snapshot, now: float) -> Verdict | None:
+    """Ready by Kubernetes' rule, but no probe has asked and it has only just started."""
+    for container in snapshot.containers:
+        started = epoch((container.running or {}).get("startedAt"))
+        asked = container.spec.get("readinessProbe") or container.spec.get("startupProbe")
+        # The start is in whole seconds, cut off: a second more makes sure of them.
+        if not container.init and not asked and 0 < now - started < UNPROBED_SECONDS + 1:
+            text = (
+                f"container `{container.name}` has no readiness probe, so it is watched for "
+                f"{UNPROBED_SECONDS:.0f} s"
+            )
+            return Verdict(state=WAITING, text=text)
+    return None
+
+
 def _unobserved(snapshot: Snapshot, now: float) -> Verdict:
     # Its controller says what it could not do, and not that it has seen the change.
     for hit in set_refused(snapshot, now):
@@ -131,12 +145,6 @@ def _unobserved(snapshot: Snapshot, now: float) -> Verdict:
         return ended("controller-silent", snapshot)
     text = f"the {snapshot.target.kind} controller has not seen the change yet"
     return Verdict(state=WAITING, text=text)
-
-
-def _namespace_of_silence(snapshot: Snapshot, now: float) -> NamespaceOf | None:
-    """The controllers say nothing in a namespace that is being deleted, and make no pod."""
-    silent = not snapshot.new_pods and now - snapshot.target.since > SILENT_SECONDS
-    return NamespaceOf(name=snapshot.target.namespace) if silent else None
 
 
 def _hits(snapshot: Snapshot, now: float) -> Iterator[tuple[Cause, Hit]]:

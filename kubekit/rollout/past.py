@@ -70,7 +70,7 @@ def seen(pods: Iterable[Object], events: Iterable[Object]) -> dict[tuple[str, st
         (container.pod_uid, container.name, reason): _since(container, failures)
         for pod in pods
         for container in containers_of(pod)
-        if (reason := (container.waiting or {}).get("reason"))
+        if (reason := container.waits_for)
     }
 
 

@@ -54,6 +54,12 @@ class Container:
         return (self.status.get("state") or {}).get("waiting")
 
     @property
+    def waits_for(self) -> str:
+        """The reason it waits for, the same for a try and for the back-off after it; or empty."""
+        reason = str((self.waiting or {}).get("reason") or "")
+        return "ErrImagePull" if reason == "ImagePullBackOff" else reason
+
+    @property
     def running(self) -> Object | None:
         """Since when it runs, if it does."""
         return (self.status.get("state") or {}).get("running")

@@ -44,6 +44,7 @@ class Snapshot:
 
     Attributes:
         workload: the live object, None once it is gone.
+        namespace: its Namespace, None where that is not known.
         listed: kinds whose first list has arrived; before that, absence means nothing.
         facts: what the judge has asked for, each as its class in `wants` says.
         seen: when a container was first seen waiting for a reason, server time.
@@ -52,6 +53,7 @@ class Snapshot:
 
     target: Target
     workload: Object | None
+    namespace: Object | None = None
     replica_sets: tuple[Object, ...] = ()
     pods: tuple[Object, ...] = ()
     events: tuple[Object, ...] = ()

@@ -109,7 +109,7 @@ def wait(
         patience=patience.factor,
     )
     kinds_here = frozenset(item.manifest.kind for item in workloads)
-    with watcher.following(kinds_here, applied.since):
+    with watcher.following(kinds_here):
         waiting = _Wait(watcher, applied, patience=patience, emit=emit)
         return Rollout(workloads=waiting.until_ready(_targets(applied, namespace, around)))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update, stop
 from kubekit.api.kube import PATIENCE_SECONDS, ApiError, Kube
-from kubekit.api.resources import EVENTS, KNOWN, PODS, REPLICA_SETS, SLICES, Resource
+from kubekit.api.resources import EVENTS, KNOWN, NAMESPACE, PODS, REPLICA_SETS, SLICES, Resource
 from kubekit.errors import CancelledError, UnreachableError
 from kubekit.events import Emit, Progress
 from kubekit.model import Cancel, Clock, Object
@@ -23,9 +23,14 @@ _ALWAYS = {
     "Pod": PODS,
     "Event": EVENTS,
     "EndpointSlice": SLICES,
+    "Namespace": NAMESPACE,
 }
 # Without these the judge still decides, and says what it could not see.
-_HELPFUL = {"Event": "events", "EndpointSlice": "EndpointSlices"}
+_HELPFUL = {
+    "Event": "events",
+    "EndpointSlice": "EndpointSlices",
+    "Namespace": "the namespace itself",
+}
 
 
 class Watcher:
@@ -63,9 +68,9 @@ class Watcher:
         self.facts = Facts(kube, namespace, clock, on_host, self.server_now)
 
     @contextlib.contextmanager
-    def following(self, kinds: frozenset[str], since: float) -> Iterator[None]:
-        """Follow these kinds of workloads and all that belongs to them; `since` is server time."""
-        self._server_start = since
+    def following(self, kinds: frozenset[str]) -> Iterator[None]:
+        """Follow these kinds of workloads and all that belongs to them."""
+        self._server_start = self._kube.server_now() - self.elapsed()
         resources = {kind: _resource(kind) for kind in kinds} | _ALWAYS
         followers = [
             Follower(
@@ -73,6 +78,7 @@ class Watcher:
                 kind=kind,
                 path=resource.path(self._namespace),
                 deliver=self._updates.put,
+                only=self._namespace if kind == "Namespace" else "",
             )
             for kind, resource in resources.items()
         ]
@@ -88,7 +94,7 @@ class Watcher:
         return self._clock.now() - self._start
 
     def server_now(self) -> float:
-        """The API server's time: its own stamp at the apply, and what passed here since."""
+        """The API server's time: as it was at the start, and what passed here since."""
         return self._server_start + self.elapsed()
 
     def objects(self, kind: str) -> tuple[Object, ...]:
@@ -105,6 +111,7 @@ class Watcher:
         return Snapshot(
             target=target,
             workload=next(named, None),
+            namespace=next(iter(self.objects("Namespace")), None),
             replica_sets=self.objects("ReplicaSet"),
             pods=self.objects("Pod"),
             events=self.objects("Event"),
@@ -191,8 +198,8 @@ class Watcher:
     def _note_waiting(self) -> None:
         """When each container was first seen waiting for its reason; the API does not say.
 
-        A try and the back-off after it have reasons of their own and take turns, so that only a
-        start makes both forgotten.
+        Reasons take turns, such as a missing key and a start that fails, so that only a start
+        makes them forgotten.
         """
         now = self.server_now()
         seen: dict[tuple[str, str, str], float] = {}
@@ -202,9 +209,8 @@ class Watcher:
                     continue
                 here = (container.pod_uid, container.name)
                 seen |= {key: when for key, when in self._seen.items() if key[:2] == here}
-                reason = (container.waiting or {}).get("reason")
-                if reason:
-                    seen.setdefault((*here, reason), now)
+                if container.waits_for:
+                    seen.setdefault((*here, container.waits_for), now)
         self._seen = seen
 
 

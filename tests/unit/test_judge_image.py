@@ -9,6 +9,7 @@ import pytest
 
 from kubekit.model import Object
 from kubekit.rollout.judge import judge
+from kubekit.rollout.reading import containers_of
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, WAITING, Finding, Verdict
 from kubekit.rollout.wants import NodesOf, OnHost
@@ -28,9 +29,10 @@ def node(*names: str, version: str = "v1.34.4") -> Object:
 def snap(state: Object, *nodes: Object, on_host: bool = False, **changes: Any) -> Snapshot:
     """A pod in this state, where all that is asked for is known; it has waited since NOW."""
     facts = {OnHost(image=IMAGE): on_host, NodesOf(): nodes}
-    reason = state["state"]["waiting"]["reason"]
-    seen = {("web-2-a", "app", reason): NOW}
-    return snapshot(pod(state=state), facts=facts, seen=seen, **changes)
+    here = pod(state=state)
+    (container,) = containers_of(here)
+    seen = {("web-2-a", "app", container.waits_for): NOW}
+    return snapshot(here, facts=facts, seen=seen, **changes)
 
 
 def failed(shot: Snapshot, after: float = 0.0) -> Finding:

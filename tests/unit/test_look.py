@@ -101,7 +101,7 @@ def test_waiting_stands_since_the_first_try_failed() -> None:
     one = pod(state=waiting("ImagePullBackOff"))
     one["metadata"]["creationTimestamp"] = at(10)
     tried = [event("Failed", "no", when=40), event("Failed", "no", when=25)]
-    key = (one["metadata"]["uid"], "app", "ImagePullBackOff")
+    key = (one["metadata"]["uid"], "app", "ErrImagePull")
     assert past.seen([one], tried) == {key: NOW + 25}
     assert past.seen([one], []) == {key: NOW + 10}
 
