@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -34,6 +35,8 @@ _ROUNDS = 3
 _PORTS_SECONDS = 2.0
 _ANSWER_SECONDS = 1.0
 _SECRETS = KNOWN["v1", "Secret"]
+# What the kubelet answers in place of a log that is gone, or not there yet.
+_NO_LOG = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks ")
 _SERVICES = KNOWN["v1", "Service"]
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 # These may be another answer a moment later; all others stay as they are.
@@ -168,7 +171,8 @@ class Facts:
             **({"previous": "true"} if previous else {}),
         }
         try:
-            return self._kube.text(f"{PODS.path(self._namespace, want.pod)}/log", query=query)
+            text = self._kube.text(f"{PODS.path(self._namespace, want.pod)}/log", query=query)
+            return None if _NO_LOG.match(text) else text
         except ApiError as error:
             if error.reason == "Forbidden":
                 self.unseen.add("logs")

@@ -24,7 +24,7 @@ from kubekit.rollout.probes import (
     probe_hit,
     start_window,
 )
-from kubekit.rollout.reading import containers_of
+from kubekit.rollout.reading import Container, containers_of
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import LogOf, OpenPorts, ReplyOf, Want, log_of
 
@@ -87,8 +87,7 @@ class _Refusal:
     def question(self) -> OpenPorts:
         """The ports to ask for; the probe's own, those the pod declares, and those apps like."""
         ports = {self.port, *USUAL, *(port for _, port, _ in self.lines)}
-        for container in containers_of(self.said.container.pod):
-            ports |= {item["containerPort"] for item in container.spec.get("ports") or ()}
+        ports |= set[int]().union(*map(_declared, containers_of(self.said.container.pod)))
         return OpenPorts(
             pod=self.said.container.pod_name,
             ports=tuple(sorted(ports)),
@@ -139,24 +138,20 @@ def on_loopback(snapshot: Snapshot, now: float) -> Iterator[Hit]:
 def on_another_port(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     """Containers that refuse the probe's port and listen on another one."""
     for item in _known(snapshot):
-        if item.lately.times < 2 or not item.provable:  # noqa: PLR2004
+        # Of gRPC there is often one port beside those of HTTP, and later than they are.
+        if item.lately.times < 2 or not item.provable or "grpc" in item.said.spec:  # noqa: PLR2004
             continue
-        said = [
-            port
-            for host, port, aside in item.lines
-            if port != item.port and not aside and host not in _LOCAL
-        ]
+        said = _named(item)
         if item.opened is None:
             if said and item.port not in [port for _, port, _ in item.lines]:
                 yield item.hit(now, since=item.lately.since, field="port", listens=said[-1])
         elif item.port not in item.opened:
-            known = set(said) | _declared_instead(item)
-            sure = [port for port in item.opened if port in known]
+            sure = [port for port in said if port in item.opened]
             others = sure or _guessed(item)
             if others:
-                since = max(item.opened[others[0]], item.said.started)
+                since = max(item.opened[others[-1]], item.said.started)
                 since += 0 if sure else _longer(item)
-                yield item.hit(now, since=since, field="port", listens=others[0])
+                yield item.hit(now, since=since, field="port", listens=others[-1])
 
 
 def refused(snapshot: Snapshot, now: float) -> Iterator[Hit]:
@@ -245,23 +240,35 @@ def _reply_of(said: Said, scheme: str = "") -> ReplyOf:
     )
 
 
-def _declared_instead(item: _Refusal) -> set[int]:
-    """Ports the container declares while it does not declare the one the probe asks."""
-    ports = item.said.container.spec.get("ports") or ()
-    if item.port in [port["containerPort"] for port in ports]:
-        return set()
-    return {port["containerPort"] for port in ports if not _ASIDE.search(port.get("name") or "")}
+def _named(item: _Refusal) -> list[int]:
+    """Other ports the app says it listens on; not one it declares beside that of the probe."""
+    declared = _declared(item.said.container)
+    beside = declared if item.port in declared else set()
+    return [
+        port
+        for host, port, aside in item.lines
+        if port not in {item.port, *beside} and not aside and host not in _LOCAL
+    ]
 
 
 def _guessed(item: _Refusal) -> list[int]:
-    """Open ports nobody declares, in a pod where no other container can have opened them."""
-    everyone = [it for it in containers_of(item.said.container.pod) if not it.init]
-    declared = {port["containerPort"] for it in everyone for port in it.spec.get("ports") or ()}
-    aside = {port for _, port, aside in item.lines if aside}
-    sidecars = item.said.container.pod["spec"].get("initContainers")
-    if len(everyone) > 1 or any(it.get("restartPolicy") for it in sidecars or ()):
+    """Open ports that may be meant: declared in place of the probe's, or by nobody.
+
+    Not in a pod where another container can have opened them.
+    """
+    container, opened = item.said.container, sorted(item.opened or ())
+    others = [it for it in containers_of(container.pod) if it.name != container.name]
+    declared, theirs = _declared(container), set[int]().union(*map(_declared, others))
+    aside = theirs | {port for _, port, aside in item.lines if aside}
+    if item.port not in declared and (instead := [it for it in opened if it in declared - aside]):
+        return instead
+    if any(not it.init or it.spec.get("restartPolicy") for it in others):
         return []
-    return [port for port in item.opened or () if port not in declared | aside]
+    return [port for port in opened if port not in declared | aside]
+
+
+def _declared(container: Container) -> set[int]:
+    return {port["containerPort"] for port in container.spec.get("ports") or ()}
 
 
 def _longer(item: _Refusal) -> float:

@@ -129,7 +129,9 @@ def probe(
                 continue
             since = NEVER
             if lately.times >= times:
-                since = lately.since if window is None else patiently(snapshot, said, window)
+                since = min(lately.since, now)
+                if window is not None:
+                    since = patiently(snapshot, said, window)
             yield probe_hit(snapshot, said, lately, now, since=since, field=field)
 
     return find
@@ -218,7 +220,8 @@ def killed(kind: str, *, times: int) -> Finder:
             }
             hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
             log = log_of(container, max(container.attempt, 0))
-            since = last if kills >= enough else NEVER
+            # Our idea of the server's time may be behind, so that an event seems yet to come.
+            since = min(last, now) if kills >= enough else NEVER
             yield replace(hit, since=since, log=log, wants=frozenset({log}))
 
     return find
@@ -325,9 +328,9 @@ def _heard(snapshot: Snapshot, container: Container, kind: str, until: float) ->
 
 
 def _lived(container: Container, kill: float) -> str:
-    """How long the attempt that was killed had been running, in words."""
+    """How long the attempt that was killed last had been running, in words; empty if unknown."""
     for state in (container.running or {}, container.exited or {}):
         started = epoch(state.get("startedAt"))
         if started and started < kill:
-            return f"{kill - started:.0f} s after its start"
-    return "soon after its start"
+            return f", last {kill - started:.0f} s after its start"
+    return ""

@@ -300,8 +300,19 @@ def test_without_port_forward_the_log_alone_names_the_port() -> None:
 def test_a_port_the_container_declares_in_place_of_the_probes_is_believed() -> None:
     ports = {"ports": [{"containerPort": 9100}], "readinessProbe": {"httpGet": {"port": 8000}}}
     cluster = Cluster(opened={9100: 2.0})
-    found = finding(unhealthy(REFUSED), after=7.1, cluster=cluster, container=ports)
+    found = finding(unhealthy(REFUSED), after=17.1, cluster=cluster, container=ports)
     assert "listens on 9100" in found.cause
+
+
+def test_an_app_of_several_ports_may_open_them_one_after_the_other() -> None:
+    """It says where it listens first; the port the probe asks is declared, too."""
+    both = {"ports": [{"name": "http", "containerPort": 8000}, {"containerPort": 9000}]}
+    cluster = Cluster(text=UVICORN.format("0.0.0.0", 9000), opened={9000: 1.0})
+    waits(unhealthy(REFUSED, 20), after=25, cluster=cluster, container=both)
+    grpc = {"readinessProbe": {"grpc": {"port": 9100}}}
+    cluster = Cluster(text=UVICORN.format("0.0.0.0", 8000), opened={8000: 1.0})
+    said = unhealthy(GRPC_REFUSED, 20)
+    assert waits(said, after=25, cluster=cluster, container=grpc) == "probe-refused"
 
 
 def test_an_app_that_opens_its_metrics_first_is_waited_for() -> None:

@@ -202,7 +202,7 @@ KILLS: tuple[Cause, ...] = (
         signals="events Killing with `failed startup probe`: two, or one if the probe got 404",
         find=killed("Startup", times=2),
         cause="container `{container}` is killed because its startup probe does not pass "
-        "({kills}, last {lived}): {asks}{heard}",
+        "({kills}{lived}): {asks}{heard}",
         fix="check what the probe asks; a start that takes longer than {budget} needs a higher "
         "`failureThreshold`",
     ),
@@ -212,7 +212,7 @@ KILLS: tuple[Cause, ...] = (
         signals="two events Killing with `failed liveness probe` while the container is not ready",
         find=killed("Liveness", times=2),
         cause="container `{container}` is killed because its liveness probe does not pass "
-        "({kills}, last {lived}): {asks}{heard}",
+        "({kills}{lived}): {asks}{heard}",
         fix="check what the probe asks; a slow start belongs into a `startupProbe`",
     ),
 )
