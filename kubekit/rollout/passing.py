@@ -16,15 +16,16 @@ _STEP_SECONDS = 5
 """A countdown in steps: each of them is a line where no screen is."""
 
 
-def held_up(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
+def held_up(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     """Old pods that a finalizer keeps beyond their time, where the new ones wait for their end."""
     for pod in _awaited(snapshot):
         held = holders(pod)
-        if held:
+        # The API writes when the pod's grace period is over, not when it was deleted.
+        over = epoch(pod["metadata"]["deletionTimestamp"])
+        if held and now >= over:
             yield Hit(
                 where=f"Pod/{pod['metadata']['name']}",
-                # The API writes when the pod's grace period is over, not when it was deleted.
-                since=epoch(pod["metadata"]["deletionTimestamp"]),
+                since=over,
                 words={"pod": pod["metadata"]["name"], "holders": held},
             )
 

@@ -55,8 +55,10 @@ def test_an_old_pod_that_ends_beside_the_new_one_holds_nothing_up() -> None:
 
 def test_an_old_pod_that_a_finalizer_holds_up() -> None:
     snap = snapshot(leaving("example.com/held"), deployment=deployment(**RECREATE))
-    explained = likely(snap, 34)
-    assert explained is not None
+    within, beyond = likely(snap, 19), likely(snap, 34)
+    assert within is not None
+    assert beyond is not None
+    assert (within.id, beyond.id) == ("old-pod-ending", "deletion-blocked")
     verdict = judge(snap, NOW + 36)
     assert (verdict.state, verdict.finding and verdict.finding.id) == (FAILED, "deletion-blocked")
     assert verdict.text.endswith("`example.com/held` (set by `keeper`)")
