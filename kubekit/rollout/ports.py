@@ -14,6 +14,7 @@ from typing import Any
 
 from kubekit.rollout.hits import Finder, Hit
 from kubekit.rollout.probes import (
+    DEFAULT_WINDOW,
     NEVER,
     WINDOW_SECONDS,
     Lately,
@@ -274,5 +275,5 @@ def _declared(container: Container) -> set[int]:
 def _longer(item: _Refusal) -> float:
     """By how much longer a guess must stand; where a slow start was asked for, all of that."""
     window = start_window(item.said.container)
-    seconds = window if window > WINDOW_SECONDS else QUIET_SECONDS
+    seconds = window if window > DEFAULT_WINDOW else QUIET_SECONDS
     return (seconds - OTHER_SECONDS) * item.snapshot.patience

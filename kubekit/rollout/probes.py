@@ -23,6 +23,9 @@ PROBES = {"Readiness": "readinessProbe", "Liveness": "livenessProbe", "Startup":
 WINDOW_SECONDS = 30.0
 """How long any start may take, whatever the fields of its probes add up to."""
 
+DEFAULT_WINDOW = 31.0
+"""What the fields of a readiness probe add up to where none of them is given."""
+
 NEVER = float("inf")
 """`since` of evidence that does not count yet: it only explains."""
 
