@@ -73,7 +73,9 @@ _SCRIPT = (
     re.compile(r"(?P<path>[^\s:]+): (?:(?P<interpreter>/[^\s:^]+)(?P<cr>\^M|\r)?: )?bad interp"),
     re.compile(r"(?P<path>[^\s:]+): cannot execute: required file not found"),
 )
-_FORMAT = re.compile(r"(?P<path>[^\s:\"']+)[\"']?: (?:\S+: )?exec format error", re.IGNORECASE)
+_FORMAT = re.compile(
+    r"(?P<path>[^\s:\"']+)[\"']?: (?:cannot execute binary file: )?exec format error", re.IGNORECASE
+)
 _NOT_FOUND = re.compile(
     r"^\S*sh: (?:(?:line )?\d+: )?(?:exec: )?(?P<command>[^\s:]+): (?:command )?not found$"
 )

@@ -73,7 +73,7 @@ def port(container: Container, text: str) -> Words | None:
     """A port that is taken, or only for root: ``problem`` and ``remedy``."""
     taken = _TAKEN.search(text)
     if taken:
-        number = _port_in(taken[0], container)
+        number = _port_in(taken[0]) or _only_port(container.spec)
         what = f"port {number}" if number else "a port that"
         others = [item["name"] for item in _neighbours(container) if number in _declared(item)]
         by = f": container `{others[0]}` of its pod listens there, too" if others else ""
@@ -85,7 +85,7 @@ def port(container: Container, text: str) -> Words | None:
     refused = _NOT_ALLOWED.search(text) or _BIND.search(text)
     if refused is None:
         return None
-    number = _port_in(refused[0], container)
+    number = _port_in(refused[0])
     if number is not None and number >= _PRIVILEGED:
         return None
     return {
@@ -123,11 +123,13 @@ def _user(container: Container) -> str:
     return "its user"
 
 
-def _port_in(line: str, container: Container) -> int | None:
+def _port_in(line: str) -> int | None:
     found = [int(match["port"]) for match in _PORT.finditer(line)]
-    declared = _declared(container.spec)
-    if found:
-        return found[-1]
+    return found[-1] if found else None
+
+
+def _only_port(spec: Object) -> int | None:
+    declared = _declared(spec)
     return declared[0] if len(declared) == 1 else None
 
 

@@ -18,12 +18,11 @@ from kubekit.rollout.judge import foremost, judge
 from kubekit.rollout.kinds import settled
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
-from kubekit.rollout.wants import KeysOf, LogOf, NamespaceOf, OpenPorts
+from kubekit.rollout.wants import KeysOf, LogOf, NamespaceOf
 from kubekit.rollout.watcher import Watcher
 from tests.unit.rollouts import (
     NOW,
     at,
-    container,
     crashed,
     deployment,
     event,
@@ -37,7 +36,6 @@ REFUSED = (
     'Readiness probe failed: Get "http://10.0.0.9:8000/": dial tcp: connect: connection refused'
 )
 NOT_FOUND = "Readiness probe failed: HTTP probe failed with statuscode: 404"
-TRACEBACK = "Traceback (most recent call last):\n  File \"main.py\", line 1\nKeyError: 'TOKEN'\n"
 
 
 def log(text: str, *attempts: int) -> dict[LogOf, str | None]:
@@ -55,218 +53,6 @@ def is_waiting(snap: Snapshot, after: float = 0.0) -> Verdict:
     verdict = judge(snap, NOW + after)
     assert verdict.state == WAITING, verdict
     return verdict
-
-
-@pytest.mark.parametrize(
-    ("state", "cause", "after"),
-    [
-        (
-            waiting(
-                "CreateContainerConfigError",
-                "container has runAsNonRoot and image will run as root",
-            ),
-            "runs-as-root",
-            0,
-        ),
-        (waiting("CreateContainerConfigError", "something else"), "container-config", 11),
-        (
-            waiting("RunContainerError", 'exec: "nope": executable file not found in $PATH'),
-            "command-not-found",
-            0,
-        ),
-    ],
-)
-def test_a_container_that_waits(state: Object, cause: str, after: float) -> None:
-    seen = {("web-2-a", "app", state["state"]["waiting"]["reason"]): NOW}
-    assert failed(snapshot(pod(state=state), seen=seen), after) == cause
-
-
-def test_a_missing_secret_is_looked_for_first() -> None:
-    state = waiting("CreateContainerConfigError", 'secret "keys" not found')
-    wanted = KeysOf(kind="Secret", name="keys")
-    snap = snapshot(pod(state=state), seen={("web-2-a", "app", "CreateContainerConfigError"): NOW})
-    assert is_waiting(snap, 5).wants == {wanted}
-    gone = snapshot(pod(state=state), seen=snap.seen, configs={wanted: None})
-    likely = is_waiting(gone, 11).finding
-    assert likely is not None, "somebody else may be making it, but one is told"
-    assert failed(gone, 13) == likely.id == "secret-missing"
-    arrived = snapshot(pod(state=state), seen=snap.seen, configs={wanted: ("A",)})
-    is_waiting(arrived, 5)
-
-
-def test_a_missing_key_names_the_keys_there_are() -> None:
-    state = waiting("CreateContainerConfigError", "couldn't find key B in Secret web/keys")
-    wanted = KeysOf(kind="Secret", name="keys")
-    verdict = judge(snapshot(pod(state=state), configs={wanted: ("A", "C")}), NOW)
-    assert verdict.finding is not None
-    assert verdict.finding.id == "secret-key-missing"
-    assert "`B` (it has: A, C)" in verdict.finding.cause
-
-
-def test_a_secret_that_a_volume_misses() -> None:
-    mount = event(
-        "FailedMount", 'MountVolume.SetUp failed for volume "x" : secret "keys" not found'
-    )
-    configs = {KeysOf(kind="Secret", name="keys"): None}
-    snap = snapshot(pod(state=waiting("ContainerCreating")), events=(mount,), configs=configs)
-    assert failed(snap, 14) == "secret-missing"
-
-
-def template(**fields: object) -> Object:
-    return {"metadata": {}, "spec": {"containers": [container(**fields)]}}
-
-
-@pytest.mark.parametrize(
-    ("fields", "message", "path"),
-    [
-        (
-            {"envFrom": [{"configMapRef": {"name": "keys"}}, {"secretRef": {"name": "keys"}}]},
-            'secret "keys" not found',
-            ("envFrom", 1, "secretRef", "name"),
-        ),
-        (
-            {
-                "env": [
-                    {"name": "A", "value": "keys"},
-                    {"name": "B", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "K"}}},
-                ]
-            },
-            "couldn't find key K in Secret web/keys",
-            ("env", 1, "valueFrom", "secretKeyRef", "key"),
-        ),
-        ({"env": [{"name": "A", "value": "b"}]}, 'secret "keys" not found', ()),
-    ],
-)
-def test_the_place_is_where_the_missing_one_is_named(
-    fields: Object, message: str, path: tuple[str | int, ...]
-) -> None:
-    snap = snapshot(
-        pod(state=waiting("CreateContainerConfigError", message)),
-        configs={KeysOf(kind="Secret", name="keys"): None},
-    )
-    snap = replace(snap, target=replace(snap.target, template=template(**fields)))
-    finding = judge(snap, NOW).finding
-    assert finding is not None
-    assert finding.field == ("spec", "template", "spec", "containers", 0, *path)
-
-
-def test_a_variable_that_nobody_sets_is_named() -> None:
-    text = (
-        'Traceback (most recent call last):\n  File "/app/main.py", line 3, in <module>\n'
-        "    token = os.environ['API_TOKEN']\n            ~~~~~~~~~~^^^^^^^^^^^^^\n"
-        "  File \"<frozen os>\", line 717, in __getitem__\nKeyError: 'API_TOKEN'\n"
-    )
-    assert failed(snapshot(pod(state=crashed(1, restarts=1)), logs=log(text, 0, 1)), 3) == (
-        "variable-missing"
-    )
-
-
-def test_two_quick_crashes_that_end_alike_decide() -> None:
-    logs = log(TRACEBACK, 0, 1)
-    verdict = judge(snapshot(pod(state=crashed(1, restarts=1)), logs=logs), NOW + 3)
-    assert verdict.finding is not None
-    assert verdict.finding.id == "crash-loop"
-    assert "exit code 1: KeyError: 'TOKEN'" in verdict.finding.cause
-
-
-def test_one_crash_decides_nothing() -> None:
-    state = crashed(1, restarts=0)
-    state["state"] = {"terminated": state.pop("lastState")["terminated"]}
-    is_waiting(snapshot(pod(state=state), logs=log(TRACEBACK, 0)), 100)
-
-
-def test_one_crash_and_running_again_decides_nothing() -> None:
-    state = crashed(1, restarts=1) | running(3)
-    is_waiting(snapshot(pod(state=state), logs=log(TRACEBACK, 0)), 100)
-
-
-def test_two_different_crashes_get_a_third_try() -> None:
-    logs = log("boom\n", 0) | log("bang\n", 1)
-    is_waiting(snapshot(pod(state=crashed(1, restarts=1)), logs=logs), 100)
-    assert failed(snapshot(pod(state=crashed(1, restarts=2)), logs=log("x", 2)), 3) == "crash-loop"
-
-
-def test_an_app_whose_database_is_away_gets_more_tries() -> None:
-    logs = log("OperationalError: Connection refused\n", 0, 1, 2)
-    is_waiting(
-        snapshot(pod(state=crashed(1, restarts=2)), logs=log("psycopg: Connection refused", 1)), 2
-    )
-    snap = snapshot(pod(state=crashed(1, restarts=3)), logs=logs | log("Connection refused", 3))
-    assert failed(snap, 3) == "dependency-unreachable"
-
-
-@pytest.mark.parametrize(
-    ("state", "cause"),
-    [
-        (crashed(137, restarts=2, reason="OOMKilled"), "out-of-memory"),
-        (crashed(0, restarts=2, reason="Completed"), "exits-at-once"),
-    ],
-)
-def test_ends_with_a_name_of_their_own(state: Object, cause: str) -> None:
-    assert failed(snapshot(pod(state=state), logs=log("", 2)), 3) == cause
-
-
-def test_the_log_is_asked_for_before_a_crash_is_called() -> None:
-    verdict = is_waiting(snapshot(pod(state=crashed(1, restarts=2))), 3)
-    assert LogOf(pod="web-2-a", container="app", attempt=2) in verdict.wants
-
-
-@pytest.mark.parametrize(
-    ("state", "cause"),
-    [
-        (crashed(1, restarts=1), None),
-        (crashed(1, restarts=9), "crash-loop"),
-        (crashed(0, restarts=9, reason="Completed"), "exits-at-once"),
-        (crashed(137, restarts=9, reason="OOMKilled"), "out-of-memory"),
-        (running(), "probe-refused"),
-    ],
-)
-def test_a_log_that_cannot_be_read_is_no_evidence(state: Object, cause: str | None) -> None:
-    unread = {LogOf(pod="web-2-a", container="app", attempt=number): None for number in range(10)}
-    events = (event("Unhealthy", REFUSED, count=9),)
-    snap = snapshot(pod(state=state), events=events, logs=unread)
-    ports = {want: None for want in judge(snap, NOW + 60).wants if isinstance(want, OpenPorts)}
-    snap = replace(snap, facts={**snap.facts, **ports})
-    shown = [
-        (entry.id, entry.cause.format_map(hit.words), entry.fix.format_map(hit.words))
-        for entry in CATALOGUE
-        for hit in entry.find(snap, NOW + 60)
-    ]
-    of_a_log = {"wrong-architecture", "dependency-unreachable", "variable-missing"}
-    of_a_log |= {"listens-on-loopback", "probe-wrong-port"}
-    assert not of_a_log & {name for name, _, _ in shown}
-    if cause is None:
-        is_waiting(snap, 60)
-    else:
-        assert failed(snap, 60) == cause
-
-
-def test_a_try_and_its_back_off_are_told_alike() -> None:
-    said = "dial tcp: i/o timeout"
-    states = (
-        waiting("ErrImagePull", said),
-        waiting("ImagePullBackOff", f'Back-off pulling image "a:b": ErrImagePull: {said}'),
-    )
-    causes = {str(is_waiting(snapshot(pod(state=state))).finding) for state in states}
-    assert len(causes) == 1
-
-
-@pytest.mark.parametrize(
-    ("limits", "cause", "fix"),
-    [
-        ({"memory": "64Mi"}, "than its limit of 64Mi", "raise `resources.limits.memory`"),
-        ({}, "than the node has left", "give Minikube more memory"),
-    ],
-)
-def test_memory_that_ran_out_with_and_without_a_limit(limits: Object, cause: str, fix: str) -> None:
-    state = crashed(137, restarts=2, reason="OOMKilled")
-    resources = {"resources": {"limits": limits}}
-    finding = judge(
-        snapshot(pod(state=state, container=resources), logs=log("", 2)), NOW + 3
-    ).finding
-    assert finding is not None
-    assert cause in finding.cause
-    assert fix in finding.fix
 
 
 def test_ready() -> None:

@@ -168,3 +168,13 @@ def test_a_pull_that_has_ended_is_not_told(reason: str) -> None:
     assert is_waiting(pulls(event(reason, "x", when=0)), 60).finding is None
     started = snapshot(pod(state=running(1)), events=pulls().events)
     assert is_waiting(started, 6).finding is None
+
+
+def test_a_try_and_its_back_off_are_told_alike() -> None:
+    said = "dial tcp: i/o timeout"
+    states = (
+        waiting("ErrImagePull", said),
+        waiting("ImagePullBackOff", f'Back-off pulling image "a:b": ErrImagePull: {said}'),
+    )
+    causes = {str(is_waiting(snap(state)).finding) for state in states}
+    assert len(causes) == 1
