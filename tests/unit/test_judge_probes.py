@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubekit.model import Object
@@ -615,6 +615,7 @@ def essence(found: Verdict) -> tuple[object, ...]:
     return found.state, words, found.wants
 
 
+@settings(deadline=None)
 @given(case=probed(), data=st.data())
 def test_the_order_in_which_objects_are_listed_changes_no_verdict(
     case: tuple[Snapshot, float], data: st.DataObject
@@ -629,6 +630,7 @@ def test_the_order_in_which_objects_are_listed_changes_no_verdict(
     assert essence(judge(other, NOW + after)) == essence(judge(snap, NOW + after))
 
 
+@settings(deadline=None)
 @given(case=probed(), later=st.floats(0, 60))
 def test_time_alone_takes_no_failure_back(case: tuple[Snapshot, float], later: float) -> None:
     snap, after = case

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubekit.model import Object
@@ -304,6 +304,7 @@ def ways(draw: st.DrawFn) -> Way:
     return refused(one, opened, draw(st.sampled_from([DIAL, 200, None])))
 
 
+@settings(deadline=None)
 @given(one=ways(), early=st.floats(0, 60), later=st.floats(0, 60), data=st.data())
 def test_neither_time_alone_nor_order_takes_a_verdict_back(
     one: Way, early: float, later: float, data: st.DataObject
