@@ -17,6 +17,14 @@ MASK = "***"
 SHORTEST = 4
 """Shorter values stand in too many innocent texts to be masked, and are no secrets."""
 
+# Values of Secrets that are none; masking these words would eat the messages.
+_PLAIN_WORDS = frozenset(
+    """
+    true false none null debug info warn warning error critical dev development prod production
+    staging test testing local localhost
+    """.split()  # noqa: SIM905 - as a list it would be a line per word
+)
+_SHORTEST_NUMBER = 6  # ports and counts are shorter, and stand in many messages
 _SECRET_NAME = re.compile(r"secret|token|passw|pwd|key|cred|auth|private", re.IGNORECASE)
 _PASSWORD_IN_URL = re.compile(r"://[^:/@\s]*:([^/@\s]+)@")
 _T = TypeVar("_T")
@@ -35,6 +43,19 @@ def shapes(value: str) -> Iterator[str]:
         yield text
         yield json.dumps(text)[1:-1]
         yield json.dumps(text, ensure_ascii=False)[1:-1]
+
+
+def hidden(values: Iterable[str], *, public: str) -> Iterator[str]:
+    """What to keep out of every output: the values in all their shapes.
+
+    Values that are short, plain words, numbers such as ports, or part of `public`, the names that
+    are told anyway, are no secrets; without them no message could be read.
+    """
+    for value in values:
+        plain = value.lower() in _PLAIN_WORDS or value in public
+        number = value.isdecimal() and len(value) < _SHORTEST_NUMBER
+        if len(value) >= SHORTEST and not plain and not number:
+            yield from shapes(value)
 
 
 class Redactor:

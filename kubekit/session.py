@@ -70,9 +70,11 @@ def open_api(target: ClusterTarget, run: Run) -> Kube:
 
 
 def _why_silent(target: ClusterTarget, error: UnreachableError, run: Run) -> UnreachableError:
-    """What Minikube knows about an API server that does not answer."""
-    known = minikube.why_silent(target.profile, cancel=run.cancel) if target.profile else None
-    return known or error
+    """What Minikube knows about an API server of its own that does not answer."""
+    if target.profile is None:
+        error.hints = ("check that it runs, and that this machine reaches it, as through a VPN",)
+        return error
+    return minikube.why_silent(target.profile, cancel=run.cancel) or error
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from kubekit.cluster.target import resolve_for_reading
 from kubekit.errors import KubekitError, UsageError, WorkloadError
 from kubekit.events import Diagnosed, Ended, Progress, Warned
 from kubekit.model import Manifest, Object, Settings, Where
-from kubekit.redact import Redactor, shapes
+from kubekit.redact import Redactor, hidden
 from kubekit.rollout import kinds
 from kubekit.rollout.look import Judged, Look
 from kubekit.rollout.past import controller
@@ -131,22 +131,25 @@ class _Telling:
         if obj["kind"] not in kinds.WORKLOADS:
             return
         namespace = str(obj["metadata"]["namespace"])
-        for reference in references(kinds.template(obj)):
+        template = kinds.template(obj)
+        images = [item["image"] for item in template["spec"].get("containers") or ()]
+        public = " ".join([namespace, title(obj), *images])
+        for reference in references(template):
             if reference.kind == "Secret":
-                yield from self._values_of(namespace, reference.name)
+                yield from hidden(self._values_of(namespace, reference.name), public=public)
 
     def _values_of(self, namespace: str, name: str) -> frozenset[str]:
         if (namespace, name) not in self._values:
             live = None
             with contextlib.suppress(ApiError):
                 live = self._kube.get(_SECRETS.path(namespace, name), patience=0)
-            self._values[namespace, name] = frozenset(_shapes((live or {}).get("data") or {}))
+            self._values[namespace, name] = frozenset(_decoded((live or {}).get("data") or {}))
         return self._values[namespace, name]
 
 
-def _shapes(data: Mapping[str, str]) -> Iterable[str]:
+def _decoded(data: Mapping[str, str]) -> Iterable[str]:
     for encoded in data.values():
-        yield from shapes(base64.b64decode(encoded).decode(errors="replace"))
+        yield base64.b64decode(encoded).decode(errors="replace")
 
 
 def _text(judged: Judged) -> str:

@@ -172,6 +172,7 @@ def tour() -> dict[str, str]:
         good = deployment.read_text()
         deployment.write_text(good.replace("/health/ready", "/health/redy"))
         found["broken"] = _session(folder, "build-and-apply")
+        found["why"] = _session(folder, "why")
         deployment.write_text(good)
         found["teardown"] = _session(folder, "teardown", "--data", "--yes")
     return found

@@ -16,7 +16,7 @@ from kubekit.manifests.objects import check, mapping
 from kubekit.manifests.podspec import claim, set_image, set_protocols
 from kubekit.manifests.sources import Sources
 from kubekit.model import Manifest, Manifests, Object, Settings
-from kubekit.redact import MASK, SHORTEST, Redactor, shapes
+from kubekit.redact import MASK, Redactor, hidden
 from kubekit.text.envfile import EnvFile
 from kubekit.text.strictyaml import FieldPath, dotted
 
@@ -34,14 +34,6 @@ _ORDER = (
     ("HorizontalPodAutoscaler", "Ingress"),
 )
 _RANKS = {kind: rank for rank, kinds in enumerate(_ORDER) for kind in kinds}
-# Values of a `.env` that are no secrets; masking these words would eat the messages.
-_PLAIN_WORDS = frozenset(
-    """
-    true false none null debug info warn warning error critical dev development prod production
-    staging test testing local localhost
-    """.split()  # noqa: SIM905 - as a list it would be a line per word
-)
-_SHORTEST_NUMBER = 6  # ports and counts are shorter, and stand in many messages
 _SHORTEST_EXPOSED = 8
 
 
@@ -104,17 +96,7 @@ def _render(settings: Settings, image: str | None, env: EnvFile | None) -> Manif
 
 
 def _hidden(values: Iterable[str], settings: Settings) -> Iterator[str]:
-    """What to keep out of every output: the values in all their shapes.
-
-    Values that are short, plain words, numbers such as ports, or part of the project's own names
-    are no secrets; without them no message could be read.
-    """
-    public = f"{settings.name} {settings.namespace}"
-    for value in values:
-        plain = value.lower() in _PLAIN_WORDS or value in public
-        number = value.isdecimal() and len(value) < _SHORTEST_NUMBER
-        if len(value) >= SHORTEST and not plain and not number:
-            yield from shapes(value)
+    return hidden(values, public=f"{settings.name} {settings.namespace}")
 
 
 def _exposed(
