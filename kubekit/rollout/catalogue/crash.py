@@ -38,8 +38,8 @@ CRASH: tuple[Cause, ...] = (
     Cause(
         id="killed",
         rows=(23,),
-        signals=f"{_ENDED} has the exit code 137 and the reason Error, not OOMKilled, and no `Killing` "
-        "event says why",
+        signals=f"{_ENDED} has the exit code 137 and the reason Error, not OOMKilled, and no "
+        "`Killing` event says why",
         find=crashed(restarts=2, code=(137,), reason="Error"),
         cause="{what} is killed with {exit}, and not for its own memory limit",
         fix="see whether the node runs out of memory: `kubectl top node`, "
