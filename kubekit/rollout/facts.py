@@ -33,6 +33,7 @@ _REFRESH_SECONDS = 2.0
 _ROUNDS = 3
 # All else waits meanwhile; the ports of a pod on an idle node are known after 0.1 to 0.4 s.
 _PORTS_SECONDS = 2.0
+_KEPT_SECONDS = 5.0
 _ANSWER_SECONDS = 1.0
 _SECRETS = KNOWN["v1", "Secret"]
 # What the kubelet answers in place of a log that is gone, or not there yet.
@@ -69,7 +70,7 @@ class Facts:
         self._clock = clock
         self._on_host = on_host
         self._server_now = server_now
-        self._opened: dict[tuple[str, int], dict[int, float]] = {}
+        self._opened: dict[tuple[str, int], tuple[float, dict[int, float]]] = {}
         self._fetched: dict[Want, float] = {}
         self.known: dict[Want, Any] = {}
         self.unseen: set[str] = set()
@@ -182,13 +183,18 @@ class Facts:
         return self._on_host(want.image)
 
     def _open_ports(self, want: OpenPorts) -> dict[int, float] | None:
-        """Those open now, each since the first of the looks that all found it open."""
+        """Those open now, each since the first of the looks that all found it open.
+
+        A busy node does not always answer in time; what was found shortly before is kept then.
+        """
+        here = (want.pod, want.restarts)
         found = listening(self._kube, self._namespace, want.pod, want.ports, _PORTS_SECONDS)
+        looked, before = self._opened.get(here, (-1e9, {}))
+        now = self._server_now()
         if found is None:
-            return None
-        before, now = self._opened.get((want.pod, want.restarts), {}), self._server_now()
+            return before if now - looked < _KEPT_SECONDS else None
         opened = {port: before.get(port, now) for port in sorted(found)}
-        self._opened[want.pod, want.restarts] = opened
+        self._opened[here] = (now, opened)
         return opened
 
     def _reply(self, want: ReplyOf) -> tuple[float, int | str | None]:
