@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LAB := eval "$$($(PYTHON) -m lab env)" &&
 
-.PHONY: setup demo up test check bench clean
+.PHONY: setup demo up test soak check bench clean
 
 setup: .venv/ready ## .venv with kubekit in it
 
@@ -16,6 +16,9 @@ demo: setup up .env ## the main job, and the backend's answer
 test: setup backend/.venv/ready ## all tests, on the real Minikube
 	backend/.venv/bin/python -m pytest backend
 	$(BIN)/python -m pytest
+
+soak: setup ## what must not fail, three times over
+	$(BIN)/python -m pytest tests/cluster/scenarios --rounds 3
 
 check: setup backend/.venv/ready ## style, types, layers
 	$(BIN)/ruff format --check

@@ -15,12 +15,14 @@ from urllib.parse import urlsplit
 
 import certifi
 
+from tests.cluster.busyproxy import BusyProxy
 from tests.cluster.conftest import PROFILE, Project
 from tests.cluster.faultproxy import FaultProxy
-from tests.cluster.scenarios.actions import feed, namespace
+from tests.cluster.scenarios.actions import namespace
 from tests.cluster.scenarios.running import THROUGH, Running
 from tests.cluster.scenarios.scenario import Meddling
 
+BUSY: dict[str, BusyProxy] = {}
 PROXIES: dict[str, FaultProxy] = {}
 """The proxies of the scenarios that go on, by the name of the project."""
 
@@ -34,31 +36,6 @@ kind: RoleBinding
 metadata: {name: narrow}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: ROLE}
 subjects: [{kind: ServiceAccount, name: narrow, namespace: NAME}]
-"""
-# The server's own means to shed load: no request of this account is let through.
-BUSY = """\
-apiVersion: flowcontrol.apiserver.k8s.io/v1
-kind: PriorityLevelConfiguration
-metadata: {name: NAME, labels: {scenario: NAME}}
-spec:
-  type: Limited
-  limited:
-    nominalConcurrencyShares: 0
-    lendablePercent: 0
-    borrowingLimitPercent: 0
-    limitResponse: {type: Reject}
----
-apiVersion: flowcontrol.apiserver.k8s.io/v1
-kind: FlowSchema
-metadata: {name: NAME, labels: {scenario: NAME}}
-spec:
-  priorityLevelConfiguration: {name: NAME}
-  matchingPrecedence: 100
-  rules:
-    - subjects: [{kind: ServiceAccount, serviceAccount: {name: narrow, namespace: NAME}}]
-      resourceRules:
-        - {verbs: ["*"], apiGroups: ["*"], resources: ["*"], clusterScope: true, namespaces: ["*"]}
-      nonResourceRules: [{verbs: ["*"], nonResourceURLs: ["*"]}]
 """
 
 
@@ -81,24 +58,6 @@ def other_authority(project: Project) -> None:
     cluster.pop("certificate-authority-data", None)
     cluster["certificate-authority"] = certifi.where()
     lead(project, config)
-
-
-def busy_for_it(project: Project) -> None:
-    """The API server has too many requests to take any of the project's."""
-    as_account(project, "admin")
-    feed(project, BUSY)
-    time.sleep(2)  # the server takes note of it a moment later
-
-
-def busy_for(seconds: float) -> Meddling:
-    """It is so for a while."""
-
-    def meddle(project: Project, _run: Running) -> None:
-        feed(project, BUSY)
-        time.sleep(seconds)
-        project.kubectl("delete", "flowschema", project.name)
-
-    return meddle
 
 
 def through_proxy(project: Project) -> None:
@@ -142,6 +101,40 @@ def sawed(project: Project, run: Running) -> None:
     thread.start()
     thread.join(60)
     assert sum(dropped) > 5, "nothing was cut"
+
+
+def through_busy_proxy(project: Project) -> None:
+    """By way of a proxy that can refuse requests as a busy API server does."""
+    proxy = BUSY[project.name] = BusyProxy(PROFILE)
+    config = kubeconfig(project)
+    cluster = config["clusters"][0]["cluster"]
+    for name in ("certificate-authority", "certificate-authority-data"):
+        cluster.pop(name, None)
+    cluster["server"] = f"http://127.0.0.1:{proxy.port}"
+    lead(project, config)
+
+
+def through_busy_server(project: Project) -> None:
+    """By way of one that refuses all."""
+    through_busy_proxy(project)
+    BUSY[project.name].busy.set()
+
+
+def no_busy_proxy(project: Project) -> None:
+    BUSY.pop(project.name).close()
+
+
+def busy_for(seconds: float) -> Meddling:
+    """Every request is refused, and every watch ended, for a while."""
+
+    def meddle(project: Project, _run: Running) -> None:
+        proxy = BUSY[project.name]
+        proxy.busy.set()
+        time.sleep(seconds)
+        proxy.busy.clear()
+        assert proxy.refused, "nothing was asked meanwhile"
+
+    return meddle
 
 
 def in_node(project: Project, command: str) -> None:

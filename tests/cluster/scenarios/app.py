@@ -11,7 +11,7 @@ import time
 
 MODE = os.environ["MODE"]
 STARTED = time.monotonic()
-READY = {"unready": 503, "locked": 401, "host": 400, "dead": 500}
+READY = {"unready": 503, "locked": 401, "host": 400, "dead": 500, "hoard": 503}
 
 
 def connect() -> None:
@@ -52,6 +52,11 @@ def errors() -> None:
     print("ERROR: the cache is cold", "KeyError: 'API_TOKEN'", "Connection refused", sep="\n")
 
 
+def hoard() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    pathlib.Path("/state/hoard").write_bytes(bytes(32 * 1024 * 1024))
+
+
 START = {
     "raise": connect,
     "variable": lambda: print("token of", len(os.environ["API_TOKEN"])),
@@ -71,7 +76,7 @@ START = {
     "errors": errors,
     "cache": lambda: pathlib.Path("/app/cache").mkdir(),
     "data": lambda: pathlib.Path("/state/data").mkdir(),
-    "hoard": lambda: pathlib.Path("/state/hoard").write_bytes(bytes(32 * 1024 * 1024)),
+    "hoard": hoard,
     "patient-raise": lambda: (time.sleep(7), connect()),
 }
 

@@ -187,13 +187,13 @@ SCENARIOS = {
         cleanup=access.no_proxy,
     ),
     "too-many-requests": Scenario(
-        title="The API server takes no request of ours (429) for 8 s.",
+        title="The API server takes no request (429) for 8 s.",
         rows=(66,),
         code=0,
         mode="late",
-        prepare=lambda project: access.as_account(project, "admin"),
+        prepare=access.through_busy_proxy,
         meddle=when(UNREADY, access.busy_for(8)),
-        leaves="flowschemas,prioritylevelconfigurations",
+        cleanup=access.no_busy_proxy,
     ),
     "memory-pressure": Scenario(
         title="The node is said to be short of memory for 10 s.",

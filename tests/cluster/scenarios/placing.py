@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.cluster.conftest import PROFILE
+from tests.cluster.conftest import PROFILE, Project
 from tests.cluster.scenarios.actions import with_objects
 from tests.cluster.scenarios.evidence import condition, on, told, unschedulable
-from tests.cluster.scenarios.scenario import Scenario, pod, replaced, volume
+from tests.cluster.scenarios.scenario import FILE, Scenario, pod, replaced, volume
 
 TAINT = "kubekit.test/broken=yes"
 CLAIM = """\
@@ -23,20 +23,42 @@ apiVersion: v1
 kind: Node
 metadata: {name: NAME, labels: {scenario: NAME}}
 """
+# A pod that has a port of the node.
+HOLDER = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: holder}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+    - name: app
+      image: python:3.13-slim
+      imagePullPolicy: Never
+      command: [sleep, "3600"]
+      ports: [{containerPort: 8000, hostPort: 32452}]
+"""
+
+
+def most_of_the_memory(project: Project) -> None:
+    """Each pod asks for 60 % of what the node has."""
+    found = project.kubectl("get", "nodes", "-o", "jsonpath={.items[0].status.allocatable.memory}")
+    wanted = int(found.removesuffix("Ki")) * 6 // 10
+    for asked in ("memory: 24Mi", "memory: 128Mi"):
+        project.edit(FILE, asked, f"memory: {wanted}Ki")
+
 
 SCENARIOS = {
-    "unschedulable": Scenario(
-        title="No node has what the pod asks for.",
+    "insufficient-cpu": Scenario(
+        title="No node has the processors that the pod asks for.",
         rows=(45,),
-        cause="unschedulable",
-        says=("Insufficient cpu", "cpu 64", "resources.requests"),
+        cause="insufficient-resources",
+        says=("64 CPU", "resources.requests"),
         at="requests:",
         edits=(
             ("requests: {cpu: 10m", 'requests: {cpu: "64"'),
             ('limits: {cpu: "1"', 'limits: {cpu: "64"'),
         ),
-        tier="B",
-        evidence=unschedulable("Insufficient cpu"),
+        tier="before",
     ),
     "volume-claim-missing": Scenario(
         title="A PersistentVolumeClaim that is not there.",
@@ -49,16 +71,14 @@ SCENARIOS = {
         evidence=unschedulable("not found"),
     ),
     "insufficient-memory": Scenario(
-        title="No node has the memory that the pod asks for.",
+        title="The node has the memory that the pod asks for, but another pod has taken it.",
         rows=(45,),
         cause="insufficient-resources",
         says=("memory",),
         at="requests:",
-        edits=(
-            ("memory: 24Mi", "memory: 900Gi"),
-            ("memory: 128Mi", "memory: 900Gi"),
-        ),
-        tier="A",
+        edits=replaced("  replicas: 1\n", "  replicas: 2\n"),
+        prepare=most_of_the_memory,
+        tier="B",
         evidence=unschedulable("Insufficient memory"),
     ),
     "node-tainted": Scenario(
@@ -82,16 +102,16 @@ SCENARIOS = {
         says=("disktype=ssd",),
         at="nodeSelector",
         edits=pod("nodeSelector: {disktype: ssd}"),
-        tier="A",
-        evidence=unschedulable("selector"),
+        tier="before",
     ),
     "host-port-taken": Scenario(
         title="Another pod has the port of the node.",
         rows=(47,),
         cause="host-port-taken",
-        says=("5077",),
+        says=("32452",),
         at="hostPort",
-        edits=replaced("containerPort: 8000}", "containerPort: 8000, hostPort: 5077}"),
+        edits=replaced("containerPort: 8000}", "containerPort: 8000, hostPort: 32452}"),
+        prepare=with_objects(HOLDER),
         tier="B",
         evidence=unschedulable("free ports"),
     ),
@@ -99,7 +119,7 @@ SCENARIOS = {
         title="A PersistentVolumeClaim of a storage class that is not there.",
         rows=(48,),
         cause="volume-claim-unbound",
-        says=("`disk`", "`quick`"),
+        says=("`disk`", '"quick" not found'),
         at="claimName",
         edits=(
             *volume("persistentVolumeClaim: {claimName: disk}"),
@@ -128,9 +148,24 @@ SCENARIOS = {
         at="apiVersion:",
         edits=volume("emptyDir: {sizeLimit: 8Mi}"),
         mode="hoard",
-        within=110,
-        tier="A",
-        evidence=None,
+        flags=("--timeout", "220s"),
+        within=215,
+        tier="B",
+        evidence=on("Pod", "status", "reason", value="Evicted"),
+    ),
+    "kubelet-rejects": Scenario(
+        title="A pod that was bound without a scheduler, to a node that has no memory left.",
+        rows=(51,),
+        cause="pod-evicted",
+        says=("OutOfmemory",),
+        at="    spec:",
+        edits=(
+            *replaced("  replicas: 1\n", "  replicas: 2\n"),
+            *pod(f"nodeName: {PROFILE}"),
+        ),
+        prepare=most_of_the_memory,
+        tier="B",
+        evidence=on("Pod", "status", "reason", value="OutOfmemory"),
     ),
     "node-not-ready": Scenario(
         title="The pod is bound to a node that does not answer.",

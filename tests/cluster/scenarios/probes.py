@@ -36,7 +36,6 @@ SCENARIOS = {
         at="path:",
         edits=replaced("path: /ready", "path: /healthz"),
         tier="B",
-        window=4,
         evidence=unhealthy("statuscode: 404"),
     ),
     "probe-rejected": Scenario(
@@ -47,7 +46,6 @@ SCENARIOS = {
         at="path:",
         mode="locked",
         tier="B",
-        window=4,
         evidence=unhealthy("statuscode: 401"),
     ),
     "probe-failing": Scenario(
@@ -69,8 +67,8 @@ SCENARIOS = {
         says=("asks port 8000, but the app listens on 9000",),
         at="port:",
         mode="port",
-        tier="A",
-        evidence=unhealthy("connection refused", 2),
+        tier="B",
+        evidence=unhealthy("connection refused"),
     ),
     "listens-on-loopback": Scenario(
         title="The app listens on 127.0.0.1.",
@@ -79,8 +77,8 @@ SCENARIOS = {
         says=("127.0.0.1", "--host 0.0.0.0"),
         at="readinessProbe:",
         mode="loopback",
-        tier="A",
-        evidence=unhealthy("connection refused", 2),
+        tier="B",
+        evidence=unhealthy("connection refused"),
     ),
     "probe-refused": Scenario(
         title="The app runs and listens nowhere.",
@@ -91,7 +89,6 @@ SCENARIOS = {
         mode="nothing",
         within=75,
         tier="B",
-        window=30,
         evidence=unhealthy("connection refused"),
     ),
     "probe-slow": Scenario(
@@ -103,7 +100,6 @@ SCENARIOS = {
         mode="slow",
         within=75,
         tier="B",
-        window=30,
         evidence=unhealthy(""),
     ),
     "startup-probe-kills": Scenario(
@@ -128,7 +124,6 @@ SCENARIOS = {
         at="path:",
         mode="host",
         tier="B",
-        window=4,
         evidence=unhealthy("statuscode: 400"),
     ),
     "probe-scheme": Scenario(
@@ -138,9 +133,8 @@ SCENARIOS = {
         says=("HTTPS", "HTTP"),
         at="scheme:",
         edits=replaced("port: http\n", "port: http\n              scheme: HTTPS\n"),
-        tier="B",
-        window=10,
-        evidence=unhealthy("HTTP response to HTTPS client|EOF|malformed"),
+        tier="A",
+        evidence=unhealthy("tls:|HTTP response to HTTPS client", 3),
     ),
     "probe-command": Scenario(
         title="The probe runs a program that the image does not have.",
@@ -155,9 +149,9 @@ SCENARIOS = {
     "probe-command-fails": Scenario(
         title="The program that the probe runs ends with an error.",
         rows=(42,),
-        cause="probe-other",
+        cause="probe-command",
         says=("no schema",),
-        at="readinessProbe:",
+        at="exec:",
         edits=probing('exec: {command: [sh, -c, "echo no schema; exit 1"]}'),
         within=75,
         tier="B",
@@ -175,15 +169,13 @@ SCENARIOS = {
         tier="before",
     ),
     "probe-of-grpc": Scenario(
-        title="The probe asks for gRPC where nothing of the kind listens.",
-        rows=(39,),
-        cause="probe-refused",
-        says=("9100",),
-        at="readinessProbe:",
+        title="The probe asks by gRPC, on a port where nothing listens.",
+        rows=(37,),
+        cause="probe-wrong-port",
+        says=("9100", "8000"),
+        at="grpc:",
         edits=probing("grpc: {port: 9100}"),
-        within=75,
         tier="B",
-        window=30,
-        evidence=unhealthy("connection refused|failed to connect"),
+        evidence=unhealthy("failed to connect"),
     ),
 }

@@ -75,7 +75,9 @@ def told(event: dict[str, Any]) -> str:
 def line_of(played: Played) -> int:
     """The number of the one line of the manifest that holds the text `at`."""
     lines = (played.outcome.project.folder / FILE).read_text().splitlines()
-    found = [number for number, line in enumerate(lines, 1) if played.scenario.at in line]
+    at = played.scenario.at
+    exactly = [number for number, line in enumerate(lines, 1) if line == at]
+    found = exactly or [number for number, line in enumerate(lines, 1) if at in line]
     assert len(found) == 1, found
     return found[0]
 
