@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -110,6 +111,14 @@ def test_a_refusal_of_another_kind_begins_a_window_of_its_own() -> None:
     snap = refused(CAUSES["webhook-unreachable"][0], later)
     assert judge(snap, NOW + 35).state == WAITING
     assert told(snap, 41) == "quota"
+
+
+def test_the_order_of_refusals_of_the_same_second_changes_nothing() -> None:
+    events = [
+        creation(CAUSES[cause][0], when=3) for cause in ("quota", "limit-range", "pod-refused")
+    ]
+    found = {judge(refused("x", *order), NOW + 40).text for order in itertools.permutations(events)}
+    assert len(found) == 1
 
 
 def test_a_set_that_recovered_is_not_refused() -> None:
