@@ -74,13 +74,12 @@ def port(container: Container, text: str) -> Words | None:
     taken = _TAKEN.search(text)
     if taken:
         number = _port_in(taken[0]) or _only_port(container.spec)
-        what = f"port {number}" if number else "a port that"
         others = [item["name"] for item in _neighbours(container) if number in _declared(item)]
         by = f": container `{others[0]}` of its pod listens there, too" if others else ""
-        verb = "is already in use" if number else "is already in use there"
+        shared = "the node, as it has `hostNetwork`" if _on_host(container) else "its pod"
         return {
-            "problem": f"{what} {verb}{by}",
-            "remedy": "containers of a pod share its ports, and an app must bind each only once",
+            "problem": f"{f'port {number}' if number else 'its port'} is already in use{by}",
+            "remedy": f"it shares the ports of {shared}: take another one, or bind it only once",
         }
     refused = _NOT_ALLOWED.search(text) or _BIND.search(text)
     if refused is None:
@@ -135,6 +134,10 @@ def _only_port(spec: Object) -> int | None:
 
 def _declared(spec: Object) -> list[int]:
     return [int(item["containerPort"]) for item in spec.get("ports") or ()]
+
+
+def _on_host(container: Container) -> bool:
+    return bool(container.pod["spec"].get("hostNetwork"))
 
 
 def _neighbours(container: Container) -> list[Object]:

@@ -275,7 +275,11 @@ def test_two_containers_of_a_pod_on_one_port_are_named() -> None:
     shown = pod(state=crashed(1, restarts=2))
     shown["spec"]["containers"].append({"name": "proxy", "ports": [{"containerPort": 8000}]})
     text = "OSError: [Errno 98] Address already in use\n"
-    assert "container `proxy`" in failed(snapshot(shown, logs=logs(text, 2))).cause
+    finding = failed(snapshot(shown, logs=logs(text, 2)))
+    assert "container `proxy`" in finding.cause
+    assert "the ports of its pod" in finding.fix
+    shown["spec"]["hostNetwork"] = True
+    assert "hostNetwork" in failed(snapshot(shown, logs=logs(text, 2))).fix
 
 
 def init_pod(state: Object, **fields: Any) -> Object:
