@@ -97,7 +97,8 @@ def wait(
         for item in workloads
         if item.action == "unchanged"
     }
-    if len(over) == len(workloads) and all(over.values()) and _current(kube, namespace, around):
+    over_all = len(over) == len(workloads) and all(over.values()) and _same_services(applied)
+    if over_all and _current(kube, namespace, around):
         return Rollout(workloads={ref: text or "" for ref, text in over.items()})
     watcher = Watcher(
         kube,
@@ -112,6 +113,12 @@ def wait(
     with watcher.following(kinds_here):
         waiting = _Wait(watcher, applied, patience=patience, emit=emit)
         return Rollout(workloads=waiting.until_ready(_targets(applied, namespace, around)))
+
+
+def _same_services(applied: Applied) -> bool:
+    """Whether no Service changed: where one leads to is to be proved also if no pod is new."""
+    services = [item for item in applied.objects if item.manifest.kind == "Service"]
+    return all(item.action == "unchanged" for item in services)
 
 
 def _current(kube: Kube, namespace: str, around: Surroundings) -> bool:
