@@ -448,8 +448,9 @@ def test_with_pods_alone_there_is_an_answer(
     assert ids["Pod/keyless"] == "secret-missing"
     assert ids["Pod/typo"] == "image-never-pulled"
     assert ids["Pod/crashes"] == "crash-loop"
+    assert ids["Pod/huge"] is not None
     (warning,) = result.of("warning")
-    for unseen in ("events", "logs", "Deployments", "Secrets"):
+    for unseen in ("events", "logs", "nodes", "Deployments", "Secrets"):
         assert unseen in warning["text"]
 
 
