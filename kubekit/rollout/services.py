@@ -106,7 +106,8 @@ def leads(
         return _nowhere(way, bar)
     # What has no address of its own tells its pods' addresses; the port is for others to know.
     ports = () if spec.get("clusterIP") == "None" else spec.get("ports") or ()
-    told = Verdict(state=READY, text=f"leads to {len(way.endpoints)} pods")
+    count = sum(map(_is_ready, way.endpoints))
+    told = Verdict(state=READY, text=f"leads to {count} pod{'' if count == 1 else 's'}")
     for number, port in enumerate(ports):
         verdict = _port(way, port, number, bar)
         if verdict is not None and verdict.state != READY:

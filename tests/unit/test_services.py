@@ -112,7 +112,7 @@ def refused(
 def test_a_port_that_a_passing_probe_has_reached_costs_no_request() -> None:
     for target in ("http", 8000):
         live = service({"port": 80, "targetPort": target})
-        assert is_fine(way(live, slices({"port": 8000}))) == "leads to 1 pods"
+        assert is_fine(way(live, slices({"port": 8000}))) == "leads to 1 pod"
 
 
 def test_a_selector_that_matches_nothing() -> None:
