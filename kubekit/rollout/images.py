@@ -20,7 +20,7 @@ UNREACHABLE_SECONDS = 45.0
 """How long a registry may be out of reach before it decides."""
 
 _SYSTEM = ("registry.k8s.io/", "gcr.io/k8s-minikube/")
-_LIKE = 0.75
+_LIKE = 0.65
 _SHOWN_AFTER = 5.0
 _STEP = 10
 _VERIFIES = (1, 35)
@@ -111,18 +111,18 @@ def pulling(snapshot: Snapshot, now: float) -> Iterator[Hit]:
 
 def _instead(snapshot: Snapshot, image: str) -> Mapping[str, object]:
     """What is there in place of an image: ``instead`` for the cause, ``advice`` for the fix."""
-    built = [name for name in snapshot.target.images if _split(name)[0] == _split(image)[0]]
-    if built:
-        return {
-            "instead": f"; this run built `{built[0]}`",
-            "advice": 'write `image: "{{ image }}"`, which names what this run has built',
-        }
     if _is_there(snapshot, image):
         return {
             "instead": ": it is in the node, but `imagePullPolicy` is Always, as for `:latest`",
             "advice": "set `imagePullPolicy: IfNotPresent`",
         }
-    near = _nearest(image, _known(snapshot))
+    # What was built a moment ago is not in the node's status yet.
+    near = _nearest(image, [*snapshot.target.images, *_known(snapshot)])
+    if near in snapshot.target.images:
+        return {
+            "instead": f"; this run built `{near}`",
+            "advice": 'write `image: "{{ image }}"`, which names what this run has built',
+        }
     load = f"load it: `minikube image load --daemon {image}`"
     if near:
         return {"instead": f"; `{near}` is there", "advice": f"did you mean `{near}`? Or {load}"}
@@ -144,14 +144,15 @@ def _is_there(snapshot: Snapshot, image: str) -> bool:
 
 
 def _nearest(image: str, known: list[str]) -> str | None:
-    """The name that is most like it: another tag of the same image, if there is one."""
+    """What is most like it: the nearest tag of the same image, else of one with a like name."""
     name, tag = _split(image)
-    same = [other for other in known if _split(other)[0] == name]
-    if same:
-        near = difflib.get_close_matches(tag, [_split(other)[1] for other in same], 1, 0.0)
-        return f"{name}:{near[0]}" if near else same[0]
-    found = difflib.get_close_matches(image, known, 1, _LIKE)
-    return found[0] if found else None
+    tags: dict[str, list[str]] = {}
+    for other in known:
+        tags.setdefault(_split(other)[0], []).append(_split(other)[1])
+    like = difflib.get_close_matches(name, tags, 1, _LIKE)
+    if not like:
+        return None
+    return f"{like[0]}:{difflib.get_close_matches(tag, tags[like[0]], 1, 0.0)[0]}"
 
 
 def _split(image: str) -> tuple[str, str]:

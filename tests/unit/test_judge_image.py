@@ -119,11 +119,12 @@ def test_an_image_in_the_node_too_is_not_only_on_this_machine() -> None:
     assert failed(snap(UNKNOWN, node(IMAGE), on_host=True)).id == "image-not-found"
 
 
-def test_another_tag_than_the_one_that_was_built() -> None:
-    shot = snap(UNKNOWN)
-    shot = replace(shot, target=replace(shot.target, images={"web:kk-9": "sha256:1"}))
+@pytest.mark.parametrize("built", ["web:kk-9", "wep:kk-1"])
+def test_another_name_than_that_of_what_was_built(built: str) -> None:
+    shot = snap(UNKNOWN, node("other:1"))
+    shot = replace(shot, target=replace(shot.target, images={built: "sha256:1"}))
     finding = failed(shot)
-    assert "this run built `web:kk-9`" in finding.cause
+    assert f"this run built `{built}`" in finding.cause
     assert "{{ image }}" in finding.fix
 
 
