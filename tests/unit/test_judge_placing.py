@@ -120,10 +120,10 @@ def test_a_taint_that_people_set_is_told_at_once_with_its_name() -> None:
 
 def test_a_taint_that_kubernetes_clears_again_gets_its_time() -> None:
     snap = placing(TAINTED, node(PRESSURE))
-    explained = likely(snap, 19)
+    explained = likely(snap, 44)
     assert explained is not None
     assert "memory-pressure:NoSchedule" in explained.cause
-    assert told(snap, 21).id == "node-tainted"
+    assert told(snap, 46).id == "node-tainted"
 
 
 def test_a_taint_that_does_not_keep_pods_off_is_no_cause() -> None:
@@ -153,11 +153,13 @@ def test_of_several_nodes_the_nearest_one_tells_the_cause() -> None:
     assert told(placing(said), 21).id == "insufficient-resources"
 
 
-def test_another_reason_is_told_in_the_schedulers_words() -> None:
-    said = "0/1 nodes are available: 1 node(s) didn't match pod anti-affinity rules."
-    finding = told(placing(said), 21)
+@pytest.mark.parametrize(
+    "why", ["didn't match pod anti-affinity rules", "had volume node affinity conflict"]
+)
+def test_another_reason_is_told_in_the_schedulers_words(why: str) -> None:
+    finding = told(placing(f"0/1 nodes are available: 1 node(s) {why}."), 21)
     assert finding.id == "unschedulable"
-    assert "anti-affinity rules" in finding.cause
+    assert why in finding.cause
 
 
 def test_a_pod_that_has_a_node_is_not_judged_by_what_was_said_before() -> None:

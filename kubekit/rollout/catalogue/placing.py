@@ -8,7 +8,16 @@ from kubekit.rollout.placement import gated, not_ready, unschedulable
 from kubekit.rollout.volumes import BIND_SECONDS, claim_missing, claim_unbound, mount_failed
 
 _ROOM = 20.0
-"""Seconds in which other pods may end, or a taint may be cleared."""
+"""Seconds in which other pods may end."""
+
+_CLEARED = 45.0
+"""Seconds in which Kubernetes may clear a taint of its own: a start, or a short pressure."""
+
+_FULL = "Insufficient|Too many pods"
+_PORTS = "free ports"
+_LABELS = "Pod's node affinity|node selector"
+_TAINTS = "untolerated taint|were unschedulable"
+_OTHER = rf"^(?!.*(?:{_FULL}|{_PORTS}|{_LABELS}|{_TAINTS}))"
 
 PLACING: tuple[Cause, ...] = (
     Cause(
@@ -80,9 +89,7 @@ PLACING: tuple[Cause, ...] = (
         signals="`PodScheduled` is False with the reason Unschedulable, `Insufficient cpu`, "
         "`Insufficient memory` or `Too many pods`; decided at once where `status.allocatable` of "
         "every node is less",
-        find=unschedulable(
-            "Insufficient|Too many pods", kind="resources", field="containers.0.resources.requests"
-        ),
+        find=unschedulable(_FULL, kind="resources", field="containers.0.resources.requests"),
         cause="no node has room for the pod: {room}",
         fix="ask for less under `resources.requests`, or give Minikube more: `minikube delete`, "
         "then `minikube start --cpus=... --memory=...`",
@@ -92,7 +99,7 @@ PLACING: tuple[Cause, ...] = (
         id="host-port-taken",
         rows=(47,),
         signals="`PodScheduled` is False, `didn't have free ports for the requested pod ports`",
-        find=unschedulable("free ports", field="containers.0.ports"),
+        find=unschedulable(_PORTS, field="containers.0.ports"),
         cause="another pod has port {ports} of the node, which this one asks for as `hostPort`",
         fix="leave `hostPort` out and use a Service; if the pod before has it, set "
         "`strategy: {{type: Recreate}}`",
@@ -103,7 +110,7 @@ PLACING: tuple[Cause, ...] = (
         rows=(47,),
         signals="`PodScheduled` is False, `didn't match Pod's node affinity/selector`; decided at "
         "once where no node has the labels",
-        find=unschedulable("node affinity|node selector", kind="selector", field="nodeSelector"),
+        find=unschedulable(_LABELS, kind="selector", field="nodeSelector"),
         cause="no node is one that the pod may run on: {message}",
         fix="correct `nodeSelector` or `affinity`, or label a node: `kubectl label node ...`",
         after=_ROOM,
@@ -114,19 +121,19 @@ PLACING: tuple[Cause, ...] = (
         signals="`PodScheduled` is False, `had untolerated taint`, and `spec.taints` of the node; "
         "decided at once where people have set the taint, while Kubernetes clears its own "
         "(`node.kubernetes.io/...`) again",
-        find=unschedulable("untolerated taint|were unschedulable", kind="taint"),
+        find=unschedulable(_TAINTS, kind="taint"),
         cause="no node takes the pod: node `{node}` has the taint `{taint}`",
         fix="`kubectl describe node {node}` says why; free what it lacks, or take the taint away "
         "(`kubectl taint node {node} {key}-`, after a cordon `kubectl uncordon {node}`), or "
         "give the pod a `toleration`",
-        after=_ROOM,
+        after=_CLEARED,
     ),
     Cause(
         id="unschedulable",
         rows=(45, 46, 47, 48),
         signals="`PodScheduled` is False with the reason Unschedulable, for none of the reasons "
         "above",
-        find=unschedulable(""),
+        find=unschedulable(_OTHER),
         cause="no node takes the pod: {message}",
         fix="correct what it names",
         after=_ROOM,
