@@ -192,7 +192,7 @@ class Facts:
         looked, before = self._opened.get(here, (-1e9, {}))
         now = self._server_now()
         if found is None:
-            return before if now - looked < _KEPT_SECONDS else None
+            return before or None if now - looked < _KEPT_SECONDS else None
         opened = {port: before.get(port, now) for port in sorted(found)}
         self._opened[here] = (now, opened)
         return opened

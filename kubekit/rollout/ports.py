@@ -50,6 +50,7 @@ _ASIDE = re.compile(
     r"metric|prometheus|admin|debug|pprof|management|actuator|health|\bjmx\b|inspect",
     re.IGNORECASE,
 )
+_EVERYWHERE = ("", "0.0.0.0", "*", "[::]", "::")  # noqa: S104
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -69,15 +70,25 @@ class _Refusal:
         return not asked.get("host") and not self.said.container.pod["spec"].get("hostNetwork")
 
     @cached_property
-    def lines(self) -> tuple[tuple[str, int, bool], ...]:
+    def lines(self) -> tuple[tuple[str | None, int, bool], ...]:
         """Host, port, and whether it serves something aside, of each line about listening."""
         found = []
         for line in self.snapshot.log(self.log).splitlines():
             match = _LISTENING.search(line) or _ON_PORT.search(line)
             if match:
-                host = match.groupdict().get("host") or ""
+                host = match.groupdict().get("host")
                 found.append((host, int(match["listens"]), bool(_ASIDE.search(line))))
         return tuple(found)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Where the app says it listens on the port the probe asks."""
+        return tuple(host for host, port, _ in self.lines if host and port == self.port)
+
+    @property
+    def names_loopback(self) -> bool:
+        """Whether the app itself says that it listens where the probe cannot reach it."""
+        return self.provable and bool(self.hosts) and self.hosts[-1] in _LOCAL
 
     @property
     def log(self) -> LogOf:
@@ -100,7 +111,7 @@ class _Refusal:
     def wants(self) -> frozenset[Want]:
         """What must be known before anything is said of it."""
         # Which ports to ask for stands in the log, too.
-        if not self.provable or self.log not in self.snapshot.facts:
+        if not self.provable or self.names_loopback or self.log not in self.snapshot.facts:
             return frozenset({self.log})
         return frozenset({self.log, self.question})
 
@@ -122,37 +133,38 @@ def on_loopback(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     An image of others may begin with a first server on loopback alone while it fills an empty
     database (mongo, clickhouse): it gets the time of a whole start, unless its log names the place.
     """
-    for item in _known(snapshot):
-        named = [host for host, port, _ in item.lines if host in _LOCAL and port == item.port]
-        host = named[-1] if named else _LOCAL[0]
-        if item.opened is None:
-            local = named or [host for host, _, _ in item.lines if host in _LOCAL]
-            if local and item.provable and item.lately.times > 1:
-                yield item.hit(now, since=item.said.started + 1, host=local[-1])
-        elif item.port in item.opened and (reply := _refusal(item)) is not None:
+    for item in _refusals(snapshot):
+        soon = item.said.started + 1
+        if item.names_loopback:
+            yield item.hit(now, since=soon, host=item.hosts[-1])
+        elif not item.wants <= snapshot.facts.keys():
+            continue
+        elif item.port in (item.opened or ()) and (reply := _refusal(item)) is not None:
             ours = item.said.container.spec.get("image") in snapshot.target.images
-            since = item.said.started + 1 if ours or named else patiently(snapshot, item.said, 0)
-            hit = item.hit(now, since=since, host=host)
+            since = soon if ours else patiently(snapshot, item.said, 0)
+            hit = item.hit(now, since=since, host=_LOCAL[0])
             yield replace(hit, wants=hit.wants | reply)
 
 
 def on_another_port(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     """Containers that refuse the probe's port and listen on another one."""
-    for item in _known(snapshot):
+    for item in _refusals(snapshot):
         # Of gRPC there is often one port beside those of HTTP, and later than they are.
         if item.lately.times < 2 or not item.provable or "grpc" in item.said.spec:  # noqa: PLR2004
             continue
-        said = _named(item)
-        if item.opened is None:
-            if said and item.port not in [port for _, port, _ in item.lines]:
-                yield item.hit(now, since=item.lately.since, field="port", listens=said[-1])
-        elif item.port not in item.opened:
-            sure = [port for port in said if port in item.opened]
-            others = sure or _guessed(item)
-            if others:
-                since = max(item.opened[others[-1]], item.said.started)
-                since += 0 if sure else _longer(item)
-                yield item.hit(now, since=since, field="port", listens=others[-1])
+        if item.names_loopback or not item.wants <= snapshot.facts.keys():
+            continue
+        said, opened = _named(item), item.opened
+        if opened is None:
+            # The log may tell of others' servers, too, but not of such addresses.
+            sure = [port for host, port in said if host in _EVERYWHERE]
+        else:
+            sure = [port for _, port in said if port in opened]
+        if sure and item.port not in (opened or ()):
+            yield item.hit(now, since=item.lately.since, field="port", listens=sure[-1])
+        elif opened and item.port not in opened and (others := _guessed(item)):
+            since = max(opened[others[-1]], item.said.started) + _longer(item)
+            yield item.hit(now, since=since, field="port", listens=others[-1])
 
 
 def refused(snapshot: Snapshot, now: float) -> Iterator[Hit]:
@@ -206,10 +218,6 @@ def _refusals(snapshot: Snapshot) -> Iterator[_Refusal]:
             yield _Refusal(snapshot=snapshot, said=said, lately=lately, port=port)
 
 
-def _known(snapshot: Snapshot) -> Iterator[_Refusal]:
-    return (item for item in _refusals(snapshot) if item.wants <= snapshot.facts.keys())
-
-
 def _refusal(item: _Refusal) -> frozenset[Want] | None:
     """What proves that the port, open on loopback, is refused from outside; None if it is not.
 
@@ -241,15 +249,13 @@ def _reply_of(said: Said, scheme: str = "") -> ReplyOf:
     )
 
 
-def _named(item: _Refusal) -> list[int]:
+def _named(item: _Refusal) -> list[tuple[str | None, int]]:
     """Other ports the app says it listens on; not one it declares beside that of the probe."""
     declared = _declared(item.said.container)
     beside = declared if item.port in declared else set()
-    return [
-        port
-        for host, port, aside in item.lines
-        if port not in {item.port, *beside} and not aside and host not in _LOCAL
-    ]
+    if item.port in {port for _, port, _ in item.lines}:
+        return []
+    return [(host, port) for host, port, aside in item.lines if port not in beside and not aside]
 
 
 def _guessed(item: _Refusal) -> list[int]:

@@ -272,8 +272,8 @@ def test_what_is_not_asked_of_the_pod_itself_proves_nothing(where: str) -> None:
 
 def test_the_port_the_log_names_is_believed_once_it_stands_open() -> None:
     cluster = Cluster(text=UVICORN.format("0.0.0.0", 9000), opened={9000: 2.0})
-    assert waits(unhealthy(REFUSED), after=6, cluster=cluster) == "probe-wrong-port"
-    found = finding(unhealthy(REFUSED), after=7.1, cluster=cluster)
+    assert waits(unhealthy(REFUSED), after=5.9, cluster=cluster) == "probe-wrong-port"
+    found = finding(unhealthy(REFUSED), after=6.1, cluster=cluster)
     assert found.id == "probe-wrong-port"
     assert "asks port 8000, but the app listens on 9000" in found.cause
 
@@ -295,6 +295,25 @@ def test_without_port_forward_the_log_alone_names_the_port() -> None:
     cluster = Cluster(text=UVICORN.format("0.0.0.0", 9000))
     assert waits(unhealthy(REFUSED), after=4, cluster=cluster) == "probe-wrong-port"
     assert finding(unhealthy(REFUSED), after=7, cluster=cluster).id == "probe-wrong-port"
+
+
+@pytest.mark.parametrize(
+    "line", ["redis is running on redis:6379", "connected to the db running on port 5432"]
+)
+def test_the_log_may_tell_of_the_servers_of_others(line: str) -> None:
+    for opened in (None, dict[int, float]()):
+        cluster = Cluster(text=f"{line}\n", opened=opened)
+        assert waits(unhealthy(REFUSED, 20), after=25, cluster=cluster) == "probe-refused"
+
+
+def test_the_log_alone_tells_of_loopback_as_soon_as_the_app_is_a_second_old() -> None:
+    """No port is asked for then: that takes longer than reading."""
+    cluster = Cluster(text=UVICORN.format("127.0.0.1", 8000), opened={})
+    waits(unhealthy(REFUSED, 1), after=0.9, cluster=cluster)
+    assert finding(unhealthy(REFUSED, 1), after=1.1, cluster=cluster).id == "listens-on-loopback"
+    text = UVICORN.format("127.0.0.1", 8000) + UVICORN.format("0.0.0.0", 8000)
+    both = Cluster(text=text, opened={})
+    assert waits(unhealthy(REFUSED, 20), after=25, cluster=both) == "probe-refused"
 
 
 def test_a_port_the_container_declares_in_place_of_the_probes_is_believed() -> None:
