@@ -7,13 +7,23 @@ may be somebody's production.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from kubekit.api.kube import Answer, ApiError, Kube
-from kubekit.api.resources import EVENTS, KNOWN, PODS, REPLICA_SETS, SERVICES, SLICES, Resource
+from kubekit.api.resources import (
+    EVENTS,
+    KNOWN,
+    NAMESPACE,
+    PODS,
+    REPLICA_SETS,
+    SERVICES,
+    SLICES,
+    Resource,
+)
 from kubekit.errors import RefusedError
 from kubekit.model import Clock, Object
 from kubekit.rollout import kinds, past
@@ -187,6 +197,7 @@ class Look:
             listed=frozenset(self.objects),
             facts=dict(here.facts.known),
             seen=here.waiting,
+            namespace=here.itself,
         )
 
     def _around(self, obj: Object) -> _Namespace:
@@ -198,7 +209,11 @@ class Look:
                 for kind, items in self.objects.items()
             }
             pods = past.current(objects.get("Pod", ()), self.now)
+            itself = None
+            with contextlib.suppress(ApiError):  # it may be that this user may not read it
+                itself = self._kube.get(NAMESPACE.path("", namespace), patience=0)
             self._seen[namespace] = _Namespace(
+                itself=itself,
                 objects=objects,
                 pods=pods,
                 waiting=past.seen(pods, objects.get("Event", ())),
@@ -217,6 +232,7 @@ class Look:
 class _Namespace:
     """What is known of one namespace; `waiting` is what a `Snapshot` calls `seen`."""
 
+    itself: Object | None
     objects: Mapping[str, list[Object]]
     pods: tuple[Object, ...]
     waiting: Mapping[tuple[str, str, str], float]

@@ -43,7 +43,7 @@ def final(snapshot: Snapshot, verdict: Verdict) -> Verdict:
     live = snapshot.workload or {}
     if verdict.finding is not None and verdict.finding.id == "namespace-terminating":
         return Verdict(state=WAITING, text=f"{GOING} with its namespace")
-    if verdict.state != WAITING:
+    if verdict.state != WAITING or live["metadata"].get("deletionTimestamp"):
         return verdict
     status = live.get("status") or {}
     failure = condition(live, "Failed")

@@ -185,6 +185,21 @@ def test_what_has_failed_for_good_is_not_waited_for() -> None:
     assert (verdict.state, verdict.text) == (FAILED, "has failed: too many tries")
 
 
+def test_a_pod_that_is_ended_to_be_deleted_has_not_failed() -> None:
+    gone = {"deletionTimestamp": at(0), "finalizers": ["example.com/hold"]}
+    live = thing("Pod", "web", metadata=gone, status={"phase": "Failed"})
+    shown = snapshot(deployment=live)
+    verdict = final(shown, present(shown, NOW + 5))
+    assert verdict.state == WAITING
+    assert "held by its finalizer" in verdict.text
+
+
+def test_what_goes_with_its_namespace_is_no_failure() -> None:
+    shown = snapshot(pod(), namespace={"metadata": {"deletionTimestamp": at(0)}})
+    verdict = final(shown, present(shown, NOW + 5))
+    assert (verdict.state, verdict.text) == (WAITING, "is being deleted with its namespace")
+
+
 def test_waiting_too_long_is_not_well() -> None:
     assert not overdue(deployment(), 599)
     assert overdue(deployment(), 601)
