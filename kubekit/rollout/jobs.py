@@ -21,8 +21,10 @@ def job_failed(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
         failed = state.get("phase") == "Failed"
     if not failed:
         return
-    log = _log(snapshot)
+    log, newest = _log(snapshot), newest_end(snapshot)
     said = str(state.get("message") or state.get("reason") or "its containers have ended")
+    of_pod = (newest.pod["status"].get("message") or "") if newest else ""
+    said += f"; {of_pod}" if of_pod and of_pod != said else ""
     known = snapshot.facts.get(log) if log else None
     message = f"{said}; the last it said: {last_words(known)}" if known else said
     yield Hit(

@@ -366,6 +366,13 @@ def test_a_job_that_failed_for_its_time_has_no_crash_for_a_cause() -> None:
     assert finding.cause == "Job `web` failed: it failed"
 
 
+def test_what_a_jobs_pod_was_ended_for_is_told() -> None:
+    shown = over(143)
+    shown["status"] |= {"reason": "DeadlineExceeded", "message": "Pod was active for too long"}
+    finding = failed(of_job(shown, logs=logs("", 0), reason="BackoffLimitExceeded"), 20)
+    assert finding.cause == "Job `web` failed: it failed; Pod was active for too long"
+
+
 def test_of_a_job_whose_pods_are_gone_the_log_that_was_read_is_told() -> None:
     read = {LogOf(pod="web-x2v4q", container="app", attempt=1): "ValueError: 7\n"}
     finding = failed(of_job(facts=read, reason="BackoffLimitExceeded"))
