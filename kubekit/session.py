@@ -65,6 +65,8 @@ def open_api(target: ClusterTarget, run: Run) -> Kube:
     try:
         kube.request("GET", "/version", patience=0)
     except TransientError as error:
+        if error.id == "api-busy":  # it is there, and asks for time
+            raise
         raise _why_silent(target, error, run) from error
     return kube
 

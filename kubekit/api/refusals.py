@@ -60,7 +60,8 @@ def explained(
     place, first = problems[0]
     return RefusedError(
         f"the API server refuses `{manifest.ref}`: {first}",
-        hints=tuple(dict.fromkeys((*hints, *_hints(kube, error, manifest, namespace)))),
+        hints=tuple(dict.fromkeys((*hints, *_hints(kube, error, manifest, namespace))))
+        or (f"correct it in the manifest; `kubectl explain {manifest.kind.lower()}` shows it",),
         details=tuple(f"{at}: {text}" for at, text in problems[1:]),
         place=place,
         id=_id(error),

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from kubekit.api.kube import Kube
-from kubekit.api.resources import PODS
+from kubekit.api.kube import ApiError, Kube
+from kubekit.api.resources import PODS, SLICES
 from kubekit.errors import (
     KubekitError,
     RefusedError,
@@ -22,6 +22,7 @@ from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.judge import foremost, judge
 from kubekit.rollout.probes import redirected
+from kubekit.rollout.reading import condition
 from kubekit.rollout.services import Way, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target
 from kubekit.rollout.telling import blindness, told
@@ -97,8 +98,8 @@ def wait(
         for item in workloads
         if item.action == "unchanged"
     }
-    over_all = len(over) == len(workloads) and all(over.values()) and _same_services(applied)
-    if over_all and _current(kube, namespace, around):
+    over_all = len(over) == len(workloads) and all(over.values())
+    if over_all and _proved(kube, applied, namespace, around):
         return Rollout(workloads={ref: text or "" for ref, text in over.items()})
     watcher = Watcher(
         kube,
@@ -115,16 +116,20 @@ def wait(
         return Rollout(workloads=waiting.until_ready(_targets(applied, namespace, around)))
 
 
-def _same_services(applied: Applied) -> bool:
-    """Whether no Service changed: where one leads to is to be proved also if no pod is new."""
-    services = [item for item in applied.objects if item.manifest.kind == "Service"]
-    return all(item.action == "unchanged" for item in services)
-
-
-def _current(kube: Kube, namespace: str, around: Surroundings) -> bool:
-    """Whether no running container names an image of ours that it was not made of."""
-    pods = kube.list(PODS.path(namespace)) if around.images else []
-    return not any(kinds.outdated(pod, around.images) for pod in pods)
+def _proved(kube: Kube, applied: Applied, namespace: str, around: Surroundings) -> bool:
+    """Whether what is settled runs the images of now, and its Services lead to it, at one look."""
+    services = [item.live for item in applied.objects if item.manifest.kind == "Service"]
+    try:
+        pods = kube.list(PODS.path(namespace)) if around.images or services else []
+        slices = kube.list(SLICES.path(namespace)) if services else []
+    except ApiError:  # not allowed to look: the wait says so
+        return False
+    ready = tuple(pod for pod in pods if condition(pod, "Ready").get("status") == "True")
+    labels = tuple(filter(None, (labels_of(item.live) for item in applied.objects)))
+    way = partial(Way, slices=tuple(slices), pods=ready, labels=labels, ready_since=0.0)
+    return not any(kinds.outdated(pod, around.images) for pod in pods) and all(
+        leads(way(service=service), now=0.0).state == READY for service in services
+    )
 
 
 def _targets(applied: Applied, namespace: str, around: Surroundings) -> dict[str, Target]:
