@@ -132,7 +132,7 @@ SCENARIOS = {
         prepare=access.through_proxy,
         meddle=when("answers 503", access.cut),
         cleanup=access.no_proxy,
-        within=60,
+        within=90,
     ),
     "unauthorized": Scenario(
         title="The credentials of the kubeconfig are good no more.",

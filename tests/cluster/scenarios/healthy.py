@@ -65,7 +65,6 @@ SCENARIOS = {
         rows=(10,),
         code=0,
         edits=(*image(f'"{REGISTRY}/slow/app:1"'), *no_probe()),
-        mentions=("pull",),
     ),
     "late-ready": Scenario(
         title="The app answers 503 for 15 s, then it is ready.", rows=(36,), code=0, mode="late"
@@ -79,7 +78,6 @@ SCENARIOS = {
             *spec("minReadySeconds: 5"),
             *replaced("periodSeconds: 1\n", "periodSeconds: 1\n            failureThreshold: 1\n"),
         ),
-        mentions=("answers 503",),
     ),
     "min-ready-seconds-pass": Scenario(
         title="The pod must stay ready for 8 s.",

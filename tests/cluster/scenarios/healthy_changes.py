@@ -134,7 +134,7 @@ SCENARIOS = {
         mode="drain",
         edits=RECREATE,
         prepare=mode("drain", "fine"),
-        mentions=("still ending",),
+        mentions=("must end before its successor is made",),
         tier="W",
     ),
     "quota-full-for-a-while": Scenario(

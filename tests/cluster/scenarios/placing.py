@@ -53,7 +53,7 @@ SCENARIOS = {
         rows=(45,),
         cause="insufficient-resources",
         says=("64 CPU", "resources.requests"),
-        at="requests:",
+        at="resources:",
         edits=(
             ("requests: {cpu: 10m", 'requests: {cpu: "64"'),
             ('limits: {cpu: "1"', 'limits: {cpu: "64"'),
@@ -158,7 +158,7 @@ SCENARIOS = {
         rows=(51,),
         cause="pod-evicted",
         says=("OutOfmemory",),
-        at="    spec:",
+        at="apiVersion:",
         edits=(
             *replaced("  replicas: 1\n", "  replicas: 2\n"),
             *pod(f"nodeName: {PROFILE}"),

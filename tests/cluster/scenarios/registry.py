@@ -1,8 +1,8 @@
 """A registry and a webhook in the node: it runs there by `python -c`.
 
 What it knows, by the first part of the name: `private` wants credentials, `other` is built for
-another kind of processor only, `slow` is a real small image that takes ten seconds to come, `busy`
-has had too many requests; anything else it has never heard of.
+another kind of processor only, `slow` is a real small image that takes ten seconds to come,
+`stuck` never comes, `busy` has had too many requests; anything else it has never heard of.
 """
 
 import gzip
@@ -105,6 +105,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.refuse(429, "TOOMANYREQUESTS", "you have reached your pull rate limit")
         elif "/other/" in self.path and "/manifests/" in self.path:
             self.answer(200, LIST, OTHERS)
+        elif "/stuck/" in self.path:
+            time.sleep(60)
+            self.refuse(404, "MANIFEST_UNKNOWN", "manifest unknown")
         elif "/slow/" in self.path:
             self.slow()
         else:

@@ -70,7 +70,7 @@ Tier = Literal["A", "B", "C", "before", "W", ""]
 
 AT_SIGHT = 1.0
 """Seconds that may pass from the evidence, or the end of its window, to the verdict."""
-BEFORE = 3.0
+BEFORE = 6.0
 """Seconds in which a run must tell what the API server refuses when it is asked, or does not."""
 
 
