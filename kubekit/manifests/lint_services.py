@@ -71,7 +71,8 @@ def _selects_nothing(
         hint = "add the workload it leads to, or leave the selector out"
         return Finding(id="service-selects-nothing", place=place, text=text, hints=(hint,))
     nearest = max(workloads, key=lambda one: _likeness(asked, one.labels))
-    key = next(key for key, value in asked.items() if nearest.labels.get(key) != value)
+    labels = _texts(nearest.labels)
+    key = next(key for key, value in asked.items() if (key, value) not in labels.items())
     have = f"`{key}: {nearest.labels[key]}`" if key in nearest.labels else f"no label `{key}`"
     return Finding(
         id="service-selects-nothing",
