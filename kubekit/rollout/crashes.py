@@ -14,7 +14,7 @@ from kubekit.rollout.reading import Container, condition, epoch, exit_words, is_
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of
 
-_QUICK_SECONDS = 5.0
+_QUICK_SECONDS = 10.0
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+")
 _SIGNALS = range(129, 160)
 """Exit codes of programs that a signal ended: what their logs say is not why."""

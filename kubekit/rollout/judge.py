@@ -166,16 +166,25 @@ def _finding(cause: Cause, hit: Hit) -> Finding:
 
 
 def _deadline_passed(snapshot: Snapshot) -> bool:
-    """A ProgressDeadlineExceeded of this rollout: an older one survives a rollback."""
+    """A ProgressDeadlineExceeded of this rollout: an older one survives a rollback.
+
+    One of this rollout cannot come before the deadline has passed since its apply.
+    """
     state = condition(snapshot.workload, "Progressing")
-    fresh = epoch(state.get("lastUpdateTime")) >= snapshot.target.since
+    since = snapshot.target.since
+    soonest = since + _deadline(snapshot) - 1 if since else 0.0  # both in whole seconds
+    fresh = epoch(state.get("lastUpdateTime")) >= soonest
     return state.get("reason") == "ProgressDeadlineExceeded" and fresh
 
 
+def _deadline(snapshot: Snapshot) -> int:
+    spec = (snapshot.workload or {}).get("spec") or {}
+    return int(spec.get("progressDeadlineSeconds") or 600)
+
+
 def _past_deadline(snapshot: Snapshot, likely: Finding | None) -> Verdict:
-    seconds = ((snapshot.workload or {}).get("spec") or {}).get("progressDeadlineSeconds", 600)
     cause = CAUSES["deadline"]
-    text = cause.cause.format(seconds=seconds)
+    text = cause.cause.format(seconds=_deadline(snapshot))
     finding = Finding(
         id=cause.id,
         exit_code=cause.exit_code,

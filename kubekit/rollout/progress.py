@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubekit.model import Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.reading import Container, condition
+from kubekit.rollout.reading import Container, condition, is_owned
 from kubekit.rollout.snapshot import Snapshot
 
 
@@ -37,9 +37,15 @@ def _of_ready_pods(snapshot: Snapshot, live: Object) -> str:
 
 def still_serving(snapshot: Snapshot) -> str | None:
     """What the revision before does while this one is not ready; None where there is none."""
-    old = [pod for pod in snapshot.old_pods if not pod["metadata"].get("deletionTimestamp")]
-    if not old:
+    new = snapshot.new_set
+    older = [
+        item
+        for item in snapshot.replica_sets
+        if new and item is not new and is_owned(item, snapshot.target.uid)
+    ]
+    if not snapshot.old_pods and not older:
         return None
+    old = [pod for pod in snapshot.old_pods if not pod["metadata"].get("deletionTimestamp")]
     ready = sum(condition(pod, "Ready").get("status") == "True" for pod in old)
     if not ready:
         return CAUSES["old-revision-failing"].cause

@@ -97,10 +97,12 @@ def test_a_deadline_of_an_earlier_rollout_is_stale() -> None:
             "reason": "ProgressDeadlineExceeded",
             "lastUpdateTime": at(when),
         }
-        return snapshot(pod(state=running()), deployment=deployment(status={"conditions": [state]}))
+        live = deployment(status={"conditions": [state]}, spec={"progressDeadlineSeconds": 6})
+        return snapshot(pod(state=running()), deployment=live)
 
     is_waiting(past(-5), 100)
-    assert failed(past(5), 100) == "deadline"
+    is_waiting(past(0), 100)  # of the second of the apply: too soon to be its own
+    assert failed(past(6), 100) == "deadline"
 
 
 def test_nothing_is_judged_before_everything_was_listed() -> None:

@@ -14,7 +14,7 @@ from kubekit.rollout.verdict import FAILED, WAITING
 from tests.unit.rollouts import LISTED, NOW, at, deployment, event, replica_set, snapshot
 
 CAUSES = {
-    "quota": ('pods "web-" is forbidden: exceeded quota: small, requested: cpu=1', 10),
+    "quota": ('pods "web-" is forbidden: exceeded quota: small, requested: cpu=1', 20),
     "limit-range": ('pods "web-" is forbidden: maximum cpu usage per Container is 1', 0),
     "pod-security": ('pods "web-" is forbidden: violates PodSecurity "restricted:latest": x', 0),
     "service-account-missing": (
@@ -110,7 +110,7 @@ def test_a_refusal_of_another_kind_begins_a_window_of_its_own() -> None:
     later = creation(CAUSES["quota"][0], when=30)
     snap = refused(CAUSES["webhook-unreachable"][0], later)
     assert judge(snap, NOW + 35).state == WAITING
-    assert told(snap, 41) == "quota"
+    assert told(snap, 51) == "quota"
 
 
 def test_the_order_of_refusals_of_the_same_second_changes_nothing() -> None:

@@ -40,7 +40,8 @@ _EXACT: tuple[Cause, ...] = (
         find=Refused("exceeded quota|failed quota", "containers.0.resources"),
         cause="the namespace's quota does not allow the pod: {message}",
         fix="ask for less under `resources`, or raise the ResourceQuota",
-        after=10.0,
+        # What an old pod frees is taken up only at the ReplicaSet's next try: its pauses double.
+        after=20.0,
         exit_code=5,
     ),
     Cause(

@@ -207,9 +207,9 @@ SCENARIOS = {
     "job-fails": Scenario(
         title="The pod of a Job fails, and `backoffLimit` is 0.",
         rows=(18,),
-        cause="job-failed",
+        cause="crash-loop",
         says=("RuntimeError: the schema `tasks` is at version 3",),
-        at="backoffLimit",
+        at="- name: app",
         manifest=JOB,
         mode="raise",
         tier="A",
