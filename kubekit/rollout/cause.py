@@ -39,6 +39,7 @@ class Cause:
     fix: str
     find: Finder = elsewhere
     after: float = 0.0
+    waits_for_others: bool = False
     exit_code: int = 6
 
     @property

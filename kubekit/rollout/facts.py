@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -40,6 +40,10 @@ _SECRETS = KNOWN["v1", "Secret"]
 _NO_LOG = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks ")
 _SERVICES = KNOWN["v1", "Service"]
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
+# These take a while, and of these "not known" is an answer, too.
+_SLOW = (OpenPorts, ReplyOf, AnswerOf, OnHost)
+_MAY_STAY_UNKNOWN = (*_SLOW, LogOf, NodesOf)
+_TRIES = 3
 # These may be another answer a moment later; all others stay as they are.
 _PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, ReplyOf, AnswerOf)
 
@@ -72,6 +76,7 @@ class Facts:
         self._server_now = server_now
         self._opened: dict[tuple[str, int], tuple[float, dict[int, float]]] = {}
         self._fetched: dict[Want, float] = {}
+        self._failures: Counter[Want] = Counter()
         self.known: dict[Want, Any] = {}
         self.unseen: set[str] = set()
 
@@ -79,11 +84,17 @@ class Facts:
         """Read the facts asked for; each again only after a while. Whether anything was read."""
         now = self._clock.now()
         due = [want for want in wants if now - self._fetched.get(want, -1e9) > _REFRESH_SECONDS]
-        for want in due:
+        for want in sorted(due, key=lambda want: isinstance(want, _SLOW)):
             self._fetched[want] = now
-            # Out of reach says nothing about the fact: it is asked for again.
-            with contextlib.suppress(UnreachableError):
+            try:
                 self.known[want] = self._read(want)
+            except UnreachableError:
+                # Out of reach says nothing about the fact: it is asked for again.
+                self._failures[want] += 1
+                if self._failures[want] >= _TRIES and isinstance(want, _MAY_STAY_UNKNOWN):
+                    self.known[want] = None
+            if isinstance(want, _SLOW):
+                break  # all else waits meanwhile; the others have their turn next time
         return bool(due)
 
     def informed(self, look: Callable[[], Verdict]) -> Verdict:
@@ -109,7 +120,7 @@ class Facts:
 
     def _nodes(self, _want: NodesOf) -> tuple[Object, ...] | None:
         try:
-            return tuple(self._kube.list(NODES.path("")))
+            return tuple(self._kube.list(NODES.path(""), patience=0))
         except ApiError:
             self.unseen.add("nodes")
             return None

@@ -29,15 +29,24 @@ def judge(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozenset
 
     A cause in `tolerate` never decides; it is only told while waiting.
     """
+    live = snapshot.workload or {}
+    over = kinds.settled(live) if snapshot.target.kind == "Job" and live else None
+    if over:  # also where its `ttlSecondsAfterFinished` has taken it away since
+        return Verdict(state=READY, text=over)
     # The controllers stay silent in a namespace that is being deleted.
     if ((snapshot.namespace or {}).get("metadata") or {}).get("deletionTimestamp"):
         return ended("namespace-terminating", snapshot)
     ending = _changed_by_others(snapshot)
     if ending is not None:
         return ending
-    if not snapshot.listed >= {snapshot.target.kind, "Pod", *_sets(snapshot)}:
-        return Verdict(state=WAITING, text="reading the state of the cluster")
+    return _state(snapshot, now, tolerate)
+
+
+def _state(snapshot: Snapshot, now: float, tolerate: AbstractSet[str]) -> Verdict:
+    """Of a workload that nobody else has changed."""
     live = snapshot.workload or {}
+    if not snapshot.listed >= {snapshot.target.kind, "Pod", "Event", *_sets(snapshot)}:
+        return Verdict(state=WAITING, text="reading the state of the cluster")
     if not kinds.observed(live):
         return _unobserved(snapshot, now)
     ready = kinds.settled(live)
@@ -54,7 +63,10 @@ def why_not(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozens
         missing = hit.wants - snapshot.facts.keys()
         wants |= missing
         due = now - hit.since >= cause.after * snapshot.patience and cause.id not in tolerate
-        if due and not missing:
+        if due and missing:  # an exact cause first learns what it needs
+            text = waiting_for(snapshot)
+            return Verdict(state=WAITING, text=text, finding=likely, wants=wants)
+        if due:
             finding = _finding(cause, hit)
             return Verdict(state=FAILED, text=finding.cause, finding=finding)
         if likely is None and not missing:
@@ -127,7 +139,7 @@ def _untried(snapshot: Snapshot, now: float) -> Verdict | None:
         started = epoch((container.running or {}).get("startedAt"))
         asked = container.spec.get("readinessProbe") or container.spec.get("startupProbe")
         # The start is in whole seconds, cut off: a second more makes sure of them.
-        if not container.init and not asked and 0 < now - started < UNPROBED_SECONDS + 1:
+        if not container.init and not asked and abs(now - started) < UNPROBED_SECONDS + 1:
             text = (
                 f"container `{container.name}` has no readiness probe, so it is watched for "
                 f"{UNPROBED_SECONDS:.0f} s"
@@ -171,8 +183,7 @@ def _deadline_passed(snapshot: Snapshot) -> bool:
     One of this rollout cannot come before the deadline has passed since its apply.
     """
     state = condition(snapshot.workload, "Progressing")
-    since = snapshot.target.since
-    soonest = since + _deadline(snapshot) - 1 if since else 0.0  # both in whole seconds
+    soonest = snapshot.target.since + _deadline(snapshot) - 1  # both in whole seconds
     fresh = epoch(state.get("lastUpdateTime")) >= soonest
     return state.get("reason") == "ProgressDeadlineExceeded" and fresh
 

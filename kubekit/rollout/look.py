@@ -194,7 +194,7 @@ class Look:
             replica_sets=tuple(here.objects.get("ReplicaSet", ())),
             pods=here.pods,
             events=tuple(here.objects.get("Event", ())),
-            listed=frozenset(self.objects),
+            listed=frozenset(self.objects) | self._blind,
             facts=dict(here.facts.known),
             seen=here.waiting,
             namespace=here.itself,
@@ -222,7 +222,6 @@ class Look:
                     namespace,
                     clock=self._clock,
                     on_host=lambda _image: False,
-                    server_now=lambda: self.now,
                 ),
             )
         return self._seen[namespace]

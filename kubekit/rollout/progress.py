@@ -37,13 +37,11 @@ def _of_ready_pods(snapshot: Snapshot, live: Object) -> str:
 
 def still_serving(snapshot: Snapshot) -> str | None:
     """What the revision before does while this one is not ready; None where there is none."""
-    new = snapshot.new_set
-    older = [
-        item
-        for item in snapshot.replica_sets
-        if new and item is not new and is_owned(item, snapshot.target.uid)
-    ]
-    if not snapshot.old_pods and not older:
+    live = snapshot.workload or {}
+    older = sum(is_owned(item, snapshot.target.uid) for item in snapshot.replica_sets) > 1
+    # Once a rollout has ended well, the older ReplicaSets are only its history.
+    history = condition(live, "Progressing").get("reason") == "NewReplicaSetAvailable"
+    if not snapshot.old_pods and (history or not older):
         return None
     old = [pod for pod in snapshot.old_pods if not pod["metadata"].get("deletionTimestamp")]
     ready = sum(condition(pod, "Ready").get("status") == "True" for pod in old)

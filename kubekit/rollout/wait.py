@@ -10,6 +10,7 @@ from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import PODS, SLICES
 from kubekit.errors import (
     KubekitError,
+    Place,
     RefusedError,
     RolloutTimeoutError,
     SupersededError,
@@ -25,7 +26,7 @@ from kubekit.rollout.probes import redirected
 from kubekit.rollout.reading import condition
 from kubekit.rollout.services import Way, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target
-from kubekit.rollout.telling import blindness, told
+from kubekit.rollout.telling import blindness, field_in, told
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import BalancerOf
 from kubekit.rollout.watcher import Watcher
@@ -141,13 +142,19 @@ def _targets(applied: Applied, namespace: str, around: Surroundings) -> dict[str
             uid=item.live["metadata"]["uid"],
             generation=int(item.live["metadata"].get("generation") or 0),
             template=kinds.template(item.live),
-            # A condition older than the apply is stale, unless it found nothing to change.
-            since=applied.since if item.action != "unchanged" else 0.0,
+            since=applied.since,
             images=around.images,
         )
         for item in applied.objects
         if item.manifest.kind in kinds.WORKLOADS
     }
+
+
+def _place(item: AppliedObject, finding: Finding | None) -> Place:
+    """Where in the user's files the fix belongs."""
+    if finding is None or not finding.field:
+        return item.manifest.origin
+    return item.manifest.place(field_in(item.manifest.kind, finding.field))
 
 
 class _Wait:
@@ -162,6 +169,7 @@ class _Wait:
         self._patience = patience
         self._emit = emit
         self._ready_since: float | None = None
+        self._pending: frozenset[str] = frozenset()
         self._said = ""
 
     def until_ready(self, targets: Mapping[str, Target]) -> dict[str, str]:
@@ -173,7 +181,8 @@ class _Wait:
         while True:
             self._watcher.refresh()
             verdicts = {ref: self._decide(target) for ref, target in targets.items()}
-            ready = all(verdict.state == READY for verdict in verdicts.values())
+            self._pending = frozenset(ref for ref, it in verdicts.items() if it.state != READY)
+            ready = not self._pending
             if not ready:
                 self._ready_since = None
             elif self._ready_since is None:
@@ -188,9 +197,13 @@ class _Wait:
             self._watcher.take_updates()
 
     def _decide(self, target: Target) -> Verdict:
+        tolerate = self._patience.tolerate
+        if self._pending - {target.ref}:  # what it needs may be what is still starting
+            tolerate |= {cause.id for cause in CAUSES.values() if cause.waits_for_others}
+
         def look() -> Verdict:
             snapshot = self._watcher.snapshot(target)
-            return judge(snapshot, self._watcher.server_now(), self._patience.tolerate)
+            return judge(snapshot, self._watcher.server_now(), tolerate)
 
         return self._watcher.facts.informed(look)
 
@@ -248,8 +261,12 @@ class _Wait:
                 self._warn("scaled-to-zero", kind=target.kind, name=target.name)
             for words in redirected(snapshot):
                 self._warn("probe-redirect", **words)
-        if self._watcher.facts.unseen:
-            self._emit(Warned(text=blindness(self._watcher.facts.unseen)))
+        if "EndpointSlices" in self._watcher.facts.unseen:
+            self._emit(
+                Warned(
+                    text="where Services lead was not proved: this user may not read EndpointSlices"
+                )
+            )
 
     def _without_address(self, service: Object) -> bool:
         """Whether nobody has given a LoadBalancer an address by now."""
@@ -281,7 +298,7 @@ class _Wait:
             finding.cause,
             hints=(finding.fix,),
             details=self._details(finding, target),
-            place=item.manifest.place(finding.field) if finding.field else item.manifest.origin,
+            place=_place(item, finding),
             id=finding.id,
         )
 
@@ -295,7 +312,7 @@ class _Wait:
             f"`{item.manifest.ref}` was not ready after {self._patience.timeout:.0f} s: {what}",
             hints=(*fix, "if it only needs longer, raise `timeout`"),
             details=self._details(finding, target),
-            place=item.manifest.place(finding.field) if finding else item.manifest.origin,
+            place=_place(item, finding),
             id=finding.id if finding else "timeout",
         )
 

@@ -61,16 +61,14 @@ class Watcher:
         self._updates: queue.SimpleQueue[Update] = queue.SimpleQueue()
         self._objects: dict[str, dict[str, Object]] = {}
         self._listed: set[str] = set()
-        self._lost_since: float | None = None
+        self._lost: dict[str, float] = {}
         self._seen: dict[tuple[str, str, str], float] = {}
         self._start = clock.now()
-        self._server_start = 0.0
-        self.facts = Facts(kube, namespace, clock, on_host, self.server_now)
+        self.facts = Facts(kube, namespace, clock, on_host, kube.server_now)
 
     @contextlib.contextmanager
     def following(self, kinds: frozenset[str]) -> Iterator[None]:
         """Follow these kinds of workloads and all that belongs to them."""
-        self._server_start = self._kube.server_now() - self.elapsed()
         resources = {kind: _resource(kind) for kind in kinds} | _ALWAYS
         followers = [
             Follower(
@@ -94,8 +92,8 @@ class Watcher:
         return self._clock.now() - self._start
 
     def server_now(self) -> float:
-        """The API server's time: as it was at the start, and what passed here since."""
-        return self._server_start + self.elapsed()
+        """The API server's time, seconds since the epoch."""
+        return self._kube.server_now()
 
     def objects(self, kind: str) -> tuple[Object, ...]:
         """All that is known of one kind."""
@@ -142,12 +140,20 @@ class Watcher:
                 break
             self.take(update)
             timeout = 0.0
-        if self._lost_since and self._clock.now() - self._lost_since > PATIENCE_SECONDS:
+        for kind, since in list(self._lost.items()):
+            if self._clock.now() - since > PATIENCE_SECONDS:
+                self._give_up(kind)
+
+    def _give_up(self, kind: str) -> None:
+        if kind not in _HELPFUL:
             raise UnreachableError(
                 f"the API server did not answer for {PATIENCE_SECONDS:.0f} s during the rollout",
                 hints=("see `minikube status`; when it runs again, the same command goes on",),
                 id="api-lost",
             )
+        self._lost.pop(kind, None)
+        self._listed.add(kind)
+        self.facts.unseen.add(_HELPFUL[kind])
 
     def take(self, update: Update) -> None:
         """Take one update."""
@@ -158,31 +164,40 @@ class Watcher:
                     item["metadata"]["uid"]: item | {"kind": kind} for item in items
                 }
                 self._listed.add(kind)
-                self._lost_since = None
             case Changed(kind=kind, item=item, gone=gone):
-                known = self._objects.setdefault(kind, {})
-                if gone:
-                    known.pop(item["metadata"]["uid"], None)
-                else:
-                    known[item["metadata"]["uid"]] = item
-                self._lost_since = None
+                self._change(kind, item, gone=gone)
             case Found():
-                self._lost_since = None
+                pass
             case Lost():
                 self._lose(update)
                 return
+        self._lost.pop(update.kind, None)
         if update.kind == "Pod":
             self._note_waiting()
 
+    def _change(self, kind: str, item: Object, *, gone: bool) -> None:
+        known = self._objects.setdefault(kind, {})
+        if gone and kind == "Job":
+            # How it ended is in its last state, which a time to live may take away at once.
+            ended = {
+                "deletionTimestamp": item["metadata"].get("creationTimestamp"),
+                **item["metadata"],
+            }
+            known[item["metadata"]["uid"]] = {**item, "metadata": ended}
+        elif gone:
+            known.pop(item["metadata"]["uid"], None)
+        else:
+            known[item["metadata"]["uid"]] = item
+
     def _lose(self, update: Lost) -> None:
         if not update.fatal:
-            if self._lost_since is None:
-                self._lost_since = self._clock.now()
+            if not self._lost:
                 self._emit(
                     Progress(stage="rollout", text="the API server does not answer; waiting")
                 )
+            self._lost.setdefault(update.kind, self._clock.now())
         elif update.kind in _HELPFUL and isinstance(update.error, ApiError):
-            self.facts.unseen.add(_HELPFUL[update.kind])
+            self._give_up(update.kind)
         else:
             raise update.error
 

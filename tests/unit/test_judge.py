@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import itertools
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from hypothesis import given
@@ -31,6 +33,9 @@ from tests.unit.rollouts import (
     snapshot,
     waiting,
 )
+
+if TYPE_CHECKING:
+    from kubekit.api.kube import Kube
 
 REFUSED = (
     'Readiness probe failed: Get "http://10.0.0.9:8000/": dial tcp: connect: connection refused'
@@ -103,6 +108,60 @@ def test_a_deadline_of_an_earlier_rollout_is_stale() -> None:
     is_waiting(past(-5), 100)
     is_waiting(past(0), 100)  # of the second of the apply: too soon to be its own
     assert failed(past(6), 100) == "deadline"
+
+
+def test_a_try_and_the_back_off_after_it_are_one_wait() -> None:
+    one = watcher()
+    for seconds, reason in ((0, "ErrImagePull"), (10, "ImagePullBackOff"), (20, "ErrImagePull")):
+        one._kube = cast("Kube", SimpleNamespace(server_now=partial(float, NOW + seconds)))
+        one.take(Changed(kind="Pod", item=pod(state=waiting(reason, "i/o timeout")), gone=False))
+    assert one._seen == {("web-2-a", "app", "ErrImagePull"): NOW}
+
+
+def test_a_container_without_probes_is_watched_for_a_moment() -> None:
+    """It is Ready as soon as it runs, also if it ends a moment later."""
+    live = deployment(status={"availableReplicas": 1})
+    bare = pod(state=running(10, ready=True), container={"readinessProbe": None})
+    for seconds in (9.5, 12):  # the node's clock and the server's differ a little
+        text = is_waiting(snapshot(bare, deployment=live), seconds).text
+        assert "no readiness probe" in text
+    assert judge(snapshot(bare, deployment=live), NOW + 14).state == READY
+    probed = pod(state=running(10, ready=True))
+    assert judge(snapshot(probed, deployment=live), NOW + 10).state == READY
+
+
+def test_a_namespace_that_is_being_deleted_ends_it_at_once() -> None:
+    gone = {"kind": "Namespace", "metadata": {"name": "web", "deletionTimestamp": at(1)}}
+    assert failed(snapshot(pod(state=running()), namespace=gone)) == "namespace-terminating"
+    there = {"kind": "Namespace", "metadata": {"name": "web"}}
+    is_waiting(snapshot(pod(state=running()), namespace=there))
+
+
+def test_a_job_that_its_time_to_live_takes_away_has_ended_well() -> None:
+    metadata = {"name": "web", "uid": "dep", "generation": 1, "creationTimestamp": at(0)}
+    done = {"type": "Complete", "status": "True"}
+    job = {"kind": "Job", "metadata": metadata, "spec": {"template": {}}, "status": {}}
+    complete = job | {"status": {"conditions": [done]}}
+    target = replace(snapshot().target, kind="Job")
+    for last, state in ((complete, READY), (job, WAITING)):
+        one = watcher()
+        one.take(Listed(kind="Job", items=(job,)))
+        one.take(Changed(kind="Job", item=last, gone=True))
+        assert judge(one.snapshot(target), NOW).state == state
+    assert judge(one.snapshot(target), NOW).wants == {NamespaceOf(name="web")}
+
+
+def test_an_exact_cause_learns_what_it_needs_before_a_general_one_decides() -> None:
+    state = waiting("ErrImagePull", "pull access denied for web, repository does not exist")
+    verdict = is_waiting(snapshot(pod(state=state)), 100)
+    assert verdict.wants
+
+
+def test_events_are_waited_for_as_pods_are() -> None:
+    state = waiting("InvalidImageName")
+    listed = frozenset({"Deployment", "ReplicaSet", "Pod"})
+    is_waiting(snapshot(pod(state=state), listed=listed))
+    assert failed(snapshot(pod(state=state))) == "image-invalid-name"
 
 
 def test_nothing_is_judged_before_everything_was_listed() -> None:
@@ -265,7 +324,7 @@ def test_a_list_that_starts_over_leaves_the_same_snapshot(data: st.DataObject, c
 
 def watcher() -> Watcher:
     """One that asks nobody: its updates are handed to it."""
-    kube: Any = None
+    kube: Any = SimpleNamespace(server_now=lambda: NOW)
     clock = Clock(now=lambda: 0.0)
     return Watcher(
         kube,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 from hypothesis import given
@@ -66,7 +67,7 @@ CHANGES = st.lists(st.tuples(ITEMS, st.booleans()), min_size=1, max_size=12)
 
 def watcher() -> Watcher:
     """One that asks nobody: its updates are handed to it."""
-    kube: Any = None
+    kube: Any = SimpleNamespace(server_now=lambda: NOW)
     return Watcher(
         kube,
         "web",
