@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from kubekit.rollout.hits import Finder, Hit
 from kubekit.rollout.snapshot import Snapshot
+from kubekit.rollout.verdict import Finding
 
 EXPLAINS = float("inf")
 """`after` of an entry that never decides: it only explains what is waited for."""
@@ -28,6 +29,8 @@ class Cause:
         fix: what to do, likewise.
         find: what looks for it in a snapshot.
         after: seconds the evidence must stand before it decides; 0 decides on first sight.
+        waits_for_others: what is missing may come with another workload of the same apply, so it
+            decides nothing while one of them is still awaited.
         exit_code: 5 the API server refuses the pod, 6 the workload cannot run, and so on; 0 for
             what is no failure and only told.
     """
@@ -41,6 +44,18 @@ class Cause:
     after: float = 0.0
     waits_for_others: bool = False
     exit_code: int = 6
+
+    def finding(self, hit: Hit) -> Finding:
+        """What a person is told of it, in the words of the hit."""
+        return Finding(
+            id=self.id,
+            exit_code=self.exit_code,
+            cause=self.cause.format_map(hit.words),
+            fix=self.fix.format_map(hit.words),
+            where=hit.where,
+            log=hit.log,
+            field=hit.field,
+        )
 
     @property
     def tier(self) -> str:

@@ -83,10 +83,12 @@ CRASH: tuple[Cause, ...] = (
         id="dependency-unreachable",
         rows=(21,),
         signals="the log of an exited container ends with a connection that was refused, timed out "
-        "or had a host name nobody knows; one restart more than usual decides",
+        "or had a host name nobody knows, or with a server that is still starting; one restart "
+        "more than usual decides, and only once no other workload of the same apply is awaited",
         find=crashed(restarts=3, quick=False, clue=clues.peer),
         cause="{what} quits because {peer} cannot be reached: {last}",
         fix="deploy that first, or let the app try again instead of quitting",
+        waits_for_others=True,
     ),
     Cause(
         id="exits-at-once",
