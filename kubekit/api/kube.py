@@ -349,7 +349,8 @@ def _failure(status: int, body: bytes, headers: Mapping[str, str]) -> KubekitErr
         data = {"message": body[:256].decode(errors="replace").strip()}
     message = str(data.get("message") or f"the API server answered {status}")
     if status in _TRANSIENT and not message.startswith(_MISFITS):
-        error = TransientError(message, id="api-busy")
+        hint = "try again in a moment; `kubectl get --raw '/readyz?verbose'` says how it is"
+        error = TransientError(message, hints=(hint,), id="api-busy")
         asked = headers.get("Retry-After")
         error.retry_after = float(asked) if asked and asked.isdigit() else None
         return error

@@ -97,7 +97,8 @@ def not_ready(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         state = condition(found, "Ready")
         yield Hit(
             where=f"Pod/{pod['metadata']['name']}",
-            since=epoch(state.get("lastTransitionTime")) or now,
+            since=epoch(state.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp"))
+            or now,
             words={
                 "node": found["metadata"]["name"] if found else "",
                 "message": brief(state.get("message") or "it does not say why"),
@@ -130,10 +131,12 @@ def _unplaced(snapshot: Snapshot) -> Iterator[Object]:
 def _is_stuck(snapshot: Snapshot, pod: Object, now: float) -> bool:
     """Whether it is worth asking for the nodes: nobody has taken the pod up, or it was lost."""
     state, status = condition(pod, "PodScheduled"), pod.get("status") or {}
-    if state.get("status") != "True":
+    # One whose node its own spec names never meets the scheduler.
+    if state.get("status") != "True" and not pod["spec"].get("nodeName"):
         return state.get("reason") == "Unschedulable"
     untouched = not status.get("startTime") and not status.get("containerStatuses")
-    silent = untouched and now - epoch(state.get("lastTransitionTime")) > _SILENT_SECONDS
+    placed = state.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp")
+    silent = untouched and now - epoch(placed) > _SILENT_SECONDS
     ready = condition(pod, "Ready").get("status") == "True"
     lost = not ready and snapshot.events_of(pod["metadata"]["uid"], "NodeNotReady")
     return bool(silent or lost)

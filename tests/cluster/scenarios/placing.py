@@ -170,6 +170,7 @@ SCENARIOS = {
     "node-not-ready": Scenario(
         title="The pod is bound to a node that does not answer.",
         rows=(52,),
+        code=8,
         cause="node-not-ready",
         says=("is not ready",),
         at="apiVersion:",
