@@ -15,16 +15,22 @@ Words = Mapping[str, object]
 Clue = Callable[[Container, str], Words | None]
 
 _NAME = r"(?P<variable>[A-Z][A-Z0-9_]{2,})"
-_LACKS = "(?:not set|not defined|unset|required|missing|must be set)"
+# A word in capitals may be anything; this one is a variable's name by its looks.
+_SURE = rf"(?:(?<=['\"`])|\b(?=[A-Z0-9]*_)){_NAME}"
+_LACKS = (
+    r"['\"`]?(?: \w+ variable)? (?:is |was )?"
+    r"(?:not set|not defined|unset|required|missing|must be set)\b"
+)
 _VARIABLES = tuple(
     re.compile(text, re.MULTILINE)
     for text in (
         # os.environ["NAME"], as the traceback of Python 3.11 and later shows it.
         rf"in __getitem__\n(?:\s.*\n)*KeyError: '{_NAME}'",
-        rf"\b{_NAME}['\"`]?(?: \w+ variable)? (?:is |was )?{_LACKS}\b",
+        rf"{_SURE}{_LACKS}",
+        rf"^(?=.*(?i:\benv|variable)).*\b{_NAME}{_LACKS}",
         rf"\b(?i:environment variable|env var|envvar)s?:? ['\"`]?{_NAME}\b",
         rf"\b{_NAME} (?:environment variable\b|not found\. Declare it as envvar)",
-        rf"\bmust (?:set|specify|provide) (?:the )?['\"`]?{_NAME}\b",
+        rf"\bmust (?:set|specify|provide) (?:the )?['\"`]?{_SURE}\b",
         rf"\b{_NAME}: (?:parameter (?:not set|null or not set)|unbound variable)",
     )
 )
@@ -39,8 +45,14 @@ _AWAY = re.compile(
     r"|ENOTFOUND|could not translate host name|failed to resolve host|name or service not known"
     r"|temporary failure in name resolution|name resolution|nodename nor servname|gaierror"
     r"|no such host|no route to host|all connection attempts failed|ConnectTimeout"
-    r"|\[Errno 11[03]\]|dial tcp .*timeout|can't connect to \w+ server|NoBrokersAvailable"
-    r"|ServerSelectionTimeoutError|failed to establish a new connection",
+    r"|\[Errno 1(?:0[14]|1[03])\]|dial tcp .*timeout|can't connect to \w+ server"
+    r"|NoBrokersAvailable|unable to bootstrap from|ServerSelectionTimeoutError|NoHostAvailable"
+    r"|failed to establish a new connection|network is unreachable|PoolTimeout"
+    r"|(?:failed:|connection) timeout expired|connection timed out|ETIMEDOUT"
+    # These are reached, and still starting.
+    r"|database system is (?:starting up|not yet accepting|in recovery mode|shutting down)"
+    r"|Redis is loading the dataset|ECONNRESET|connection reset|server closed the connection"
+    r"|Lost connection to MySQL server|MySQL server has gone away",
     re.IGNORECASE,
 )
 _HOST = r"(?P<host>[\w.-]+)"

@@ -33,7 +33,8 @@ class Exits:
         reason: the runtime's reason for the end, such as OOMKilled.
         clue: what the end of the last attempt's log must tell; its words fill the texts.
         unless: a clue that makes it another cause.
-        quick: two quick exits with the same code and the same last line decide at once.
+        quick: two quick exits with the same last line decide at once.
+        twice: two exits in a row for this `reason` decide, whatever was logged.
         init: only init containers, or none of them; None: both.
         field: which field of the container is to be looked at.
     """
@@ -44,6 +45,7 @@ class Exits:
     clue: Clue | None = None
     unless: Clue | None = None
     quick: bool = True
+    twice: bool = False
     init: bool | None = None
     field: str = "command"
 
@@ -71,6 +73,7 @@ def crashed(
     clue: Clue | None = None,
     unless: Clue | None = None,
     quick: bool = True,
+    twice: bool = False,
     init: bool | None = None,
     field: str = "command",
 ) -> Finder:
@@ -82,6 +85,7 @@ def crashed(
         clue=clue,
         unless=unless,
         quick=quick,
+        twice=twice,
         init=init,
         field=field,
     )
@@ -129,17 +133,17 @@ def _told(snapshot: Snapshot, container: Container, exits: Exits) -> Words | Non
 def _hit(snapshot: Snapshot, container: Container, now: float, exits: Exits, told: Words) -> Hit:
     end = container.exited or {}
     last = log_of(container)
-    wants = frozenset({last, *((log_of(container, 0),) if container.attempt == 0 else ())})
     words = {
         "exit": exit_words(end.get("exitCode")),
         "restarts": container.restarts,
         "last": last_words(snapshot.facts.get(last)),
+        "advice": _advice(container, snapshot.log(last)),
         **_memory(container),
         **told,
     }
     since = epoch(end.get("finishedAt")) if _enough(snapshot, container, exits) else float("inf")
     hit = container_hit(snapshot, container, now, words=words, field=exits.field)
-    return replace(hit, since=since, log=last, wants=wants)
+    return replace(hit, since=since, log=last, wants=frozenset({last}))
 
 
 def _enough(snapshot: Snapshot, container: Container, exits: Exits) -> bool:
@@ -156,8 +160,10 @@ def _enough(snapshot: Snapshot, container: Container, exits: Exits) -> bool:
         return True
     if container.attempt >= math.ceil(exits.restarts * snapshot.patience):
         return True
-    quick = exits.quick and container.running is None and snapshot.patience <= 1
-    return quick and _alike_twice(snapshot, container)
+    if container.running is not None or snapshot.patience > 1:
+        return False
+    for_that = exits.twice and _ended_twice(container, exits.reason)
+    return for_that or (exits.quick and _alike_twice(snapshot, container))
 
 
 def _is_out_of_tries(snapshot: Snapshot) -> bool:
@@ -171,6 +177,12 @@ def _may_end_well(container: Container) -> bool:
     if container.init:
         return not container.sidecar
     return str(container.pod["spec"].get("restartPolicy", "Always")) != "Always"
+
+
+def _ended_twice(container: Container, reason: str) -> bool:
+    """Whether its last two attempts ended for this reason; in the back-off, only one is shown."""
+    states = (container.status.get("state") or {}, container.status.get("lastState") or {})
+    return all((state.get("terminated") or {}).get("reason") == reason for state in states)
 
 
 def _alike_twice(snapshot: Snapshot, container: Container) -> bool:
@@ -195,6 +207,14 @@ def _was_killed(snapshot: Snapshot, container: Container) -> bool:
         if hook or f"Container {container.name} failed" in said:
             return True
     return False
+
+
+def _advice(container: Container, log: str) -> str:
+    """What to do with a crash; without a log, its command tells more in a shell of its image."""
+    if last_line(log):
+        return "correct what its log shows"
+    image = container.spec.get("image")
+    return f"run its command by hand: `kubectl run try --rm -it --image {image} --command -- sh`"
 
 
 def _memory(container: Container) -> dict[str, object]:

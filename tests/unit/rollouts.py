@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from kubekit.model import Object
+from kubekit.rollout.judge import judge
 from kubekit.rollout.reading import epoch
 from kubekit.rollout.snapshot import Snapshot, Target
+from kubekit.rollout.verdict import FAILED
 
 START = "2026-11-21T10:00:00Z"
 NOW = epoch(START)
@@ -151,3 +154,14 @@ def snapshot(*pods: Object, **changes: Any) -> Snapshot:
         listed=changes.pop("listed", LISTED),
         **changes,
     )
+
+
+def step_by_step(snap: Snapshot, now: float) -> str | None:
+    """The cause that fails it where, as in a real run, a fact is known only once asked for."""
+    known: dict[Any, Any] = {}
+    while True:
+        verdict = judge(replace(snap, facts=known), now)
+        asked = {want: snap.facts[want] for want in verdict.wants & snap.facts.keys()}
+        if not asked:
+            return verdict.finding.id if verdict.finding and verdict.state == FAILED else None
+        known |= asked

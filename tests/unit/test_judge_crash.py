@@ -16,7 +16,7 @@ from kubekit.rollout.reading import exit_words
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import LogOf
-from tests.unit.rollouts import NOW, at, crashed, event, pod, running, snapshot
+from tests.unit.rollouts import NOW, at, crashed, event, pod, running, snapshot, step_by_step
 
 KEY_ERROR = (
     'Traceback (most recent call last):\n  File "/app/main.py", line 3, in <module>\n'
@@ -50,12 +50,14 @@ def failed(snap: Snapshot, after: float = 3.0) -> Finding:
     verdict = judge(snap, NOW + after)
     assert verdict.state == FAILED, verdict
     assert verdict.finding is not None
+    assert step_by_step(snap, NOW + after) == verdict.finding.id
     return verdict.finding
 
 
 def is_waiting(snap: Snapshot, after: float = 100.0) -> Verdict:
     verdict = judge(snap, NOW + after)
     assert verdict.state == WAITING, verdict
+    assert step_by_step(snap, NOW + after) is None
     return verdict
 
 
@@ -76,7 +78,7 @@ def loop(code: int, text: str, *, restarts: int = 3, **changes: Any) -> Snapshot
         (132, "", "native-crash", "exit code 132 (SIGILL)"),
         (134, "", "native-crash", "(SIGABRT)"),
         (139, "Segmentation fault\n", "native-crash", "(SIGSEGV): Segmentation fault"),
-        (143, "", "terminated", "exit code 143 (SIGTERM)"),
+        (143, "", "terminated", "stops with exit code 143 (SIGTERM), which nothing in the cluster"),
         (137, "connection refused\n", "killed", "exit code 137 (SIGKILL)"),
         (1, KEY_ERROR, "variable-missing", "`API_TOKEN`"),
         (1, SETTINGS, "variable-missing", "`DATABASE_URL`"),
@@ -134,6 +136,19 @@ def loop(code: int, text: str, *, restarts: int = 3, **changes: Any) -> Snapshot
         (1, "httpx.ConnectError: All connection attempts failed", "dependency-unreachable", "some"),
         (1, "Error: connect ECONNREFUSED 10.9.8.7:5432", "dependency-unreachable", "10.9.8.7:5432"),
         (1, "dial tcp: lookup db on 10.96.0.10:53: no such host", "dependency-unreachable", "`db`"),
+        (1, "FATAL: the database system is starting up", "dependency-unreachable", "starting up"),
+        (1, "Redis is loading the dataset in memory", "dependency-unreachable", "loading"),
+        (1, "server closed the connection unexpectedly", "dependency-unreachable", "closed"),
+        (1, "(2013, 'Lost connection to MySQL server at x')", "dependency-unreachable", "Lost"),
+        (1, "[Errno 104] Connection reset by peer", "dependency-unreachable", "reset"),
+        (
+            1,
+            'server at "db" (10.0.0.1), port 5432 failed: timeout expired',
+            "dependency-unreachable",
+            "`db:5432`",
+        ),
+        (1, "the environment variable TOKEN is missing", "variable-missing", "`TOKEN`"),
+        (1, "config: `TOKEN` is required", "variable-missing", "`TOKEN`"),
         (1, "exec /app/tool: exec format error", "wrong-architecture", "`/app/tool`"),
         (126, "sh: 1: ./tool: Exec format error", "wrong-architecture", "`./tool`"),
         (1, "exec /app/run: no such file or directory", "interpreter-missing", "`/app/run`"),
@@ -162,6 +177,11 @@ def test_each_exit_has_its_cause(code: int, text: str, cause: str, words: str) -
         (2, "sh: 1: gunicorn: not found"),
         (127, "sh: 1: gunicorn: not found\nValueError: x"),
         (1, "the file system is read"),
+        (1, "FATAL: SSL required"),
+        (1, "HTTP 401: TOKEN missing"),
+        (1, "RuntimeError: CUDA required"),
+        (1, "you must provide JSON"),
+        (1, "subprocess.TimeoutExpired: it timed out after 3 s"),
         (1, "port 8000 is open"),
     ],
 )
@@ -201,7 +221,10 @@ def test_a_try_that_goes_on_may_be_the_one_that_succeeds() -> None:
 
 
 def test_two_quick_exits_alike_decide() -> None:
-    assert failed(loop(1, "boom\n", restarts=1)).id == "crash-loop"
+    # The log of the first one was read while that was the last.
+    twice = judge(loop(1, "boom\n", restarts=1), NOW + 3)
+    assert twice.state == FAILED
+    assert "crashes with exit code 1: boom" in twice.text
     slow = pod(state=crashed(1, restarts=1, lasted=20, finished=21))
     is_waiting(snapshot(slow, logs=logs("boom", 0, 1)))
     is_waiting(snapshot(pod(state=crashed(1, restarts=1)), logs=logs("a", 0) | logs("b", 1)))
@@ -237,6 +260,46 @@ def test_memory() -> None:
     assert finding.id == "out-of-memory"
     assert "its limit of 64Mi" in finding.cause
     assert failed(loop(1, "", reason="OOMKilled")).id == "out-of-memory"
+
+
+def test_memory_that_runs_out_twice_decides_whatever_was_logged() -> None:
+    state = crashed(137, restarts=1, reason="OOMKilled", lasted=60, finished=70)
+    is_waiting(snapshot(pod(state=state), logs=logs("a", 0) | logs("b", 1)))
+    state["state"] = {"terminated": dict(state["lastState"]["terminated"])}
+    both = snapshot(pod(state=state), logs=logs("a", 0) | logs("b", 1))
+    assert failed(both, 72).id == "out-of-memory"
+    is_waiting(replace(both, patience=2.0))
+    state["lastState"]["terminated"]["reason"] = "Error"
+    is_waiting(snapshot(pod(state=state), logs=logs("a", 0) | logs("b", 1)))
+
+
+@pytest.mark.parametrize("code", [1, 137])
+def test_two_slow_ends_for_another_reason_decide_nothing(code: int) -> None:
+    state = crashed(code, restarts=1, lasted=60, finished=70)
+    state["state"] = {"terminated": state["lastState"]["terminated"]}
+    is_waiting(snapshot(pod(state=state), logs=logs("boom", 0, 1)))
+
+
+@pytest.mark.parametrize(
+    ("text", "fix"),
+    [
+        ("boom\n", "correct what its log shows"),
+        ("\n", "kubectl run try --rm -it --image web:kk-1 --command -- sh"),
+        (None, "kubectl run try --rm -it --image web:kk-1 --command -- sh"),
+    ],
+)
+def test_who_wrote_no_log_is_run_by_hand(text: str | None, fix: str) -> None:
+    crash = failed(snapshot(pod(state=crashed(1, restarts=3)), logs=logs(text, 3)))
+    assert crash.id == "crash-loop"
+    assert fix in crash.fix
+    shown = init_pod(crashed(1, restarts=3))
+    shown["spec"]["initContainers"][0]["image"] = "web:kk-1"
+    facts = {LogOf(pod="web-2-a", container="migrate", attempt=3): text}
+    assert fix in failed(snapshot(shown, facts=facts)).fix
+
+
+def test_only_what_others_may_bring_waits_for_them() -> None:
+    assert [cause.id for cause in CRASH if cause.waits_for_others] == ["dependency-unreachable"]
 
 
 def test_an_end_nobody_saw_is_no_crash() -> None:

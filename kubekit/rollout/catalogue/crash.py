@@ -12,8 +12,8 @@ CRASH: tuple[Cause, ...] = (
     Cause(
         id="out-of-memory",
         rows=(22,),
-        signals=f"{_ENDED} has the reason OOMKilled",
-        find=crashed(restarts=2, reason="OOMKilled", field="resources.limits.memory"),
+        signals=f"{_ENDED} has the reason OOMKilled; both have it where two ends in a row decide",
+        find=crashed(restarts=2, reason="OOMKilled", twice=True, field="resources.limits.memory"),
         cause="{what} needs more memory than {allowed}",
         fix="{more}, or use less",
     ),
@@ -32,7 +32,7 @@ CRASH: tuple[Cause, ...] = (
         rows=(25,),
         signals=f"{_ENDED} has the exit code 143, and no `Killing` event says why",
         find=crashed(restarts=2, code=(143,)),
-        cause="{what} ends with {exit}: something inside it told it to stop",
+        cause="{what} stops with {exit}, which nothing in the cluster sent",
         fix="see its log: a script or a supervisor in it sends the signal",
     ),
     Cause(
@@ -104,7 +104,7 @@ CRASH: tuple[Cause, ...] = (
         signals="`initContainerStatuses[]` has an exit code other than 0, again and again",
         find=crashed(restarts=2, init=True, unless=clues.peer),
         cause="{what} crashes with {exit}, so the app is never started: {last}",
-        fix="correct what its log shows",
+        fix="{advice}",
     ),
     Cause(
         id="crash-loop",
@@ -113,6 +113,6 @@ CRASH: tuple[Cause, ...] = (
         "twice within seconds with the same last words, or three times",
         find=crashed(restarts=2, init=False, unless=clues.peer),
         cause="{what} crashes with {exit}: {last}",
-        fix="correct what its log shows",
+        fix="{advice}",
     ),
 )
