@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 
 from tests.cluster.conftest import Project
@@ -17,24 +16,11 @@ from tests.cluster.scenarios.actions import (
     signalled,
     when,
 )
-from tests.cluster.scenarios.evidence import gone, on, told
-from tests.cluster.scenarios.running import Running
+from tests.cluster.scenarios.evidence import gone, held, on, told
 from tests.cluster.scenarios.scenario import RECREATE, Scenario, spec
 
 FINALIZERS = '{"metadata": {"finalizers": %s}}'
 CONTROLLERS = "docker ps -q --filter name=k8s_kube-controller-manager"
-
-
-def made_anew(project: Project, run: Running) -> None:
-    """Deleted and made again while kubekit cannot look."""
-    access.cut(project, run)
-    live = json.loads(project.kubectl("get", "deploy/web", "-o", "json"))
-    live["metadata"] = {"name": "web"}
-    file = project.folder / "live.json"
-    file.write_text(json.dumps(live))
-    project.kubectl("delete", "deploy/web")
-    project.kubectl("create", "-f", str(file))
-    access.restore(project, run)
 
 
 def silenced(project: Project) -> None:
@@ -112,18 +98,6 @@ SCENARIOS = {
         tier="A",
         evidence=gone("Deployment"),
     ),
-    "replaced": Scenario(
-        title="Somebody deletes the Deployment and makes it anew, while the network is away.",
-        rows=(75,),
-        code=10,
-        cause="replaced",
-        says=("made anew",),
-        mode="unready",
-        at="apiVersion:",
-        prepare=access.through_proxy,
-        meddle=when(UNREADY, made_anew),
-        cleanup=access.no_proxy,
-    ),
     "paused": Scenario(
         title="The Deployment is paused.",
         rows=(76,),
@@ -184,7 +158,8 @@ SCENARIOS = {
         cleanup=let_go,
         within=90,
         tier="B",
-        evidence=gone("Pod"),
+        window=16,  # its second of grace, and the catalogue's
+        evidence=held(),
     ),
     "old-revision-failing": Scenario(
         title="The new version is not ready in time, and the one before was crashing already.",

@@ -95,6 +95,32 @@ def on(kind: str, *path: str, value: Any = None) -> Evidence:
     return evidence
 
 
+def twice(evidence: Evidence) -> Evidence:
+    """The same of two objects of a namespace."""
+    seen: dict[str, set[str]] = {}
+
+    def both(record: Record) -> bool:
+        metadata = record.obj["metadata"]
+        found = seen.setdefault(metadata["namespace"], set())
+        if evidence(record):
+            found.add(metadata["name"])
+        return len(found) > 1
+
+    return both
+
+
+def held() -> Evidence:
+    """A pod that is being deleted has ended, and is still there."""
+
+    def evidence(record: Record) -> bool:
+        statuses = list(containers(record))
+        ended = all(item["state"].get("terminated") for item in statuses)
+        leaving = "deletionTimestamp" in record.obj["metadata"] and not record.gone
+        return record.kind == "Pod" and leaving and bool(statuses) and ended
+
+    return evidence
+
+
 def gone(kind: str) -> Evidence:
     """An object of this kind is being deleted, or is gone."""
 

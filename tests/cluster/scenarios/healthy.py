@@ -151,7 +151,7 @@ SCENARIOS = {
         rows=(44,),
         code=0,
         mode="redirect",
-        mentions=("login.invalid",),
+        mentions=("redirect",),
         edits=spec("minReadySeconds: 3"),
         tier="W",
     ),

@@ -147,7 +147,7 @@ SCENARIOS = {
         says=(f"{REGISTRY}/stuck/tasks:1",),
         at="image:",
         edits=(*image(f'"{REGISTRY}/stuck/tasks:1"'), *no_probe()),
-        flags=("--timeout", "5s"),
+        flags=("--timeout", "12s"),
         tier="C",
         evidence=told("Pulling"),
     ),

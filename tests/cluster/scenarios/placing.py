@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.cluster.conftest import PROFILE, Project
 from tests.cluster.scenarios.actions import with_objects
-from tests.cluster.scenarios.evidence import condition, on, told, unschedulable
+from tests.cluster.scenarios.evidence import condition, on, told, twice, unschedulable
 from tests.cluster.scenarios.scenario import FILE, Scenario, pod, replaced, volume
 
 TAINT = "kubekit.test/broken=yes"
@@ -90,7 +90,9 @@ SCENARIOS = {
         prepare=lambda project: (
             project.kubectl("taint", "node", PROFILE, f"{TAINT}:NoSchedule") and None
         ),
-        cleanup=lambda project: project.kubectl("taint", "node", PROFILE, f"{TAINT}-") and None,
+        cleanup=lambda project: (
+            project.kubectl("taint", "node", PROFILE, f"{TAINT.partition('=')[0]}-") and None
+        ),
         alone=True,
         tier="B",
         evidence=unschedulable("taint"),
@@ -151,7 +153,7 @@ SCENARIOS = {
         flags=("--timeout", "220s"),
         within=215,
         tier="B",
-        evidence=on("Pod", "status", "reason", value="Evicted"),
+        evidence=twice(on("Pod", "status", "reason", value="Evicted")),
     ),
     "kubelet-rejects": Scenario(
         title="A pod that was bound without a scheduler, to a node that has no memory left.",

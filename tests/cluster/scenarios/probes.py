@@ -171,8 +171,8 @@ SCENARIOS = {
     "probe-of-grpc": Scenario(
         title="The probe asks by gRPC, on a port where nothing listens.",
         rows=(37,),
-        cause="probe-wrong-port",
-        says=("9100", "8000"),
+        cause="probe-refused",
+        says=("9100",),
         at="grpc:",
         edits=probing("grpc: {port: 9100}"),
         tier="B",
