@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CATALOGUE, CAUSES
@@ -67,10 +68,10 @@ def why_not(snapshot: Snapshot, now: float, tolerate: AbstractSet[str] = frozens
             text = waiting_for(snapshot)
             return Verdict(state=WAITING, text=text, finding=likely, wants=wants)
         if due:
-            finding = _finding(cause, hit)
+            finding = cause.finding(hit)
             return Verdict(state=FAILED, text=finding.cause, finding=finding)
         if likely is None and not missing:
-            likely = _finding(cause, hit)
+            likely = cause.finding(hit)
     if not wants and _deadline_passed(snapshot):
         return _past_deadline(snapshot, likely)
     return Verdict(state=WAITING, text=waiting_for(snapshot), finding=likely, wants=wants)
@@ -89,7 +90,7 @@ def ended(
     """A failure of the workload as a whole, in the words of the catalogue."""
     target, cause = snapshot.target, CAUSES[cause_id]
     known = {"kind": target.kind, "name": target.name, "namespace": target.namespace, **words}
-    finding = _finding(cause, Hit(where=target.ref, since=0.0, words=known, field=field))
+    finding = cause.finding(Hit(where=target.ref, since=0.0, words=known, field=field))
     return Verdict(state=FAILED, text=finding.cause, finding=finding)
 
 
@@ -161,20 +162,10 @@ def _unobserved(snapshot: Snapshot, now: float) -> Verdict:
 
 def _hits(snapshot: Snapshot, now: float) -> Iterator[tuple[Cause, Hit]]:
     for cause in CATALOGUE:
-        for hit in cause.find(snapshot, now):
+        # Of pods alike the one of which all is known decides, whatever their order.
+        hits = cause.find(snapshot, now)
+        for hit in sorted(hits, key=lambda hit: bool(hit.wants - snapshot.facts.keys())):
             yield cause, hit
-
-
-def _finding(cause: Cause, hit: Hit) -> Finding:
-    return Finding(
-        id=cause.id,
-        exit_code=cause.exit_code,
-        cause=cause.cause.format_map(hit.words),
-        fix=cause.fix.format_map(hit.words),
-        where=hit.where,
-        log=hit.log,
-        field=hit.field,
-    )
 
 
 def _deadline_passed(snapshot: Snapshot) -> bool:
@@ -194,15 +185,14 @@ def _deadline(snapshot: Snapshot) -> int:
 
 
 def _past_deadline(snapshot: Snapshot, likely: Finding | None) -> Verdict:
-    cause = CAUSES["deadline"]
-    text = cause.cause.format(seconds=_deadline(snapshot))
-    finding = Finding(
-        id=cause.id,
-        exit_code=cause.exit_code,
-        cause=f"{text}: {likely.cause}" if likely else text,
-        fix=likely.fix if likely else cause.fix,
-        where=likely.where if likely else snapshot.target.ref,
-        log=likely.log if likely else None,
-        field=likely.field if likely else ("spec", "progressDeadlineSeconds"),
+    field = ("spec", "progressDeadlineSeconds")
+    verdict = ended("deadline", snapshot, field=field, seconds=_deadline(snapshot))
+    if likely is None or verdict.finding is None:
+        return verdict
+    past = verdict.finding
+    cause = f"{past.cause}: {likely.cause}"
+    return replace(
+        verdict,
+        text=cause,
+        finding=replace(likely, id=past.id, exit_code=past.exit_code, cause=cause),
     )
-    return Verdict(state=FAILED, text=finding.cause, finding=finding)

@@ -21,6 +21,7 @@ from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
+from kubekit.rollout.hits import Hit
 from kubekit.rollout.judge import foremost, judge
 from kubekit.rollout.probes import redirected
 from kubekit.rollout.reading import condition
@@ -248,7 +249,7 @@ class _Wait:
         """What is no failure and still worth knowing."""
         for verdict in services.values():
             if verdict.finding is not None:
-                self._emit(Warned(text=verdict.finding.cause, hints=(verdict.finding.fix,)))
+                self._emit_finding(verdict.finding)
         for way in ways.values():
             others = strangers(way)
             if others:
@@ -277,9 +278,10 @@ class _Wait:
         return not self._watcher.facts.known.get(asked)
 
     def _warn(self, cause_id: str, **words: object) -> None:
-        cause = CAUSES[cause_id]
-        hint = cause.fix.format_map(words)
-        self._emit(Warned(text=cause.cause.format_map(words), hints=(hint,)))
+        self._emit_finding(CAUSES[cause_id].finding(Hit(where="", since=0.0, words=words)))
+
+    def _emit_finding(self, finding: Finding) -> None:
+        self._emit(Warned(text=finding.cause, hints=(finding.fix,)))
 
     def _end_or_tell(self, pending: Mapping[str, Verdict], targets: Mapping[str, Target]) -> None:
         ref = foremost(pending)
