@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kubekit.api.kube import CONNECT_SECONDS, Kube
+from kubekit.api.kube import CONNECT_SECONDS, ApiError, Kube
 from kubekit.api.resources import KNOWN, PODS
 from kubekit.errors import UnreachableError
 from kubekit.model import Object
@@ -30,6 +30,7 @@ _WITNESS = 1
 _REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 _REACHED = re.compile(r"connection reset|broken pipe", re.IGNORECASE)
 
+_FORBIDDEN = 403
 _BODY_BYTES = 65536
 _UNREACHED = re.compile(r"dial |no endpoints available|no service port")
 _NO_HTTP = re.compile(
@@ -42,8 +43,8 @@ def listening(
 ) -> frozenset[int] | None:
     """Those of the ports that take connections on the pod's loopback; None if it cannot be known.
 
-    It cannot be known where the pod is gone or on no node, ports may not be forwarded, the node
-    lacks what it forwards with, or the answer is not certain within so many seconds.
+    It cannot be known where the pod is gone or on no node, the node lacks what it forwards with,
+    or the answer is not certain within so many seconds.
 
     As seen with Kubernetes 1.34 and cri-dockerd 0.3 (nsenter and socat on the node): one websocket
     serves all ports; each has a channel for data and one for its error, both begin with the port's
@@ -57,6 +58,7 @@ def listening(
     twice as long as the last refusal took.
 
     Raises:
+        ApiError: this user may not forward ports.
         CancelledError: the run was interrupted.
     """
     import websocket
@@ -71,6 +73,10 @@ def listening(
             return _scan(kube, stream, _Scan(asked, began), until=began + seconds)
         finally:
             stream.shutdown()  # type: ignore[no-untyped-call]
+    except websocket.WebSocketBadStatusException as error:
+        if error.status_code == _FORBIDDEN:
+            raise _forbidden("ports may not be forwarded") from error
+        return None
     except (websocket.WebSocketException, OSError):
         return None
 
@@ -182,25 +188,25 @@ def service_answers(
     kube: Kube,
     namespace: str,
     service: str,
-    port: int | str,
-    path: str = "/",
-    scheme: str = "http",
+    port: int,
     seconds: float = 5.0,
 ) -> int | str | None:
     """What a GET through a Service meets: an HTTP status, words, or None if it cannot be known.
 
-    The status is the app's own, 0 if a pod was reached that does not speak `scheme`; the words are
-    why no pod was reached. It cannot be known where there is no such Service, one without selector
-    included, or it may not be used this way.
+    The status is the app's own, 0 if a pod was reached that does not speak HTTP; the words are why
+    no pod was reached. It cannot be known where there is no such Service, one without selector
+    included.
 
     As seen with Kubernetes 1.34: the API server passes on what the app answers, and where it
     cannot, it answers 503 with a Status of its own, ``error trying to reach service: dial tcp
     ADDRESS: connect: connection refused`` or ``no endpoints available for service``, the latter
     also for a port that the Service does not have. Its headers do not tell the two apart. It knows
     no time limit for an app that took the request and is silent.
+
+    Raises:
+        ApiError: this user may not ask this way.
     """
-    target = f"{_SERVICES.path(namespace)}/{scheme.lower()}:{service}:{port}/proxy/"
-    return _answers(kube, target + path.removeprefix("/"), seconds)
+    return _answers(kube, f"{_SERVICES.path(namespace)}/http:{service}:{port}/proxy/", seconds)
 
 
 def pod_answers(
@@ -232,11 +238,17 @@ def _answers(kube: Kube, path: str, seconds: float) -> int | str | None:
     if said is None:
         return response.status
     message = str(said.get("message")).removeprefix("error trying to reach service: ")
+    if response.status == _FORBIDDEN:
+        raise _forbidden(message)
     if response.status not in (502, 503, 504):
         return None
     if _UNREACHED.match(message):
         return message
     return 0 if _NO_HTTP.search(message) else None
+
+
+def _forbidden(message: str) -> ApiError:
+    return ApiError(status=_FORBIDDEN, reason="Forbidden", message=message, causes=())
 
 
 def _is_silence(error: BaseException | None) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from kubekit.api.forward import listening, pod_answers, service_answers
@@ -14,7 +15,7 @@ from kubekit.errors import UnreachableError
 from kubekit.model import Clock, Object
 from kubekit.rollout.evidence import LOG_LINES
 from kubekit.rollout.reading import containers_of
-from kubekit.rollout.verdict import Verdict
+from kubekit.rollout.verdict import FAILED, Verdict
 from kubekit.rollout.wants import (
     AnswerOf,
     BalancerOf,
@@ -33,7 +34,9 @@ _REFRESH_SECONDS = 2.0
 _ROUNDS = 3
 # All else waits meanwhile; the ports of a pod on an idle node are known after 0.1 to 0.4 s.
 _PORTS_SECONDS = 2.0
-_KEPT_SECONDS = 5.0
+_SCAN_SECONDS = 5.0
+_FRESH_SECONDS = 1.0
+_KEPT_SECONDS = 2 * _SCAN_SECONDS
 _ANSWER_SECONDS = 1.0
 _SECRETS = KNOWN["v1", "Secret"]
 # What the kubelet answers in place of a log that is gone, or not there yet.
@@ -46,6 +49,12 @@ _MAY_STAY_UNKNOWN = (*_SLOW, LogOf, NodesOf)
 _TRIES = 3
 # These may be another answer a moment later; all others stay as they are.
 _PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, ReplyOf, AnswerOf)
+# The only ways to these facts, as a person is told who may not go them.
+_WAYS: Mapping[type, str] = {
+    OpenPorts: "open ports (port-forward)",
+    ReplyOf: "answers of pods (proxy)",
+    AnswerOf: "answers of Services (proxy)",
+}
 
 
 class Facts:
@@ -77,13 +86,14 @@ class Facts:
         self._opened: dict[tuple[str, int], tuple[float, dict[int, float]]] = {}
         self._fetched: dict[Want, float] = {}
         self._failures: Counter[Want] = Counter()
+        self._scans: Counter[Want] = Counter()
         self.known: dict[Want, Any] = {}
         self.unseen: set[str] = set()
 
     def fetch(self, wants: frozenset[Want]) -> bool:
         """Read the facts asked for; each again only after a while. Whether anything was read."""
         now = self._clock.now()
-        due = [want for want in wants if now - self._fetched.get(want, -1e9) > _REFRESH_SECONDS]
+        due = [want for want in wants if now - self._fetched.get(want, -1e9) > self._rest(want)]
         for want in sorted(due, key=lambda want: isinstance(want, _SLOW)):
             self._fetched[want] = now
             try:
@@ -104,6 +114,8 @@ class Facts:
             if not verdict.wants or not self.fetch(verdict.wants):
                 break
             verdict = look()
+        if verdict.state == FAILED and self._look_again():
+            verdict = look()
         return verdict
 
     def forget(self, running: frozenset[LogOf]) -> None:
@@ -111,12 +123,40 @@ class Facts:
         now = self._clock.now()
         for want, when in self._fetched.items():
             passing = isinstance(want, _PASSING) or want in running
-            if passing and now - when > _REFRESH_SECONDS:
+            if passing and now - when > self._rest(want):
                 self.known.pop(want, None)
 
     def _read(self, want: Want) -> object:
         read: Any = self._READERS[type(want)]
-        return read(self, want)
+        way = _WAYS.get(type(want))
+        if way in self.unseen:
+            return None  # a right that is missing is asked for once
+        try:
+            return read(self, want)
+        except ApiError:
+            if way is None:
+                raise
+            self.unseen.add(way)
+            return None
+
+    def _rest(self, want: Want) -> float:
+        """How long an answer is left as it is; a look at ports costs the node some work."""
+        scanned = isinstance(want, OpenPorts) and self._scans[want] > 1
+        return _SCAN_SECONDS if scanned else _REFRESH_SECONDS
+
+    def _look_again(self) -> bool:
+        """Nothing fails by ports that were looked at a while ago: one may be open by now."""
+        now = self._clock.now()
+        old = [
+            want
+            for want in self.known
+            if isinstance(want, OpenPorts) and now - self._fetched[want] > _FRESH_SECONDS
+        ]
+        for want in old:
+            self._fetched[want] = now
+            with contextlib.suppress(UnreachableError):
+                self.known[want] = self._read(want)
+        return bool(old)
 
     def _nodes(self, _want: NodesOf) -> tuple[Object, ...] | None:
         try:
@@ -199,6 +239,7 @@ class Facts:
         A busy node does not always answer in time; what was found shortly before is kept then.
         """
         here = (want.pod, want.restarts)
+        self._scans[want] += 1
         found = listening(self._kube, self._namespace, want.pod, want.ports, _PORTS_SECONDS)
         looked, before = self._opened.get(here, (-1e9, {}))
         now = self._server_now()
@@ -227,8 +268,6 @@ class Facts:
             self._namespace,
             want.service,
             want.port,
-            want.path,
-            want.scheme,
             seconds=_ANSWER_SECONDS,
         )
 

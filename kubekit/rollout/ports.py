@@ -91,6 +91,11 @@ class _Refusal:
         return self.provable and bool(self.hosts) and self.hosts[-1] in _LOCAL
 
     @property
+    def ours(self) -> bool:
+        """Whether this run built the image."""
+        return self.said.container.spec.get("image") in self.snapshot.target.images
+
+    @property
     def log(self) -> LogOf:
         """The log of the running attempt."""
         return log_of(self.said.container, self.said.container.restarts)
@@ -104,7 +109,6 @@ class _Refusal:
             pod=self.said.container.pod_name,
             ports=tuple(sorted(ports)),
             restarts=self.said.container.restarts,
-            heard=self.lately.times,
         )
 
     @property
@@ -131,17 +135,15 @@ def on_loopback(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     """Containers whose port answers inside the pod and is refused from outside it.
 
     An image of others may begin with a first server on loopback alone while it fills an empty
-    database (mongo, clickhouse): it gets the time of a whole start, unless its log names the place.
+    database (mongo, clickhouse), and its log names that place: it gets the time of a whole start.
     """
     for item in _refusals(snapshot):
-        soon = item.said.started + 1
+        since = item.said.started + 1 if item.ours else patiently(snapshot, item.said, 0)
         if item.names_loopback:
-            yield item.hit(now, since=soon, host=item.hosts[-1])
+            yield item.hit(now, since=since, host=item.hosts[-1])
         elif not item.wants <= snapshot.facts.keys():
             continue
         elif item.port in (item.opened or ()) and (reply := _refusal(item)) is not None:
-            ours = item.said.container.spec.get("image") in snapshot.target.images
-            since = soon if ours else patiently(snapshot, item.said, 0)
             hit = item.hit(now, since=since, host=_LOCAL[0])
             yield replace(hit, wants=hit.wants | reply)
 
@@ -161,7 +163,10 @@ def on_another_port(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         else:
             sure = [port for _, port in said if port in opened]
         if sure and item.port not in (opened or ()):
-            yield item.hit(now, since=item.lately.since, field="port", listens=sure[-1])
+            since = item.lately.since
+            if start_window(item.said.container) > DEFAULT_WINDOW:
+                since = max(since, patiently(snapshot, item.said, OTHER_SECONDS))
+            yield item.hit(now, since=since, field="port", listens=sure[-1])
         elif opened and item.port not in opened and (others := _guessed(item)):
             since = max(opened[others[-1]], item.said.started) + _longer(item)
             yield item.hit(now, since=since, field="port", listens=others[-1])

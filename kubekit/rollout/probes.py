@@ -106,6 +106,7 @@ def probe(
     *,
     times: int,
     window: float | None = None,
+    asked: float | None = None,
     network: bool = False,
     command: bool = False,
     field: str = "",
@@ -117,6 +118,7 @@ def probe(
         times: how often it must have failed.
         window: if given, the start is let run for as long as the probes' fields allow; so much of
             that is the catalogue's own `after`.
+        asked: likewise, but only where these fields ask for a longer start than by default.
         network: leave out probes that run a command, which may tell of any connection.
         command: only probes that run a command.
         field: which field of what the probe asks is wrong.
@@ -135,6 +137,8 @@ def probe(
                 since = min(lately.since, now)
                 if window is not None:
                     since = patiently(snapshot, said, window)
+                elif asked is not None and start_window(said.container) > DEFAULT_WINDOW:
+                    since = max(since, patiently(snapshot, said, asked))
             yield probe_hit(snapshot, said, lately, now, since=since, field=field)
 
     return find
@@ -182,13 +186,13 @@ def either(*finders: tuple[Finder, dict[str, str]]) -> Finder:
 
 
 def with_log_line(finder: Finder) -> Finder:
-    """Adds the last line of the log, without those about the probe itself, as ``ends``."""
+    """Adds the last line of the log, without those of requests by the probe, as ``ends``."""
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for hit in finder(snapshot, now):
-            path = str(hit.words["path"])
+            request = re.compile(rf'\b(?:GET|HEAD) {re.escape(str(hit.words["path"]))}(?:[ ?"]|$)')
             lines = snapshot.log(hit.log).splitlines() if hit.log else []
-            told = [line for line in lines if line.strip() and not (path and path in line)]
+            told = [line for line in lines if line.strip() and not request.search(line)]
             ends = f"; its log ends: {brief(told[-1])}" if told else ""
             yield replace(hit, words={**hit.words, "ends": ends})
 
@@ -198,7 +202,8 @@ def with_log_line(finder: Finder) -> Finder:
 def killed(kind: str, *, times: int) -> Finder:
     """Containers that the kubelet restarts because this probe fails; once is enough if it gets 404.
 
-    Only a startup probe: to a liveness probe the app may have answered before.
+    Only a startup probe: to a liveness probe the app may have answered before. And only one whose
+    fields ask for no long start: a server may say 404 until it has loaded its routes.
     """
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
@@ -213,18 +218,20 @@ def killed(kind: str, *, times: int) -> Finder:
                 continue
             kills, last = sum(event_count(event) for event in events), event_time(events[-1])
             heard = _heard(snapshot, container, kind, last)
-            enough = 1 if kind == "Startup" and heard == "404" else times
+            spec = container.spec.get(PROBES[kind]) or {}
+            short = kind == "Startup" and _budget(spec) <= DEFAULT_WINDOW
             words = {
-                **probe_words(kind, container, container.spec.get(PROBES[kind]) or {}),
+                **probe_words(kind, container, spec),
                 "kills": "once" if kills == 1 else f"{kills} times",
                 "lived": _lived(container, last),
                 "heard": f" gives {heard}" if heard else "",
-                "budget": f"{_budget(container.spec.get(PROBES[kind]) or {}):.0f} s",
+                "budget": f"{_budget(spec):.0f} s",
             }
             hit = container_hit(snapshot, container, now, words=words, field=PROBES[kind])
             log = log_of(container, max(container.attempt, 0))
             # Our idea of the server's time may be behind, so that an event seems yet to come.
-            since = min(last, now) if kills >= enough else NEVER
+            enough = kills >= times or (short and heard == "404")
+            since = min(last, now) if enough else NEVER
             yield replace(hit, since=since, log=log, wants=frozenset({log}))
 
     return find

@@ -51,14 +51,12 @@ class OpenPorts:
     """Which of these ports are answered on loopback inside a pod; None where that can't be known.
 
     The fact is each open port with the server time since which it was found open at every look.
-    `restarts` makes the question new when a container has started again, `heard` when its probe
-    was refused once more.
+    `restarts` makes the question new when a container has started again.
     """
 
     pod: str
     ports: tuple[int, ...]
     restarts: int = 0
-    heard: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +79,6 @@ class AnswerOf:
 
     service: str
     port: int
-    path: str = "/"
-    scheme: str = "http"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -109,16 +109,17 @@ PROBING: tuple[Cause, ...] = (
         signals="Unhealthy events with `connection refused` for as long as the fields of the "
         "probes let a start take, at least 30 s, and a port-forward finds the port closed",
         find=refused,
-        cause="nothing listens on port {port}, which the {probe} probe of container `{container}` "
-        "asks: it has been starting for {running}",
+        cause="nothing listens on port {port} ({probe} probe of container `{container}`) after "
+        "{running}",
         fix="check the port; the app must listen on 0.0.0.0 and on that port",
         after=WINDOW_SECONDS,
     ),
     Cause(
         id="probe-wrong-path",
         rows=(34,),
-        signals=f"3 Unhealthy events with `{_STATUS} 404`, and nothing else for 10 s",
-        find=probe(f"{_STATUS} 404", times=3, field="path"),
+        signals=f"3 Unhealthy events with `{_STATUS} 404`, and nothing else for 10 s; where the "
+        "fields of the probes ask for a longer start than by default, for all of that",
+        find=probe(f"{_STATUS} 404", times=3, asked=_PATH_SECONDS, field="path"),
         cause="the {probe} probe of container `{container}` gets 404: the app has no `{path}`",
         fix="correct the path of the probe, or add the route",
         after=_PATH_SECONDS,
@@ -127,8 +128,8 @@ PROBING: tuple[Cause, ...] = (
         id="probe-rejected",
         rows=(35,),
         signals=f"3 Unhealthy events with `{_STATUS} 400`, 401, 403 or 405, and nothing else for "
-        "10 s",
-        find=probe(rf"{_STATUS} (?P<status>40[0135])", times=3, field="path"),
+        "10 s, or for the longer start that the fields of the probes ask for",
+        find=probe(rf"{_STATUS} (?P<status>40[0135])", times=3, asked=_PATH_SECONDS, field="path"),
         cause="the {probe} probe of container `{container}` gets {status} from `{path}`",
         fix="probes carry no credentials and the pod's IP as host: give them a path that is open",
         after=_PATH_SECONDS,
@@ -199,7 +200,8 @@ KILLS: tuple[Cause, ...] = (
     Cause(
         id="startup-probe-kills",
         rows=(33,),
-        signals="events Killing with `failed startup probe`: two, or one if the probe got 404",
+        signals="events Killing with `failed startup probe`: two, or one if the probe got 404 and "
+        "its fields ask for no long start",
         find=killed("Startup", times=2),
         cause="container `{container}` is killed because its startup probe does not pass "
         "({kills}{lived}): {asks}{heard}",
