@@ -26,7 +26,9 @@ _STEP_SECONDS = 0.05
 _NO_ACCOUNT_YET = re.compile(r'error looking up service account \S+/default: .*"default" not found')
 _NOT_ALLOWED = re.compile(r'^pods is forbidden: User .* cannot create resource "pods"')
 _NO_TRIAL = "does not support dry run"
-_DENIED = re.compile(r'admission webhook "[^"]*" denied the request')
+_DENIED = re.compile(
+    r"""admission webhook "[^"]*" denied the request|ValidatingAdmissionPolicy '[^']*'"""
+)
 _UNCALLED = "failed calling webhook"
 _QUOTA = re.compile(r"exceeded quota: [^,]+, requested: (\S+), used: \S+, limited: (\S+)")
 _SET = "ReplicaSet"
@@ -73,7 +75,8 @@ def refusal(
         message = _ask(kube, namespace, pod)
     if message is None:
         return None
-    passing = _UNCALLED in message or _lifted(message, namespace, coming)
+    # A policy may only deny pods that no controller has made, as this one is.
+    passing = _UNCALLED in message or _DENIED.search(message) or _lifted(message, namespace, coming)
     certain = not passing and not _may_fit_later(kube, namespace, message, workload, coming)
     return Refusal(message=message, certain=certain)
 

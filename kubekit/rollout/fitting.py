@@ -7,7 +7,7 @@ See https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -49,10 +49,10 @@ def misfit(spec: Object, nodes: Sequence[Object]) -> Misfit | None:
     if not wanted:
         text, field = labels.lacking(spec, nodes)
         return Misfit(kind="selector", text=text, field=field)
-    repelling = [(node, _untolerated(spec, node)) for node in wanted]
+    repelling = [(node, untolerated(spec, node)) for node in wanted]
     allowed = [node for node, taint in repelling if taint is None]
     if not allowed:
-        shown = dict.fromkeys(f"`{_said_taint(taint)}`" for _, taint in repelling if taint)
+        shown = dict.fromkeys(f"`{said_taint(taint)}`" for _, taint in repelling if taint)
         text = f"it does not tolerate the taint of {_which(wanted)}: {', '.join(shown)}"
         return Misfit(kind="taint", text=text, field=("tolerations",))
     return _too_large(spec, allowed)
@@ -76,6 +76,24 @@ def requests(spec: Object) -> Amounts:
     found = _most(peak, lasting)
     whole = _amounts((spec.get("resources") or {}).get("requests"))
     return _plus({**found, **whole}, _amounts(spec.get("overhead")))
+
+
+def untolerated(spec: Object, node: Object, *, passing: bool = False) -> Object | None:
+    """A taint that keeps the pod off the node: for good, or one Kubernetes itself clears again."""
+    tolerations = spec.get("tolerations") or ()
+    for taint in (node.get("spec") or {}).get("taints") or ():
+        keeps_off = taint.get("effect") in ("NoSchedule", "NoExecute")
+        if not keeps_off or str(taint.get("key")).startswith(_PASSING) is not passing:
+            continue
+        if not any(_tolerates(toleration, taint) for toleration in tolerations):
+            return dict(taint)
+    return None
+
+
+def said_taint(taint: Object) -> str:
+    """A taint as kubectl writes it."""
+    value = f"={taint['value']}" if taint.get("value") else ""
+    return f"{taint['key']}{value}:{taint['effect']}"
 
 
 def _too_large(spec: Object, nodes: list[Object]) -> Misfit | None:
@@ -107,8 +125,8 @@ def _short(asked: Amounts, node: Object) -> list[str]:
 
 
 def _unlisted(name: str) -> Fraction | float:
-    """A kubelet tells its ephemeral storage only some time after its start."""
-    return float("inf") if name == "ephemeral-storage" else Fraction(0)
+    """A kubelet tells some only after its start, a device once its plugin has registered."""
+    return float("inf") if name == "ephemeral-storage" or "/" in name else Fraction(0)
 
 
 def _given(node: Object) -> Amounts:
@@ -146,22 +164,6 @@ def _most(one: Amounts, other: Amounts) -> Amounts:
     return {name: max(one.get(name, Fraction(0)), other.get(name, Fraction(0))) for name in names}
 
 
-def _untolerated(spec: Object, node: Object) -> Object | None:
-    """A taint of the node that keeps the pod off it for good."""
-    tolerations = spec.get("tolerations") or ()
-    for taint in _lasting_taints(node):
-        if not any(_tolerates(toleration, taint) for toleration in tolerations):
-            return taint
-    return None
-
-
-def _lasting_taints(node: Object) -> Iterator[Object]:
-    for taint in (node.get("spec") or {}).get("taints") or ():
-        keeps_off = taint.get("effect") in ("NoSchedule", "NoExecute")
-        if keeps_off and not str(taint.get("key")).startswith(_PASSING):
-            yield taint
-
-
 def _tolerates(toleration: Object, taint: Object) -> bool:
     if toleration.get("effect") and toleration["effect"] != taint["effect"]:
         return False
@@ -171,11 +173,6 @@ def _tolerates(toleration: Object, taint: Object) -> bool:
         # Without a key only `Exists` is valid; and a missing value is an empty one.
         return (toleration.get("value") or "") == (taint.get("value") or "")
     return True
-
-
-def _said_taint(taint: Object) -> str:
-    value = f"={taint['value']}" if taint.get("value") else ""
-    return f"{taint['key']}{value}:{taint['effect']}"
 
 
 def _which(nodes: Sequence[Object]) -> str:

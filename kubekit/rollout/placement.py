@@ -14,7 +14,7 @@ from dataclasses import replace
 from kubekit.api.quantity import parse
 from kubekit.api.quantity import said as in_words
 from kubekit.model import Object
-from kubekit.rollout.fitting import Misfit, misfit
+from kubekit.rollout.fitting import Misfit, misfit, said_taint, untolerated
 from kubekit.rollout.hits import Finder, Hit, brief, pod_field
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot
@@ -24,7 +24,11 @@ from kubekit.rollout.wants import NodesOf
 _AFTERTHOUGHTS = re.compile(r"[.,]? (?:no new claims to deallocate|preemption: ).*", re.DOTALL)
 _SILENT_SECONDS = 5.0
 """A kubelet that is well takes a pod up within a second."""
-_KEEPS_OFF = ("NoSchedule", "NoExecute")
+_CORDON = "node.kubernetes.io/unschedulable"
+_MORE = (
+    ", or give Minikube more: `minikube config set memory ...`, then `minikube delete`, "
+    "which deletes all that is in it, and `minikube start`"
+)
 # Nodes of these providers are as many as they are; another one may make the node that fits.
 _FIXED = ("", "kind", "k3s")
 
@@ -71,15 +75,14 @@ def words_of(
 ) -> Mapping[str, object]:
     """What fills the texts of the causes: why no node takes a pod of this spec."""
     reason = brief(_AFTERTHOUGHTS.sub("", said))
-    taints = list(_taints(nodes or (), passing=never is None))
-    node, taint = taints[0] if taints else ("", "")
+    tainted, advice = _tainted(spec, nodes or (), (False,) if never else (True, False))
     return {
         "message": never.text if never else reason,
         "room": never.text if never else f"it asks for {_asked(spec)}{_whole(nodes)}: {reason}",
         "ports": ", ".join(str(port) for port in _host_ports(spec)) or "of the host",
-        "taint": taint or "it does not tolerate",
-        "key": taint.partition("=")[0].partition(":")[0],
-        "node": node,
+        "more": _MORE if any(map(_is_minikube, nodes or ())) else "",
+        "taint": never.text if never else tainted or reason,
+        "advice": advice,
     }
 
 
@@ -151,14 +154,31 @@ def _only(sick: Mapping[str, Object], nodes: Sequence[Object]) -> Object | None:
     return next(iter(sick.values())) if sick and len(sick) == len(nodes) else None
 
 
-def _taints(nodes: Sequence[Object], *, passing: bool) -> Iterator[tuple[str, str]]:
-    """Node and taint, as kubectl writes it; those that Kubernetes itself clears, or the others."""
-    for node in nodes:
-        for taint in node["spec"].get("taints") or ():
-            own = str(taint["key"]).partition("/")[0].endswith("kubernetes.io")
-            if taint.get("effect") in _KEEPS_OFF and own is passing:
-                value = f"={taint['value']}" if taint.get("value") else ""
-                yield node["metadata"]["name"], f"{taint['key']}{value}:{taint['effect']}"
+def _tainted(spec: Object, nodes: Sequence[Object], passing: Sequence[bool]) -> tuple[str, str]:
+    """The first such taint in words, and what to do; without a node only the latter."""
+    for kind in passing:
+        for node in nodes:
+            taint = untolerated(spec, node, passing=kind)
+            if taint is not None:
+                name = node["metadata"]["name"]
+                return f"node `{name}` has the taint `{said_taint(taint)}`", _untaint(name, taint)
+    return "", "`kubectl describe nodes` shows their taints; correct them, or give a `toleration`"
+
+
+def _untaint(node: str, taint: Object) -> str:
+    if taint["key"] == _CORDON:
+        return f"`kubectl describe node {node}` says why; if it is yours: `kubectl uncordon {node}`"
+    if str(taint["key"]).startswith("node.kubernetes.io/"):
+        return f"`kubectl describe node {node}` says why; free what it lacks"
+    return (
+        f"give the pod a `toleration`, or, if the node is yours, take the taint away: `kubectl "
+        f"taint node {node} {taint['key']}-`"
+    )
+
+
+def _is_minikube(node: Object) -> bool:
+    labels = node["metadata"].get("labels") or {}
+    return any(key.startswith("minikube.k8s.io/") for key in labels)
 
 
 def _whole(nodes: Sequence[Object] | None) -> str:

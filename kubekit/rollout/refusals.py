@@ -35,10 +35,9 @@ class Refused:
         match = re.search(self.text, message, re.IGNORECASE | re.DOTALL)
         if match is None or any(other.words(message) is not None for other in self.unless):
             return None
-        named = {
-            key: brief(said or "no reason is given") for key, said in match.groupdict().items()
-        }
-        return {"message": reason_of(message), **named}
+        said = {key: brief(text or "") for key, text in match.groupdict().items()}
+        because = f": {said['why']}" if said.get("why") else ""
+        return {"message": reason_of(message), "because": because, **said}
 
     def __call__(self, snapshot: Snapshot, _now: float) -> Iterator[Hit]:
         """The hit of the object whose controller is refused."""

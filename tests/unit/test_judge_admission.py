@@ -148,7 +148,13 @@ def test_a_policy_is_named_with_its_reason() -> None:
     said = "ValidatingAdmissionPolicy 'tags' with binding 'all' denied request: no tag"
     finding = judge(refused(f'pods "web-" is forbidden: {said}'), NOW).finding
     assert finding is not None
-    assert finding.cause == "the cluster's policy `tags` does not let the pod in: no tag"
+    assert finding.cause == "policy `tags` denies the pod: no tag"
+
+
+def test_a_policy_without_a_reason() -> None:
+    finding = judge(refused('admission webhook "no.x" denied the request'), NOW).finding
+    assert finding is not None
+    assert finding.cause == "policy `no.x` denies the pod"
 
 
 def progressing(when: float, reason: str = "ReplicaSetCreateError") -> Snapshot:

@@ -114,8 +114,38 @@ def test_a_taint_that_people_set_is_told_at_once_with_its_name() -> None:
     taint = {"key": "gpu", "value": "only", "effect": "NoSchedule"}
     finding = told(placing(TAINTED, node(taint)), 0)
     assert finding.id == "node-tainted"
-    assert "`mini` has the taint `gpu=only:NoSchedule`" in finding.cause
+    assert "does not tolerate the taint of node `mini`: `gpu=only:NoSchedule`" in finding.cause
     assert "kubectl taint node mini gpu-" in finding.fix
+
+
+@pytest.mark.parametrize("nodes", [None, (), "tolerated"])
+def test_where_no_taint_is_known_the_scheduler_is_quoted(nodes: Any) -> None:
+    snap = placing(TAINTED)
+    if nodes == "tolerated":
+        nodes = (node({"key": "gpu", "effect": "NoSchedule"}),)
+        snap.pods[0]["spec"]["tolerations"] = [{"operator": "Exists"}]
+    finding = told(replace(snap, facts={NodesOf(): nodes}), 46)
+    assert finding.id == "node-tainted"
+    assert "no node takes the pod: 0/1 nodes are available: 1 node(s) had unt" in finding.cause
+    assert "``" not in finding.cause + finding.fix
+    assert "node  " not in finding.fix
+
+
+def test_a_cordoned_node_is_told_before_one_that_is_for_others() -> None:
+    cordon = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+    plane = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    first = node(plane)
+    first["metadata"]["name"] = "plane"
+    finding = told(placing(TAINTED, first, node(cordon)), 46)
+    assert "node `mini` has the taint `node.kubernetes.io/unschedulable:" in finding.cause
+    assert finding.fix.endswith("`kubectl uncordon mini`")
+
+
+def test_more_for_minikube_is_advised_only_there() -> None:
+    assert "minikube" not in told(placing(BIG), 21).fix
+    mini = node()
+    mini["metadata"]["labels"]["minikube.k8s.io/name"] = "minikube"
+    assert "deletes all that is in it" in told(placing(BIG, mini), 21).fix
 
 
 def test_a_taint_that_kubernetes_clears_again_gets_its_time() -> None:

@@ -18,7 +18,7 @@ _EXACT: tuple[Cause, ...] = (
         signals=f"{_SEEN}`admission webhook ... denied the request`, `ValidatingAdmissionPolicy "
         "... denied request`",
         find=Refused(_DENIED),
-        cause="the cluster's policy `{policy}` does not let the pod in: {why}",
+        cause="policy `{policy}` denies the pod{because}",
         fix="change the pod as it says, or ask whoever has set up that policy",
         exit_code=5,
     ),
@@ -27,10 +27,11 @@ _EXACT: tuple[Cause, ...] = (
         rows=(56,),
         signals=f"{_SEEN}`failed calling webhook`",
         find=Refused(r'failed calling webhook "(?P<webhook>[^"]+)":\s*(?P<why>.+)'),
-        cause="the webhook `{webhook}`, which has to let each pod in, does not answer: {why}",
+        cause="the webhook `{webhook}`, which has to let each pod in, does not answer{because}",
         fix="see whether the pods behind its Service run; `kubectl get "
         "validatingwebhookconfigurations,mutatingwebhookconfigurations` shows where it belongs",
         after=20.0,
+        waits_for_others=True,
         exit_code=5,
     ),
     Cause(

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from kubekit.rollout.cause import Cause
 
-_UP = "start the cluster with `kubekit up`"
-
 APPLYING: tuple[Cause, ...] = (
     Cause(
         id="api-immutable",
@@ -91,7 +89,7 @@ APPLYING: tuple[Cause, ...] = (
         rows=(65,),
         signals="no connection to the API server at the start",
         cause="the API server of the context does not answer",
-        fix=_UP,
+        fix="start the cluster with `kubekit up`",
         exit_code=8,
     ),
     Cause(

@@ -6,10 +6,6 @@ from kubekit.rollout.cause import EXPLAINS, Cause
 from kubekit.rollout.jobs import job_failed
 from kubekit.rollout.passing import ending, flapping, held_up, staying
 
-AGAIN = "run kubekit again"
-CONTROLLER_SECONDS = 30.0
-"""How long a controller may take to see a change: it takes milliseconds when it is well."""
-
 ENDINGS: tuple[Cause, ...] = (
     Cause(
         id="superseded",
@@ -17,7 +13,7 @@ ENDINGS: tuple[Cause, ...] = (
         signals="the workload's `metadata.generation` is newer than this apply, with another "
         "pod template",
         cause="{kind} `{name}` was changed by another apply",
-        fix=AGAIN,
+        fix="run kubekit again",
         exit_code=10,
     ),
     Cause(
@@ -25,7 +21,7 @@ ENDINGS: tuple[Cause, ...] = (
         rows=(75,),
         signals="an object of the same name with another uid",
         cause="{kind} `{name}` was deleted and made anew",
-        fix=AGAIN,
+        fix="run kubekit again",
         exit_code=10,
     ),
     Cause(
@@ -33,7 +29,7 @@ ENDINGS: tuple[Cause, ...] = (
         rows=(75,),
         signals="the workload is gone, or has a `deletionTimestamp`",
         cause="{kind} `{name}` was deleted during the rollout",
-        fix=AGAIN,
+        fix="run kubekit again",
     ),
     Cause(
         id="namespace-terminating",
@@ -50,7 +46,8 @@ ENDINGS: tuple[Cause, ...] = (
         "`metadata.finalizers`; at the apply an object that is being deleted has them",
         find=held_up,
         cause="the old pod `{pod}` is deleted, and its finalizer holds it up: {holders}",
-        fix="what has set the finalizer must take it away: see whether it runs",
+        fix="its controller must remove the finalizer: see whether it runs (`kubectl get pod {pod} "
+        "-o yaml`)",
         after=15.0,
     ),
     Cause(
@@ -67,7 +64,7 @@ ENDINGS: tuple[Cause, ...] = (
         cause="no controller has taken up the change of {kind} `{name}`",
         fix="the cluster's controller-manager seems to be down: "
         "`kubectl -n kube-system get pods`, then `minikube start`",
-        after=CONTROLLER_SECONDS,
+        after=30.0,  # of milliseconds when it is well
         exit_code=8,
     ),
     Cause(
@@ -84,7 +81,7 @@ ENDINGS: tuple[Cause, ...] = (
         signals="the condition `Progressing` has the reason ProgressDeadlineExceeded, from after "
         "this apply",
         cause="the rollout made no progress for {seconds} s (`progressDeadlineSeconds`)",
-        fix="see what the pods wait for with `kubekit status`",
+        fix="see what the pods wait for with `kubekit why`",
         exit_code=7,
     ),
     Cause(

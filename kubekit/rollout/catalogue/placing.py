@@ -91,8 +91,7 @@ PLACING: tuple[Cause, ...] = (
         "every node is less",
         find=unschedulable(_FULL, kind="resources", field="containers.0.resources.requests"),
         cause="no node has room for the pod: {room}",
-        fix="ask for less under `resources.requests`, or give Minikube more: `minikube delete`, "
-        "then `minikube start --cpus=... --memory=...`",
+        fix="ask for less under `resources.requests`{more}",
         after=_ROOM,
     ),
     Cause(
@@ -122,10 +121,8 @@ PLACING: tuple[Cause, ...] = (
         "decided at once where people have set the taint, while Kubernetes clears its own "
         "(`node.kubernetes.io/...`) again",
         find=unschedulable(_TAINTS, kind="taint"),
-        cause="no node takes the pod: node `{node}` has the taint `{taint}`",
-        fix="`kubectl describe node {node}` says why; free what it lacks, or take the taint away "
-        "(`kubectl taint node {node} {key}-`, after a cordon `kubectl uncordon {node}`), or "
-        "give the pod a `toleration`",
+        cause="no node takes the pod: {taint}",
+        fix="{advice}",
         after=_CLEARED,
     ),
     Cause(
