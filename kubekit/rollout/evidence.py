@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kubekit.model import Object
-from kubekit.rollout.logs import last_line
+from kubekit.rollout.logs import raised_line
 from kubekit.rollout.reading import event_time
 from kubekit.rollout.verdict import Finding
 
@@ -18,16 +18,18 @@ _POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
 def evidence(
     finding: Finding, log: str | None, events: Iterable[Object], since: float
 ) -> tuple[str, ...]:
-    """The log that shows it, its telling line first, then its end; the warnings since the apply."""
+    """The end of the log that shows it, under its exception; the warnings since the apply."""
     found = []
-    if finding.log and log:
-        said = last_line(log)
-        first = f" {said}" if len(log.splitlines()) > 1 else ""
+    lines = (log or "").rstrip().splitlines()
+    if finding.log and lines:
+        said = raised_line(log or "")
+        # The last line is found without it.
+        first = f" {said}" if said and said != lines[-1].strip() else ""
         found.append(
             f"log of Pod/{finding.log.pod}, container `{finding.log.container}`, "
             f"attempt {finding.log.attempt + 1}:{first}"
         )
-        found += [f"  {line}" for line in log.splitlines()[-LOG_LINES:]]
+        found += [f"  {line}" for line in lines[-LOG_LINES:]]
     warnings = sorted(_warnings(finding.where, events, since), key=event_time)
     # The same refusal comes again for each pod that was tried, under another name.
     told = {

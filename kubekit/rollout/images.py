@@ -12,7 +12,7 @@ from kubekit.rollout.findings import waiting
 from kubekit.rollout.hits import Finder, Hit, container_hit
 from kubekit.rollout.reading import event_time, is_about
 from kubekit.rollout.snapshot import Snapshot
-from kubekit.rollout.wants import NodesOf, OnHost
+from kubekit.rollout.wants import NodesOf, OnHost, Want
 
 PULL = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
 NEVER = "ErrImageNeverPull"
@@ -34,11 +34,9 @@ def absent(*reasons: str, text: str = "") -> Finder:
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         for hit in base(snapshot, now):
             image = str(hit.words["image"])
-            yield replace(
-                hit,
-                words={**hit.words, **_instead(snapshot, image)},
-                wants=frozenset({OnHost(image=image), NodesOf()}),
-            )
+            told = {"absence": _absence(snapshot, image), **_instead(snapshot, image)}
+            wants: frozenset[Want] = frozenset({OnHost(image=image), NodesOf()})
+            yield replace(hit, words={**hit.words, **told}, wants=wants)
 
     return find
 
@@ -109,11 +107,18 @@ def pulling(snapshot: Snapshot, now: float) -> Iterator[Hit]:
             yield replace(hit, since=began)
 
 
+def _absence(snapshot: Snapshot, image: str) -> str:
+    """Where a pull that found nothing has looked."""
+    if _is_there(snapshot, image):
+        return "not in its registry, and its `imagePullPolicy` is Always, as for `:latest`"
+    return "neither in the node nor in its registry"
+
+
 def _instead(snapshot: Snapshot, image: str) -> Mapping[str, object]:
     """What is there in place of an image: ``instead`` for the cause, ``advice`` for the fix."""
     if _is_there(snapshot, image):
         return {
-            "instead": ": it is in the node, but `imagePullPolicy` is Always, as for `:latest`",
+            "instead": "; a node has it",
             "advice": "set `imagePullPolicy: IfNotPresent`",
         }
     # What was built a moment ago is not in the node's status yet.

@@ -27,14 +27,14 @@ _AFTER_LINES = 40
 def last_line(log: str) -> str:
     """The line that says most: a traceback's exception, else the last error, else the last line."""
     lines = [line for line in _plain(log) if line.strip()]
+    return raised_line(log) or _newest(_TOLD, lines) or (lines[-1].strip() if lines else "")
+
+
+def raised_line(log: str) -> str:
+    """The exception that ended it: of the last traceback, else of any kind; empty without one."""
+    lines = [line for line in _plain(log) if line.strip()]
     raised = _raised(lines)
-    if raised is not None:
-        return lines[raised].strip()
-    for pattern in (_RAISED, _TOLD):
-        for line in reversed(lines):
-            if pattern.search(line) and not _FAREWELL.search(line):
-                return line.strip()
-    return lines[-1].strip() if lines else ""
+    return _newest(_RAISED, lines) if raised is None else lines[raised].strip()
 
 
 def ending(log: str) -> str:
@@ -48,6 +48,13 @@ def ending(log: str) -> str:
     ):
         start = earlier
     return "\n".join(lines[start:])
+
+
+def _newest(pattern: re.Pattern[str], lines: list[str]) -> str:
+    for line in reversed(lines):
+        if pattern.search(line) and not _FAREWELL.search(line):
+            return line.strip()
+    return ""
 
 
 def _plain(log: str) -> list[str]:

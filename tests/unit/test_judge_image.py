@@ -13,7 +13,7 @@ from kubekit.rollout.reading import containers_of
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, WAITING, Finding, Verdict
 from kubekit.rollout.wants import NodesOf, OnHost
-from tests.unit.rollouts import NOW, container, event, pod, running, snapshot, waiting
+from tests.unit.rollouts import NOW, container, event, pod, running, snapshot, step_by_step, waiting
 
 IMAGE = container()["image"]
 NEVER = waiting("ErrImageNeverPull", f'Container image "{IMAGE}" is not present with pull policy')
@@ -39,12 +39,14 @@ def failed(shot: Snapshot, after: float = 0.0) -> Finding:
     verdict = judge(shot, NOW + after)
     assert verdict.state == FAILED, verdict
     assert verdict.finding is not None
+    assert step_by_step(shot, NOW + after) == verdict.finding.id
     return verdict.finding
 
 
 def is_waiting(shot: Snapshot, after: float = 0.0) -> Verdict:
     verdict = judge(shot, NOW + after)
     assert verdict.state == WAITING, verdict
+    assert step_by_step(shot, NOW + after) is None
     return verdict
 
 
@@ -79,7 +81,8 @@ def test_what_may_pass_gets_its_time(state: Object, cause: str) -> None:
 
 
 def test_it_is_asked_what_is_there_before_an_image_is_called_absent() -> None:
-    for state in (NEVER, UNKNOWN):
+    denied = waiting("ErrImagePull", "pull access denied for web, denied")
+    for state in (NEVER, UNKNOWN, denied, AWAY):
         asked = is_waiting(snapshot(pod(state=state))).wants
         assert asked == {OnHost(image=IMAGE), NodesOf()}
     assert not is_waiting(snapshot(pod(state=waiting("ContainerCreating")))).wants
@@ -101,11 +104,25 @@ def test_a_registry_out_of_reach_is_no_proof_that_it_lacks_the_image() -> None:
 
 
 @pytest.mark.parametrize(
+    ("state", "cause", "after"),
+    [
+        (NEVER, "image-never-pulled", 0),
+        (UNKNOWN, "image-not-found", 0),
+        (AWAY, "image-registry-unreachable", 46),
+    ],
+)
+def test_what_may_not_be_known_holds_nothing_up(state: Object, cause: str, after: float) -> None:
+    unknown = snap(state)
+    facts = {OnHost(image=IMAGE): None, NodesOf(): None}
+    assert failed(replace(unknown, facts=facts), after).id == cause
+
+
+@pytest.mark.parametrize(
     ("there", "cause", "fix"),
     [
         (["web:kk-2", "other:1"], "`web:kk-2` is there", "did you mean `web:kk-2`?"),
         (["wep:kk-1"], "`wep:kk-1` is there", "did you mean `wep:kk-1`?"),
-        (["postgres:16", "registry.k8s.io/web:kk-2"], "looks for it", "check name and tag"),
+        (["postgres:16", "registry.k8s.io/web:kk-2"], "neither in the node", "check name and tag"),
         ([f"docker.io/library/{IMAGE}"], "`imagePullPolicy` is Always", "IfNotPresent"),
     ],
 )
@@ -147,6 +164,7 @@ def test_an_image_in_the_node_that_the_pod_may_not_use(version: str, cause: str)
 def test_an_image_for_another_platform(said: str, told: str) -> None:
     finding = failed(snap(waiting("ErrImagePull", said)))
     assert finding.id == "image-wrong-platform"
+    assert failed(snap(waiting("ErrImagePull", said), on_host=True)).id == finding.id
     assert told in finding.cause
 
 

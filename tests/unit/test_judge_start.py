@@ -12,7 +12,17 @@ from kubekit.rollout.judge import judge
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, WAITING, Finding, Verdict
 from kubekit.rollout.wants import KeysOf, LogOf
-from tests.unit.rollouts import NOW, at, container, event, pod, running, snapshot, waiting
+from tests.unit.rollouts import (
+    NOW,
+    at,
+    container,
+    event,
+    pod,
+    running,
+    snapshot,
+    step_by_step,
+    waiting,
+)
 
 RUNC = (
     'failed to start container "9b": Error response from daemon: failed to create shim task: OCI '
@@ -31,6 +41,7 @@ def finding_of(snap: Snapshot, after: float = 0.0) -> Finding:
     verdict = judge(snap, NOW + after)
     assert verdict.state == FAILED, verdict
     assert verdict.finding is not None
+    assert step_by_step(snap, NOW + after) == verdict.finding.id
     return verdict.finding
 
 
@@ -41,6 +52,7 @@ def failed(snap: Snapshot, after: float = 0.0) -> str:
 def is_waiting(snap: Snapshot, after: float = 0.0) -> Verdict:
     verdict = judge(snap, NOW + after)
     assert verdict.state == WAITING, verdict
+    assert step_by_step(snap, NOW + after) is None
     return verdict
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kubekit.rollout.evidence import evidence
 from kubekit.rollout.judge import judge
 from kubekit.rollout.verdict import FAILED, Finding
@@ -16,17 +18,40 @@ FINDING = Finding(
     where="Pod/web-2-a",
     log=LogOf(pod="web-2-a", container="app", attempt=0),
 )
+TRACE = "Traceback (most recent call last):\n  File x\nValueError: no\n"
 
 
 def test_the_log_and_the_warnings_are_shown() -> None:
     events = (event("BackOff", "restarting"), event("Failed", "another", uid="web-1-a"))
     assert evidence(FINDING, "one\ntwo\n", events, NOW) == (
-        "log of Pod/web-2-a, container `app`, attempt 1: two",
+        "log of Pod/web-2-a, container `app`, attempt 1:",
         "  one",
         "  two",
         "warnings of Pod/web-2-a:",
         "  BackOff: restarting",
     )
+
+
+@pytest.mark.parametrize(
+    ("log", "told"),
+    [
+        (f"{TRACE}bye\n", " ValueError: no"),
+        (f"{TRACE}" + "INFO: bye\n" * 30, " ValueError: no"),
+        (TRACE, ""),
+        ("node:x\nError: Cannot find module 'x'\n    at y\n", " Error: Cannot find module 'x'"),
+        ("ERROR: it is not there\nbye\n", ""),
+        (f"{TRACE}\n\n", ""),
+        ("one\n", ""),
+    ],
+)
+def test_an_exception_that_is_not_the_last_word_is_told_first(log: str, told: str) -> None:
+    head, *lines = evidence(FINDING, log, (), NOW)
+    assert head == f"log of Pod/web-2-a, container `app`, attempt 1:{told}"
+    assert lines == [f"  {line}" for line in log.rstrip().splitlines()[-25:]]
+
+
+def test_a_log_without_a_word_is_not_shown() -> None:
+    assert evidence(FINDING, "\n", (), NOW) == ()
 
 
 def test_events_may_lack_nearly_everything() -> None:

@@ -38,6 +38,14 @@ IMAGE: tuple[Cause, ...] = (
         fix="name the same pull secret in `imagePullSecrets`",
     ),
     Cause(
+        id="image-wrong-platform",
+        rows=(7,),
+        signals=f"{_WAITS} ErrImagePull or ImagePullBackOff with `no matching manifest for`",
+        find=wrong_platform(_NO_PLATFORM),
+        cause="image `{image}` is not made for {platform}",
+        fix="take a tag that is, or build it: `docker buildx build --platform ...`",
+    ),
+    Cause(
         id="image-only-on-host",
         rows=(2,),
         signals=f"{_WAITS} ErrImagePull, ImagePullBackOff or {NEVER}, and this machine's own "
@@ -65,19 +73,12 @@ IMAGE: tuple[Cause, ...] = (
         fix="names are lower case and have no spaces: `name:tag`",
     ),
     Cause(
-        id="image-wrong-platform",
-        rows=(7,),
-        signals=f"{_WAITS} ErrImagePull or ImagePullBackOff with `no matching manifest for`",
-        find=wrong_platform(_NO_PLATFORM),
-        cause="image `{image}` is not made for {platform}",
-        fix="take a tag that is, or build it: `docker buildx build --platform ...`",
-    ),
-    Cause(
         id="image-registry-unreachable",
         rows=(5,),
         signals=f"{_WAITS} ErrImagePull, ImagePullBackOff or RegistryUnavailable with a fault of "
         "the network, TLS, name resolution or a rate limit",
-        find=waiting(*PULL, text=_NO_REGISTRY),
+        # Asks what this machine has, so that `image-only-on-host` can tell.
+        find=absent(*PULL, text=_NO_REGISTRY),
         cause="the node cannot reach the registry of `{image}`: {message}",
         fix="check the node's network, or build the image with kubekit so that nothing is pulled",
         after=UNREACHABLE_SECONDS,
@@ -88,7 +89,7 @@ IMAGE: tuple[Cause, ...] = (
         signals=f"{_WAITS} ErrImagePull or ImagePullBackOff with `not found`, `manifest unknown` "
         "or `pull access denied`",
         find=absent(*PULL, text=_NOT_FOUND),
-        cause="image `{image}` does not exist where the node looks for it{instead}",
+        cause="image `{image}` is {absence}{instead}",
         fix="{advice}",
     ),
     Cause(
