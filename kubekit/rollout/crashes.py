@@ -119,6 +119,15 @@ def last_words(log: str | None) -> str:
     return brief(last_line(log)) or "it wrote no log"
 
 
+def is_being_tried_anew(snapshot: Snapshot, container: Container, failed: float) -> bool:
+    """Whether it runs, and what it failed with at that time was before this very apply.
+
+    What was missing then may be there by now.
+    """
+    # The times of the API are in whole seconds, cut off.
+    return container.running is not None and failed + 1 < snapshot.target.since
+
+
 def _told(snapshot: Snapshot, container: Container, exits: Exits) -> Words | None:
     """The words of its log; None where it is no evidence; empty before the log was read."""
     name = log_of(container)
@@ -141,8 +150,11 @@ def _hit(snapshot: Snapshot, container: Container, now: float, exits: Exits, tol
         **_memory(container),
         **told,
     }
-    since = epoch(end.get("finishedAt")) if _enough(snapshot, container, exits) else float("inf")
+    ended = epoch(end.get("finishedAt"))
+    anew = is_being_tried_anew(snapshot, container, ended)
+    decides = not anew and _enough(snapshot, container, exits)
     hit = container_hit(snapshot, container, now, words=words, field=exits.field)
+    since = ended if decides else float("inf")
     return replace(hit, since=since, log=last, wants=frozenset({last}))
 
 

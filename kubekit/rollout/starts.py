@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kubekit.model import Object
+from kubekit.rollout.crashes import is_being_tried_anew
 from kubekit.rollout.hits import Finder, Hit, brief, container_hit
 from kubekit.rollout.reading import (
     Container,
@@ -73,8 +74,10 @@ def hook_fails(snapshot: Snapshot, now: float) -> Iterator[Hit]:
         times = sum(event_count(event) for event in events)
         words = {"asks": _hook(container), "times": times}
         hit = container_hit(snapshot, container, now, words=words, field="lifecycle.postStart")
+        failed = max(event_time(event) for event in events)
         enough = times >= math.ceil(_HOOK_FAILURES * snapshot.patience)
-        since = max(event_time(event) for event in events) if enough else float("inf")
+        enough = enough and not is_being_tried_anew(snapshot, container, failed)
+        since = failed if enough else float("inf")
         log = log_of(container) if container.attempt >= 0 else None
         yield replace(hit, since=since, log=log, wants=frozenset({log} if log else ()))
 

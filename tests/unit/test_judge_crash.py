@@ -220,6 +220,19 @@ def test_a_try_that_goes_on_may_be_the_one_that_succeeds() -> None:
     is_waiting(snapshot(pod(state=crashed(1, restarts=9) | ready), logs=logs("boom", 8)))
 
 
+def test_a_try_of_this_run_is_not_judged_by_those_before_it() -> None:
+    before = replace(snapshot().target, since=NOW + 5)
+    state = crashed(1, restarts=9)
+    tried = snapshot(pod(state=state | running(6)), logs=logs("boom", 8))
+    assert failed(tried).id == "crash-loop"
+    assert is_waiting(replace(tried, target=before)).finding is not None
+    resting = snapshot(pod(state=state), logs=logs("boom", 9))
+    assert failed(replace(resting, target=before)).id == "crash-loop"
+    anew = crashed(1, restarts=9, finished=5) | running(6)
+    again = snapshot(pod(state=anew), logs=logs("boom", 8))
+    assert failed(replace(again, target=before), 7).id == "crash-loop"
+
+
 def test_two_quick_exits_alike_decide() -> None:
     # The log of the first one was read while that was the last.
     twice = judge(loop(1, "boom\n", restarts=1), NOW + 3)

@@ -275,6 +275,9 @@ def test_a_hook_that_fails_again_and_again() -> None:
     assert likely is not None
     assert likely.id == "post-start-hook"
     is_waiting(hooked(2, patience=2.0), 100)
+    tried = hooked(2, state=running(6))
+    assert finding_of(tried, 7).id == "post-start-hook"
+    is_waiting(replace(tried, target=replace(tried.target, since=NOW + 5)), 7)
     up = hooked(3, state=running(3, ready=True))
     assert is_waiting(up, 100).finding is None
 
