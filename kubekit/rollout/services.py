@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubekit.model import Object
 from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.ports import QUIET_SECONDS, USUAL
-from kubekit.rollout.probes import WINDOW_SECONDS
+from kubekit.rollout.probes import WINDOW_SECONDS, number_of
 from kubekit.rollout.reading import Container, containers_of
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import AnswerOf, OpenPorts, Want
@@ -23,7 +23,8 @@ from kubekit.rollout.wants import AnswerOf, OpenPorts, Want
 _NAME = "kubernetes.io/service-name"
 _PROBES = ("readinessProbe", "startupProbe")
 # Of no answer at all nothing follows: an app may take its time, or wait for the client to speak.
-_REFUSED = re.compile(r"refused|no endpoints available|no route to host")
+_REFUSED = re.compile(r"(?:connection )?refused|no endpoints available|no route to host")
+_HTTP = re.compile(r"(?:http|web|www)(?![a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,8 @@ class Way:
         pods: the ready pods of this apply.
         labels: those of the pods of every workload of this apply, Jobs included.
         ours: uids of all pods of these workloads.
+        foreign: whether the apply brings kinds that are not Kubernetes' own, so that an operator
+            may make pods which no workload of it tells of.
         ready_since: server time since which all workloads of the apply are ready.
         facts: answers to what was asked for; see `wants`.
     """
@@ -44,6 +47,7 @@ class Way:
     pods: tuple[Object, ...]
     labels: tuple[Mapping[str, str], ...] = ()
     ours: frozenset[str] = frozenset()
+    foreign: bool = False
     ready_since: float
     facts: Mapping[Want, Any] = field(default_factory=dict)
 
@@ -107,13 +111,16 @@ def leads(
     # What has no address of its own tells its pods' addresses; the port is for others to know.
     ports = () if spec.get("clusterIP") == "None" else spec.get("ports") or ()
     count = sum(map(_is_ready, way.endpoints))
+    found = [_port(way, port, number, bar) for number, port in enumerate(ports)]
+    doubts = [verdict for verdict in found if verdict is not None]
     told = Verdict(state=READY, text=f"leads to {count} pod{'' if count == 1 else 's'}")
-    for number, port in enumerate(ports):
-        verdict = _port(way, port, number, bar)
-        if verdict is not None and verdict.state != READY:
-            return verdict
-        told = verdict or told
-    return told
+    waiting = [verdict for verdict in doubts if verdict.state == WAITING]
+    if waiting:
+        return max(waiting, key=lambda verdict: bool(verdict.wants))
+    if None in found and doubts:
+        # What it leads to by another port is in use: this one, of a debugger or so, may not be.
+        return replace(doubts[0], state=READY)
+    return min((told, *doubts), key=lambda verdict: (verdict.state != FAILED, not verdict.finding))
 
 
 def strangers(way: Way) -> tuple[str, ...]:
@@ -136,6 +143,12 @@ def labels_of(live: Object) -> Mapping[str, str]:
     return ((spec.get("template") or {}).get("metadata") or {}).get("labels") or {}
 
 
+def is_foreign(live: Object) -> bool:
+    """Whether the kind is not Kubernetes' own, by its API group."""
+    group = str(live.get("apiVersion")).rpartition("/")[0]
+    return "." in group and not group.endswith(".k8s.io")
+
+
 def _is_ready(endpoint: Object) -> bool:
     return (endpoint.get("conditions") or {}).get("ready") is not False
 
@@ -149,10 +162,21 @@ def _nowhere(way: Way, bar: _Bar) -> Verdict:
         return Verdict(state=READY, text="there is no pod to lead to now")
     words = {"selector": _written(way.selector), "nearest": _nearest(way)}
     verdict = _late(way, bar, "service-selects-nothing", ("spec", "selector"), words)
-    has = {item for labels in way.labels for pair in labels.items() for item in pair}
-    alike = has & {item for pair in way.selector.items() for item in pair}
-    # Nothing in common with ours: it may well be meant for pods that others bring.
-    return verdict if alike else Verdict(state=READY, text=verdict.text, finding=verdict.finding)
+    if _is_meant(way):
+        return verdict
+    return Verdict(state=READY, text=verdict.text, finding=verdict.finding)
+
+
+def _is_meant(way: Way) -> bool:
+    """Whether a selector that matches nothing is meant for our pods, and not for those of others.
+
+    A key such as `app` alone tells nothing where an operator may bring pods of its own.
+    """
+    values = {value for labels in way.labels for value in labels.values()}
+    keys = {key for labels in way.labels for key in labels}
+    if not values.isdisjoint(way.selector.values()):
+        return True
+    return not way.foreign and not keys.isdisjoint(way.selector)
 
 
 def _port(way: Way, port: Object, index: int, bar: _Bar) -> Verdict | None:
@@ -172,15 +196,61 @@ def _port(way: Way, port: Object, index: int, bar: _Bar) -> Verdict | None:
         return _late(way, bar, "service-wrong-port", place, words)
     if protocol != "TCP" or not way.selected or numbers <= set(_reached(way.selected)):
         return None
+    return _unreached(way, port, numbers, place, bar)
+
+
+def _unreached(
+    way: Way,
+    port: Object,
+    numbers: AbstractSet[int],
+    place: tuple[str | int, ...],
+    bar: _Bar,
+) -> Verdict | None:
+    """Why this port, which no probe has reached, leads nowhere; None if it does."""
     asked = AnswerOf(service=way.name, port=port["port"])
+    look = _look(way, min(numbers))
+    if not _speaks_http(way, port, numbers):
+        # A server of another protocol may not like a GET: it is sent where nothing listens.
+        if look not in way.facts:
+            return _asking(f"where the app behind port {port['port']} listens", look)
+        if way.facts[look] is None or min(numbers) in way.facts[look]:
+            return None
     if asked not in way.facts:
-        text = f"asking whether port {port['port']} leads to the app"
-        return Verdict(state=WAITING, text=text, wants=frozenset({asked}))
-    answer = way.facts[asked]
-    if not isinstance(answer, str) or not _REFUSED.search(answer):
+        return _asking(f"whether port {port['port']} leads to the app", asked)
+    refusal = _REFUSED.search(str(way.facts[asked]))
+    if refusal is None:
         return None
-    words = {"port": port["port"], "target": wanted, "said": answer}
+    target = port.get("targetPort", port["port"])
+    words = {"port": port["port"], "target": target, "said": refusal[0]}
     return _refused(way, bar, place, min(numbers), words)
+
+
+def _asking(what: str, want: Want) -> Verdict:
+    return Verdict(state=WAITING, text=f"asking {what}", wants=frozenset({want}))
+
+
+def _look(way: Way, number: int) -> OpenPorts:
+    """The ports to ask for: the Service's own, those the pod declares, and those apps like."""
+    slots = (port for it in containers_of(way.selected[0]) if not it.init for port in _slots(it))
+    return OpenPorts(
+        pod=str(way.selected[0]["metadata"]["name"]),
+        ports=tuple(sorted({number, *USUAL, *slots})),
+    )
+
+
+def _speaks_http(way: Way, port: Object, numbers: AbstractSet[int]) -> bool:
+    """Whether the port is one of HTTP, as its Service, the pod or a probe of it says."""
+    if port.get("appProtocol"):
+        return bool(_HTTP.match(port["appProtocol"]))
+    names = [port.get("name") or ""]
+    for container in containers_of(way.selected[0]):
+        slots = container.spec.get("ports") or ()
+        names += [slot.get("name") or "" for slot in slots if slot["containerPort"] in numbers]
+        for key in (*_PROBES, "livenessProbe"):
+            asks = (container.spec.get(key) or {}).get("httpGet") or {}
+            if number_of(container, asks.get("port")) in numbers:
+                return True
+    return any(map(_HTTP.match, names))
 
 
 def _refused(
@@ -188,13 +258,9 @@ def _refused(
 ) -> Verdict:
     """What follows from a refusal: of an app that never said it is ready, only what is proved."""
     containers = [it for it in containers_of(way.selected[0]) if not it.init]
-    asked = OpenPorts(
-        pod=str(way.selected[0]["metadata"]["name"]),
-        ports=tuple(sorted({number, *USUAL} | {port for it in containers for port in _slots(it)})),
-    )
+    asked = _look(way, number)
     if asked not in way.facts:
-        text = f"asking where the app behind port {words['port']} listens"
-        return Verdict(state=WAITING, text=text, wants=frozenset({asked}))
+        return _asking(f"where the app behind port {words['port']} listens", asked)
     opened: Mapping[int, float] = way.facts[asked] or {}
     ready = any(key in it.spec for it in containers for key in _PROBES)
     since, said = 0.0, str(words["said"])
@@ -219,11 +285,9 @@ def _longer(bar: _Bar) -> float:
 def _reached(pods: tuple[Object, ...]) -> Iterator[int]:
     """Ports of the ready pods that a passing probe has reached from outside the pod."""
     for container in (it for pod in pods for it in containers_of(pod)):
-        slots = container.spec.get("ports") or ()
-        names = {slot.get("name"): slot["containerPort"] for slot in slots}
         for probe in (container.spec.get(key) or {} for key in _PROBES):
             asks = probe.get("httpGet") or probe.get("tcpSocket") or probe.get("grpc") or {}
-            port = names.get(asks.get("port"), asks.get("port"))
+            port = number_of(container, asks.get("port"))
             if isinstance(port, int) and not asks.get("host"):
                 yield port
 

@@ -25,7 +25,7 @@ from kubekit.rollout.hits import Hit
 from kubekit.rollout.judge import foremost, judge
 from kubekit.rollout.probes import redirected
 from kubekit.rollout.reading import condition
-from kubekit.rollout.services import Way, labels_of, leads, strangers
+from kubekit.rollout.services import Way, is_foreign, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target
 from kubekit.rollout.telling import blindness, field_in, told
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
@@ -219,6 +219,7 @@ class _Wait:
             pods=pods,
             labels=tuple(filter(None, labels)),
             ours=frozenset(ours),
+            foreign=any(is_foreign(item.live) for item in self._items.values()),
             ready_since=self._ready_since or 0.0,
             facts=self._watcher.facts.known,
         )

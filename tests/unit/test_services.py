@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kubekit.model import Object
-from kubekit.rollout.services import Way, labels_of, leads, strangers
+from kubekit.rollout.services import Way, is_foreign, labels_of, leads, strangers
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import AnswerOf, OpenPorts
 from tests.unit.rollouts import PROBE
@@ -91,6 +91,15 @@ def fails(one: Way, after: float = 5.1) -> Finding:
     return late.finding
 
 
+def tells(one: Way) -> Finding:
+    """That it is told of at once, and is no failure."""
+    early, late = at(one, 4.9), at(one, 5.1)
+    assert (early.state, late.state) == (WAITING, READY)
+    assert late.finding is not None
+    assert late.finding == early.finding
+    return late.finding
+
+
 def is_fine(one: Way) -> str:
     found = at(one, 0)
     assert found.state == READY, found
@@ -107,6 +116,17 @@ def refused(
     wanted = at(replace(one, facts=facts), 0).wants
     times = None if opened is None else {port: READY_AT + seen for port, seen in opened.items()}
     return replace(one, facts={**facts, **dict.fromkeys(wanted, times)})
+
+
+def asked(one: Way) -> list[str]:
+    """What is asked for, in its order, where nothing listens."""
+    kinds: list[str] = []
+    while wants := at(one, 0).wants:
+        (want,) = wants
+        kinds.append(type(want).__name__)
+        answer: Any = DIAL if isinstance(want, AnswerOf) else {}
+        one = replace(one, facts={**one.facts, want: answer})
+    return kinds
 
 
 def test_a_port_that_a_passing_probe_has_reached_costs_no_request() -> None:
@@ -202,18 +222,72 @@ def test_the_second_of_two_ports_is_the_wrong_one() -> None:
         {"name": "a", "port": 80, "targetPort": "http"},
         {"name": "b", "port": 81, "targetPort": "web"},
     ]
-    found = fails(way(service(*ports), slices({"name": "a", "port": 8000})))
+    found = tells(way(service(*ports), slices({"name": "a", "port": 8000})))
     assert found.field == ("spec", "ports", 1, "targetPort")
-    ports[1]["targetPort"] = 9999
+    ports[1] |= {"targetPort": 9999, "appProtocol": "http"}
     live = service(*ports)
     both = slices({"name": "b", "port": 9999}, {"name": "a", "port": 8000})
     assert at(way(live, both), 0).wants == {AnswerOf(service="web", port=81)}
-    found = fails(refused(way(live, both), {8000: 0}, port=81))
+    found = tells(refused(way(live, both), {8000: 0}, port=81))
     assert "port 81 of Service `web` leads to `9999`" in found.cause
     assert "the app listens on 8000" in found.cause
+    # Where no port of it leads to the app it is of no use at all.
+    ports[0] |= {"targetPort": "nor this", "name": "c"}
+    fails(refused(way(service(*ports), both), {8000: 0}, port=81))
 
 
-WRONG = service({"port": 80, "targetPort": 9999})
+WRONG = service({"port": 80, "targetPort": 9999, "appProtocol": "http"})
+
+
+@pytest.mark.parametrize(
+    ("slot", "container", "http"),
+    [
+        ({"name": "http"}, {}, True),
+        ({"name": "web-api"}, {}, True),
+        ({"name": "https"}, {}, False),
+        ({"name": "http", "appProtocol": "postgres"}, {}, False),
+        ({}, {"ports": [{"name": "http", "containerPort": 9999}]}, True),
+        ({}, {"ports": [{"name": "db", "containerPort": 9999}]}, False),
+        ({}, {"livenessProbe": {"httpGet": {"port": 9999}}}, True),
+        ({}, {"livenessProbe": {"tcpSocket": {"port": 9999}}}, False),
+    ],
+)
+def test_only_a_server_of_http_is_sent_a_get_before_its_port_is_known_to_be_closed(
+    slot: Object, container: Object, http: bool
+) -> None:
+    """Redis and Postgres log it as an attack, or as an invalid start of a connection."""
+    live = service({"port": 80, "targetPort": 9999, **slot})
+    found = slices({"port": 9999, "name": slot.get("name", "")})
+    one = way(live, found, pod(**{"readinessProbe": {"httpGet": {"port": 8000}}, **container}))
+    both = ["AnswerOf", "OpenPorts"]
+    assert asked(one) == (both if http else both[::-1])
+    (look,) = at(one, 0).wants
+    if not http:
+        assert is_fine(replace(one, facts={look: {9999: 0.0}})), "it listens"
+        assert is_fine(replace(one, facts={look: None})), "nobody knows"
+        fails(replace(one, facts={look: {}, AnswerOf(service="web", port=80): DIAL}))
+
+
+def test_where_an_operator_may_make_pods_a_key_alone_is_no_mistake() -> None:
+    one = replace(way(service(selector={"app": "db"}), slices(to=())), foreign=True)
+    found = at(one, 500)
+    assert found.state == READY
+    assert found.finding is not None
+    fails(replace(one, foreign=False))
+    fails(replace(one, service=service(selector={"name": "web"})))
+
+
+@pytest.mark.parametrize(
+    ("version", "foreign"),
+    [
+        ("v1", False),
+        ("apps/v1", False),
+        ("networking.k8s.io/v1", False),
+        ("acid.zalan.do/v1", True),
+    ],
+)
+def test_kinds_that_are_not_kubernetes_own(version: str, foreign: bool) -> None:
+    assert is_foreign({"apiVersion": version}) is foreign
 
 
 @pytest.mark.parametrize("answer", [200, 404, 503, 0, None, "no answer within 1 s"])
@@ -224,7 +298,11 @@ def test_whatever_answers_is_an_answer(answer: int | str | None) -> None:
 
 @pytest.mark.parametrize(
     ("opened", "words"),
-    [({8000: 0.0}, "the app listens on 8000"), ({}, DIAL), (None, DIAL)],
+    [
+        ({8000: 0.0}, "the app listens on 8000"),
+        ({}, "answers: connection refused"),
+        (None, "refused"),
+    ],
 )
 def test_a_number_where_nothing_listens(opened: dict[int, float] | None, words: str) -> None:
     found = fails(refused(way(WRONG, slices({"port": 9999})), opened))
