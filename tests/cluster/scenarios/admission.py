@@ -126,7 +126,8 @@ SCENARIOS = {
         at="    spec:",
         prepare=with_objects(POLICY, settle=3),
         leaves="validatingadmissionpolicies,validatingadmissionpolicybindings",
-        tier="before",
+        tier="A",
+        evidence=refused("denied"),
     ),
     "webhook-denies": Scenario(
         title="A webhook does not allow the pod.",
@@ -137,7 +138,8 @@ SCENARIOS = {
         at="    spec:",
         prepare=hooked(5078),
         leaves="validatingwebhookconfigurations",
-        tier="before",
+        tier="A",
+        evidence=refused("denied"),
     ),
     "webhook-away": Scenario(
         title="A webhook must be asked about each pod, and does not answer.",
