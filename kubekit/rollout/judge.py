@@ -163,8 +163,8 @@ def _unobserved(snapshot: Snapshot, now: float) -> Verdict:
 def _hits(snapshot: Snapshot, now: float) -> Iterator[tuple[Cause, Hit]]:
     for cause in CATALOGUE:
         # Of pods alike the one of which all is known decides, whatever their order.
-        hits = cause.find(snapshot, now)
-        for hit in sorted(hits, key=lambda hit: bool(hit.wants - snapshot.facts.keys())):
+        hits = [(bool(hit.wants - snapshot.facts.keys()), hit) for hit in cause.find(snapshot, now)]
+        for _, hit in sorted(hits, key=lambda pair: (pair[0], pair[1].where)):
             yield cause, hit
 
 
