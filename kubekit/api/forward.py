@@ -1,6 +1,6 @@
 """What answers inside a pod and behind a Service, found out by way of the API server.
 
-Nothing is sent to the ports of a pod and one plain GET to a Service: an app may log that request.
+To see which ports are open sends nothing to them; a GET is one, and an app may log that request.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REACHED = re.compile(r"connection reset|broken pipe", re.IGNORECASE)
 
 _FORBIDDEN = 403
 _BODY_BYTES = 65536
-_UNREACHED = re.compile(r"dial |no endpoints available|no service port")
+_UNREACHED = re.compile(r"dial (?!.*reset by)|no endpoints available|no service port")
 _NO_HTTP = re.compile(
     r"malformed HTTP|transport connection broken|tls: |TLS |EOF|: read: |reset by"
 )
@@ -199,9 +199,9 @@ def service_answers(
 
     As seen with Kubernetes 1.34: the API server passes on what the app answers, and where it
     cannot, it answers 503 with a Status of its own, ``error trying to reach service: dial tcp
-    ADDRESS: connect: connection refused`` or ``no endpoints available for service``, the latter
-    also for a port that the Service does not have. Its headers do not tell the two apart. It knows
-    no time limit for an app that took the request and is silent.
+    ADDRESS: connect: connection refused``, ``no endpoints available for service`` or ``no service
+    port``. Its headers do not tell the two apart. It knows no time limit for an app that took the
+    request and is silent.
 
     Raises:
         ApiError: this user may not ask this way.

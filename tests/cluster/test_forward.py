@@ -183,7 +183,7 @@ def test_a_pods_own_address_refuses_what_only_its_loopback_takes(world: Scratch)
         ("app", 8000, "connection refused"),
         ("app", 6666, "connection refused"),
         ("app", 80, "no endpoints available"),
-        ("app", 4444, "no endpoints available"),
+        ("app", 4444, "no service port"),
         ("nobody", 3000, "no endpoints available"),
     ],
 )

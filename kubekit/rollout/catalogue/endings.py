@@ -35,9 +35,10 @@ ENDINGS: tuple[Cause, ...] = (
         id="namespace-terminating",
         rows=(63,),
         signals="the namespace is gone or has a `deletionTimestamp`; the controllers stay silent; "
-        "at the apply 403 with the cause NamespaceTerminating, which exits with 5",
+        "at the apply 403 with the cause NamespaceTerminating",
         cause="namespace `{namespace}` is being deleted, and all that is in it",
         fix="run kubekit again: it waits until the namespace is gone and makes it anew",
+        exit_code=5,
     ),
     Cause(
         id="deletion-blocked",

@@ -177,6 +177,7 @@ SCENARIOS = {
     "namespace-terminating": Scenario(
         title="Somebody deletes the namespace meanwhile.",
         rows=(63,),
+        code=5,
         cause="namespace-terminating",
         says=("is being deleted",),
         at="apiVersion:",
