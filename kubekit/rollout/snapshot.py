@@ -73,11 +73,13 @@ class Snapshot:
         live = self.new_set if self.target.kind == "Deployment" else self.workload
         if live is None:
             return ()
-        return tuple(
+        present = (
             pod
             for pod in self.pods
             if kinds.is_present(pod, live) and not pod["metadata"].get("deletionTimestamp")
         )
+        # By name: what is asked for first must not depend on the order of a list.
+        return tuple(sorted(present, key=lambda pod: str(pod["metadata"]["name"])))
 
     @cached_property
     def old_pods(self) -> tuple[Object, ...]:
