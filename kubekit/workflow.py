@@ -281,9 +281,7 @@ def _wait(
                 cancel=run.cancel,
             )
         except CancelledError as error:
-            error.hints = (
-                "what was applied stays: the same command goes on, `kubekit teardown` removes it",
-            )
+            error.hints = ("what was applied stays; run it again to go on, or `kubekit teardown`",)
             raise
         text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
         stage.did(text or "nothing to wait for", changed=bool(applied.writes))

@@ -529,7 +529,7 @@ CASES: tuple[Case, ...] = (
         cause="the API server of context `far-away` at https://127.0.0.1:1 does not answer",
         more=(
             "│ [Errno 111] Connection refused",
-            "hint: start the cluster with `kubekit up`",
+            "hint: check that it runs, and that this machine reaches it, as through a VPN",
         ),
     ),
     Case(

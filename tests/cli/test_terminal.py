@@ -122,10 +122,7 @@ def test_ctrl_c_during_the_wait(waiting: World, times: int) -> None:
     if times == 1:
         assert terminal.lines[-2:] == [
             "✗ interrupted",
-            (
-                "  hint: what was applied stays: the same command goes on, "
-                "`kubekit teardown` removes it"
-            ),
+            "  hint: what was applied stays; run it again to go on, or `kubekit teardown`",
         ]
 
 
