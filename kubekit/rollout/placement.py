@@ -162,18 +162,15 @@ def _tainted(spec: Object, nodes: Sequence[Object], passing: Sequence[bool]) -> 
             if taint is not None:
                 name = node["metadata"]["name"]
                 return f"node `{name}` has the taint `{said_taint(taint)}`", _untaint(name, taint)
-    return "", "`kubectl describe nodes` shows their taints; correct them, or give a `toleration`"
+    return "", "correct them"
 
 
 def _untaint(node: str, taint: Object) -> str:
     if taint["key"] == _CORDON:
-        return f"`kubectl describe node {node}` says why; if it is yours: `kubectl uncordon {node}`"
+        return f"if it is yours, `kubectl uncordon {node}`"
     if str(taint["key"]).startswith("node.kubernetes.io/"):
-        return f"`kubectl describe node {node}` says why; free what it lacks"
-    return (
-        f"give the pod a `toleration`, or, if the node is yours, take the taint away: `kubectl "
-        f"taint node {node} {taint['key']}-`"
-    )
+        return f"free what `{node}` lacks"
+    return f"if it is yours, `kubectl taint node {node} {taint['key']}-`"
 
 
 def _is_minikube(node: Object) -> bool:

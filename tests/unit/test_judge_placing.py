@@ -138,7 +138,7 @@ def test_a_cordoned_node_is_told_before_one_that_is_for_others() -> None:
     first["metadata"]["name"] = "plane"
     finding = told(placing(TAINTED, first, node(cordon)), 46)
     assert "node `mini` has the taint `node.kubernetes.io/unschedulable:" in finding.cause
-    assert finding.fix.endswith("`kubectl uncordon mini`")
+    assert "if it is yours, `kubectl uncordon mini`, or" in finding.fix
 
 
 def test_more_for_minikube_is_advised_only_there() -> None:

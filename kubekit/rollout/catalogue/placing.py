@@ -122,7 +122,8 @@ PLACING: tuple[Cause, ...] = (
         "(`node.kubernetes.io/...`) again",
         find=unschedulable(_TAINTS, kind="taint"),
         cause="no node takes the pod: {taint}",
-        fix="{advice}",
+        fix="see the nodes' taints with `kubectl describe nodes`: {advice}, or give the pod a "
+        "`toleration`",
         after=_CLEARED,
     ),
     Cause(
