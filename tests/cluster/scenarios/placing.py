@@ -86,7 +86,7 @@ SCENARIOS = {
         rows=(46,),
         cause="node-tainted",
         says=("kubekit.test/broken",),
-        at="apiVersion:",
+        at="    spec:",
         prepare=lambda project: (
             project.kubectl("taint", "node", PROFILE, f"{TAINT}:NoSchedule") and None
         ),
@@ -94,8 +94,7 @@ SCENARIOS = {
             project.kubectl("taint", "node", PROFILE, f"{TAINT.partition('=')[0]}-") and None
         ),
         alone=True,
-        tier="B",
-        evidence=unschedulable("taint"),
+        tier="before",
     ),
     "node-selector": Scenario(
         title="No node has the label that the pod wants.",
