@@ -14,7 +14,7 @@ from tests.cluster.scenarios.running import Outcome, Running, finished, start
 from tests.cluster.scenarios.scenario import FILE, Scenario
 
 HERE = Path(__file__).parent
-KUBECTL_SECONDS = 60
+KUBECTL_SECONDS = 20
 """How long `kubectl rollout status` is listened to."""
 
 
