@@ -17,10 +17,10 @@ from kubekit.events import Diagnosed, Ended, Progress, Warned
 from kubekit.model import Manifest, Object, Settings, Where
 from kubekit.redact import Redactor, hidden
 from kubekit.rollout import kinds
-from kubekit.rollout.look import Judged, Look
-from kubekit.rollout.past import controller
-from kubekit.rollout.present import GOING
-from kubekit.rollout.roster import Asked, chosen, nearest, parse, standing, title
+from kubekit.rollout.inspect.look import Judged, Look
+from kubekit.rollout.inspect.past import controller
+from kubekit.rollout.inspect.present import GOING
+from kubekit.rollout.inspect.roster import Asked, chosen, nearest, parse, standing, title
 from kubekit.rollout.telling import blindness, duration, field_in
 from kubekit.rollout.verdict import FAILED, READY, WAITING
 from kubekit.session import Run, open_api

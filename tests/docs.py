@@ -51,11 +51,13 @@ def code_map() -> str:
 
 
 def _rows(path: Path) -> list[str]:
+    name = ".".join(path.relative_to(PACKAGE).parts)
     if not path.is_dir():
-        return [f"| `{path.name}` | {_purpose(path.with_suffix('.py'))} |"]
-    modules = sorted(file for file in path.glob("*.py") if file.stem != "__init__")
-    inside = [f"| `{path.name}.{file.stem}` | {_purpose(file)} |" for file in modules]
-    return [f"| **`{path.name}`** | **{_purpose(path / '__init__.py')}** |", *inside]
+        return [f"| `{name}` | {_purpose(path.with_suffix('.py'))} |"]
+    inside = [file.with_suffix("") for file in path.glob("*.py") if file.stem != "__init__"]
+    inside += [folder.parent for folder in path.glob("*/__init__.py")]
+    rows = [row for each in sorted(inside, key=lambda it: (it.is_dir(), it)) for row in _rows(each)]
+    return [f"| **`{name}`** | **{_purpose(path / '__init__.py')}** |", *rows]
 
 
 def _purpose(file: Path) -> str:

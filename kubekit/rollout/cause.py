@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubekit.rollout.hits import Finder, Hit
+from kubekit.rollout.finders.hits import Finder, Hit
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import Finding
 

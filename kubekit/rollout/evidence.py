@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from kubekit.model import Object
-from kubekit.rollout.logs import raised_line
+from kubekit.rollout.finders.logs import raised_line
 from kubekit.rollout.reading import event_time
 from kubekit.rollout.verdict import Finding
 

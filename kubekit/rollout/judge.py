@@ -13,10 +13,10 @@ from dataclasses import replace
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CATALOGUE, CAUSES
 from kubekit.rollout.cause import Cause
-from kubekit.rollout.hits import Hit
+from kubekit.rollout.finders.hits import Hit
+from kubekit.rollout.finders.refusals import set_refused
 from kubekit.rollout.progress import waiting_for
 from kubekit.rollout.reading import condition, epoch
-from kubekit.rollout.refusals import set_refused
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import NamespaceOf, Want

@@ -19,9 +19,9 @@ from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.catalogue.admission import ADMISSION
 from kubekit.rollout.cause import Cause
-from kubekit.rollout.hits import Hit, pod_field
-from kubekit.rollout.placement import never_fits, words_of
-from kubekit.rollout.refusals import Refused
+from kubekit.rollout.finders.hits import Hit, pod_field
+from kubekit.rollout.finders.placement import never_fits, words_of
+from kubekit.rollout.finders.refusals import Refused
 from kubekit.rollout.telling import field_in
 
 _THREADS = 4

@@ -14,8 +14,8 @@ from typing import Any
 
 from kubekit.model import Object
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.ports import QUIET_SECONDS, USUAL
-from kubekit.rollout.probes import WINDOW_SECONDS, number_of
+from kubekit.rollout.finders.ports import QUIET_SECONDS, USUAL
+from kubekit.rollout.finders.probes import WINDOW_SECONDS, number_of
 from kubekit.rollout.reading import Container, containers_of
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 from kubekit.rollout.wants import AnswerOf, OpenPorts, Want

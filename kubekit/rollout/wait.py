@@ -21,9 +21,9 @@ from kubekit.events import Emit, Progress, Warned
 from kubekit.model import Applied, AppliedObject, Cancel, Clock, Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.hits import Hit
+from kubekit.rollout.finders.hits import Hit
+from kubekit.rollout.finders.probes import redirected
 from kubekit.rollout.judge import foremost, judge
-from kubekit.rollout.probes import redirected
 from kubekit.rollout.reading import condition
 from kubekit.rollout.services import Way, is_foreign, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target

@@ -10,7 +10,7 @@ import pytest
 
 from kubekit.api.preflight import nodes
 from kubekit.model import Object
-from kubekit.rollout.fitting import misfit
+from kubekit.rollout.finders.fitting import misfit
 from tests.cluster.conftest import PROFILE
 from tests.cluster.scratch import Scratch, scratch
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kubernetes.utils.quantity import parse_quantity
 
 from kubekit.api.quantity import parse, said
-from kubekit.rollout.fitting import misfit, requests
+from kubekit.rollout.finders.fitting import misfit, requests
 
 SUFFIXES = ["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]
 

@@ -9,9 +9,9 @@ import pytest
 
 from kubekit.model import Object
 from kubekit.rollout.catalogue.crash import CRASH
-from kubekit.rollout.crashes import last_words
+from kubekit.rollout.finders.crashes import last_words
+from kubekit.rollout.finders.logs import ending, last_line
 from kubekit.rollout.judge import judge
-from kubekit.rollout.logs import ending, last_line
 from kubekit.rollout.reading import exit_words
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict

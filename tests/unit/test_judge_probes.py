@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kubekit.model import Object
 from kubekit.rollout.catalogue import CAUSES
+from kubekit.rollout.finders.probes import redirected
 from kubekit.rollout.judge import judge
-from kubekit.rollout.probes import redirected
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, WAITING, Finding, Verdict
 from kubekit.rollout.wants import LogOf, OpenPorts, ReplyOf, Want

@@ -8,11 +8,11 @@ import pytest
 
 from kubekit.errors import UsageError
 from kubekit.model import Object
-from kubekit.rollout import past
-from kubekit.rollout.present import final, overdue, present, standing_since
-from kubekit.rollout.reach import reaches
+from kubekit.rollout.inspect import past
+from kubekit.rollout.inspect.present import final, overdue, present, standing_since
+from kubekit.rollout.inspect.reach import reaches
+from kubekit.rollout.inspect.roster import Asked, chosen, nearest, parse, standing, title
 from kubekit.rollout.reading import containers_of
-from kubekit.rollout.roster import Asked, chosen, nearest, parse, standing, title
 from kubekit.rollout.telling import duration, field_in
 from kubekit.rollout.verdict import FAILED, READY, WAITING
 from tests.unit.rollouts import (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import Cause
-from kubekit.rollout.refusals import Refused, set_refused
+from kubekit.rollout.finders.refusals import Refused, set_refused
 
 _SEEN = "the ReplicaSet's condition `ReplicaFailure`, or events FailedCreate of the workload: "
 _DENIED = (

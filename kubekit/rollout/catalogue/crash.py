@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kubekit.rollout import clues, places
 from kubekit.rollout.cause import Cause
-from kubekit.rollout.crashes import crashed
+from kubekit.rollout.finders import clues, places
+from kubekit.rollout.finders.crashes import crashed
 
 _ENDED = "`lastState.terminated` or `state.terminated`"
 

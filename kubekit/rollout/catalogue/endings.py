@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
-from kubekit.rollout.jobs import job_failed
-from kubekit.rollout.passing import ending, flapping, held_up, staying
+from kubekit.rollout.finders.jobs import job_failed
+from kubekit.rollout.finders.passing import ending, flapping, held_up, staying
 
 ENDINGS: tuple[Cause, ...] = (
     Cause(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
-from kubekit.rollout.findings import waiting
-from kubekit.rollout.images import (
+from kubekit.rollout.finders.findings import waiting
+from kubekit.rollout.finders.images import (
     NEVER,
     PULL,
     UNREACHABLE_SECONDS,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
-from kubekit.rollout.eviction import evicted
-from kubekit.rollout.placement import gated, not_ready, unschedulable
-from kubekit.rollout.volumes import BIND_SECONDS, claim_missing, claim_unbound, mount_failed
+from kubekit.rollout.finders.eviction import evicted
+from kubekit.rollout.finders.placement import gated, not_ready, unschedulable
+from kubekit.rollout.finders.volumes import BIND_SECONDS, claim_missing, claim_unbound, mount_failed
 
 _ROOM = 20.0
 """Seconds in which other pods may end."""

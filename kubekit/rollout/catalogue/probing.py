@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
-from kubekit.rollout.ports import (
+from kubekit.rollout.finders.ports import (
     OTHER_SECONDS,
     on_another_port,
     on_loopback,
     refused,
     speaks_tls,
 )
-from kubekit.rollout.probes import WINDOW_SECONDS, either, killed, probe, with_log_line
+from kubekit.rollout.finders.probes import WINDOW_SECONDS, either, killed, probe, with_log_line
 
 _STATUS = "HTTP probe failed with statuscode:"
 _PATH_SECONDS = 10.0

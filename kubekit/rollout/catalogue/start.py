@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from kubekit.rollout import clues
 from kubekit.rollout.cause import EXPLAINS, Cause
-from kubekit.rollout.crashes import crashed
-from kubekit.rollout.findings import waiting
-from kubekit.rollout.hits import either
-from kubekit.rollout.references import config_missing
-from kubekit.rollout.starts import hook_fails, no_command, no_sandbox, start_error
+from kubekit.rollout.finders import clues
+from kubekit.rollout.finders.crashes import crashed
+from kubekit.rollout.finders.findings import waiting
+from kubekit.rollout.finders.hits import either
+from kubekit.rollout.finders.references import config_missing
+from kubekit.rollout.finders.starts import hook_fails, no_command, no_sandbox, start_error
 
 _CONFIG = "CreateContainerConfigError"
 _SYNC = "failed to sync (?:secret|configmap) cache"

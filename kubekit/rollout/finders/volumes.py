@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kubekit.model import Object
-from kubekit.rollout.hits import Hit, brief, pod_field
+from kubekit.rollout.finders.hits import Hit, brief, pod_field
 from kubekit.rollout.reading import condition, containers_of, epoch, event_start, event_time
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import ClaimOf

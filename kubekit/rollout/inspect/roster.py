@@ -10,7 +10,7 @@ from kubekit.api.resources import ref
 from kubekit.errors import UsageError
 from kubekit.model import Object
 from kubekit.rollout import kinds
-from kubekit.rollout.past import controller
+from kubekit.rollout.inspect.past import controller
 
 JUDGED = (*kinds.WORKLOADS, "Service")
 Objects = Mapping[str, Sequence[Object]]

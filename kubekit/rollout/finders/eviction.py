@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from kubekit.model import Object
-from kubekit.rollout.hits import Hit, brief
+from kubekit.rollout.finders.hits import Hit, brief
 from kubekit.rollout.reading import epoch, event_count, event_time
 from kubekit.rollout.snapshot import Snapshot
 

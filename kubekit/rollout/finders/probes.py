@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from kubekit.model import Object
-from kubekit.rollout.hits import Finder, Hit, brief, container_hit
+from kubekit.rollout.finders.hits import Finder, Hit, brief, container_hit
 from kubekit.rollout.reading import Container, epoch, event_count, event_start, event_time
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kubekit.api.deleting import holders
 from kubekit.model import Object
 from kubekit.rollout import kinds
-from kubekit.rollout.hits import Hit
+from kubekit.rollout.finders.hits import Hit
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kubekit.model import Object
-from kubekit.rollout import kinds, past
+from kubekit.rollout import kinds
+from kubekit.rollout.inspect import past
 from kubekit.rollout.judge import judge, why_not
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot

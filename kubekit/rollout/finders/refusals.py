@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kubekit.model import Object
 from kubekit.rollout import kinds
-from kubekit.rollout.hits import Hit, brief, pod_field
+from kubekit.rollout.finders.hits import Hit, brief, pod_field
 from kubekit.rollout.reading import condition, epoch, event_start, event_time
 from kubekit.rollout.snapshot import Snapshot
 

@@ -9,7 +9,7 @@ import posixpath
 import re
 
 from kubekit.model import Object
-from kubekit.rollout.clues import Words
+from kubekit.rollout.finders.clues import Words
 from kubekit.rollout.reading import Container
 
 _QUOTED = re.compile(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kubekit.rollout.hits import Finder, Hit, brief, container_hit
+from kubekit.rollout.finders.hits import Finder, Hit, brief, container_hit
 from kubekit.rollout.snapshot import Snapshot
 
 

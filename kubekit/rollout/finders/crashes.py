@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from kubekit.rollout.clues import Clue, Words
-from kubekit.rollout.hits import Finder, Hit, brief, container_hit
-from kubekit.rollout.logs import ending, last_line
+from kubekit.rollout.finders.clues import Clue, Words
+from kubekit.rollout.finders.hits import Finder, Hit, brief, container_hit
+from kubekit.rollout.finders.logs import ending, last_line
 from kubekit.rollout.reading import Container, condition, epoch, exit_words, is_about
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of

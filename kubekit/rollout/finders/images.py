@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from kubekit.model import Object
-from kubekit.rollout.findings import waiting
-from kubekit.rollout.hits import Finder, Hit, container_hit
+from kubekit.rollout.finders.findings import waiting
+from kubekit.rollout.finders.hits import Finder, Hit, container_hit
 from kubekit.rollout.reading import event_time, is_about
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import NodesOf, OnHost, Want

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from kubekit.rollout.hits import Finder, Hit
-from kubekit.rollout.probes import (
+from kubekit.rollout.finders.hits import Finder, Hit
+from kubekit.rollout.finders.probes import (
     DEFAULT_WINDOW,
     NEVER,
     WINDOW_SECONDS,

@@ -13,7 +13,7 @@ from fractions import Fraction
 
 from kubekit.api.quantity import parse, said
 from kubekit.model import Object
-from kubekit.rollout import labels
+from kubekit.rollout.finders import labels
 
 _PASSING = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/")
 _SCHEDULER = "default-scheduler"

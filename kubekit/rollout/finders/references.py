@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from kubekit.api.references import references
 from kubekit.model import Object
-from kubekit.rollout.findings import waiting
-from kubekit.rollout.hits import Finder, Hit
+from kubekit.rollout.finders.findings import waiting
+from kubekit.rollout.finders.hits import Finder, Hit
 from kubekit.rollout.reading import containers_of, event_start
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import KeysOf

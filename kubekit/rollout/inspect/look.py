@@ -26,10 +26,11 @@ from kubekit.api.resources import (
 )
 from kubekit.errors import RefusedError
 from kubekit.model import Clock, Object
-from kubekit.rollout import kinds, past
+from kubekit.rollout import kinds
 from kubekit.rollout.facts import Facts
-from kubekit.rollout.present import final, overdue, present, standing_since
-from kubekit.rollout.reach import reaches
+from kubekit.rollout.inspect import past
+from kubekit.rollout.inspect.present import final, overdue, present, standing_since
+from kubekit.rollout.inspect.reach import reaches
 from kubekit.rollout.snapshot import Snapshot, Target
 from kubekit.rollout.telling import duration, told
 from kubekit.rollout.verdict import FAILED, READY, Verdict

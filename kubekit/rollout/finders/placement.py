@@ -14,11 +14,11 @@ from dataclasses import replace
 from kubekit.api.quantity import parse
 from kubekit.api.quantity import said as in_words
 from kubekit.model import Object
-from kubekit.rollout.fitting import Misfit, misfit, said_taint, untolerated
-from kubekit.rollout.hits import Finder, Hit, brief, pod_field
+from kubekit.rollout.finders.fitting import Misfit, misfit, said_taint, untolerated
+from kubekit.rollout.finders.hits import Finder, Hit, brief, pod_field
+from kubekit.rollout.finders.volumes import OF_CLAIMS
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot
-from kubekit.rollout.volumes import OF_CLAIMS
 from kubekit.rollout.wants import NodesOf
 
 _AFTERTHOUGHTS = re.compile(r"[.,]? (?:no new claims to deallocate|preemption: ).*", re.DOTALL)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kubekit.rollout.crashes import last_words, newest_end
-from kubekit.rollout.hits import Hit
+from kubekit.rollout.finders.crashes import last_words, newest_end
+from kubekit.rollout.finders.hits import Hit
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import LogOf, log_of

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kubekit.model import Object
-from kubekit.rollout.crashes import is_being_tried_anew
-from kubekit.rollout.hits import Finder, Hit, brief, container_hit
+from kubekit.rollout.finders.crashes import is_being_tried_anew
+from kubekit.rollout.finders.hits import Finder, Hit, brief, container_hit
 from kubekit.rollout.reading import (
     Container,
     condition,

@@ -1,0 +1,1 @@
+"""One look at what is there, for `kubekit why`: the same judge, without having watched."""
