@@ -101,9 +101,10 @@ def twice(evidence: Evidence) -> Evidence:
 
     def both(record: Record) -> bool:
         metadata = record.obj["metadata"]
-        found = seen.setdefault(metadata["namespace"], set())
-        if evidence(record):
-            found.add(metadata["name"])
+        found = seen.setdefault(metadata.get("namespace", ""), set())
+        if not evidence(record):
+            return False
+        found.add(metadata["name"])
         return len(found) > 1
 
     return both
