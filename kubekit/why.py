@@ -197,8 +197,13 @@ def _good_end(judged: list[Judged], asked: Asked | None, here: str, seconds: flo
     if not judged:
         return Ended(text=f"there is nothing to judge {here}", seconds=seconds)
     starting = sum(one.verdict.state == WAITING for one in judged)
-    hints = (f"{starting} of {len(judged)} may still become ready: ask again",) if starting else ()
-    return Ended(text=f"nothing is wrong {what}{here}", seconds=seconds, hints=hints)
+    if not starting:
+        return Ended(text=f"nothing is wrong {what}{here}", seconds=seconds)
+    return Ended(
+        text=f"{starting} of {len(judged)} not ready yet {here}, for what stands above",
+        seconds=seconds,
+        hints=("ask again in a moment to see whether it stays so",),
+    )
 
 
 def _not_found(asked: Asked, look: Look, here: str) -> UsageError:

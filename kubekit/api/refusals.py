@@ -132,7 +132,8 @@ def _hints(kube: Kube, error: ApiError, manifest: Manifest, namespace: str) -> I
         yield _FIXES[cause]
     if cause == "api-immutable":
         data = "; its data goes with it" if manifest.kind == "PersistentVolumeClaim" else ""
-        command = f"kubectl -n {namespace} delete {manifest.kind.lower()}/{manifest.name}"
+        where = f"--context {kube.context} -n {namespace}"
+        command = f"kubectl {where} delete {manifest.kind.lower()}/{manifest.name}"
         yield f"`{command}`, then run kubekit again{data}; or give it another name"
     if "`selector` does not match template `labels`" in error.message:
         yield "let `spec.selector.matchLabels` name labels that the template has"

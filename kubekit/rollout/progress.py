@@ -54,6 +54,8 @@ def _container_state(snapshot: Snapshot, container: Container) -> str | None:
     if container.init and (container.exited or {}).get("exitCode") == 0:
         return None
     name = f"container `{container.name}`"
+    if container.running is not None and container.init and not container.sidecar:
+        return f"init {name} runs, and must end before the others start"
     if container.running is not None:
         return None if container.ready else f"{name} runs and is not ready yet"
     reason = (container.waiting or {}).get("reason")

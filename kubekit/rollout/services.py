@@ -14,10 +14,11 @@ from typing import Any
 
 from kubekit.model import Object
 from kubekit.rollout.catalogue import CAUSES
+from kubekit.rollout.finders.hits import Hit
 from kubekit.rollout.finders.ports import QUIET_SECONDS, USUAL
 from kubekit.rollout.finders.probes import WINDOW_SECONDS, number_of
 from kubekit.rollout.reading import Container, containers_of
-from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
+from kubekit.rollout.verdict import FAILED, READY, WAITING, Verdict
 from kubekit.rollout.wants import AnswerOf, OpenPorts, Want
 
 _NAME = "kubernetes.io/service-name"
@@ -265,8 +266,10 @@ def _refused(
     ready = any(key in it.spec for it in containers for key in _PROBES)
     since, said = 0.0, str(words["said"])
     if number in opened:
-        since, said = opened[number], "the app listens there on 127.0.0.1 only"
-    elif opened:
+        found = {"container": containers[0].spec["name"], "host": "127.0.0.1"}
+        stands = opened[number] + CAUSES["service-wrong-port"].after * bar.patience
+        return _late(way, bar, "listens-on-loopback", place, found, stands)
+    if opened:
         said = f"the app listens on {', '.join(str(port) for port in sorted(opened))}"
         since = 0.0 if ready else max(opened.values()) + _longer(bar)
     late = _late(way, bar, "service-wrong-port", place, {**words, "said": said}, since)
@@ -307,14 +310,7 @@ def _late(
     """Told at once and decided a little later: endpoints follow the pods, but not at once."""
     cause = CAUSES[cause_id]
     known = {"name": way.name, **words}
-    finding = Finding(
-        id=cause.id,
-        exit_code=cause.exit_code,
-        cause=cause.cause.format_map(known),
-        fix=cause.fix.format_map(known),
-        where=f"Service/{way.name}",
-        field=place,
-    )
+    finding = cause.finding(Hit(where=f"Service/{way.name}", since=since, words=known, field=place))
     if cause.id in bar.tolerate:
         return Verdict(state=READY, text=finding.cause, finding=finding)
     due = bar.now - max(way.ready_since, since) >= cause.after * bar.patience

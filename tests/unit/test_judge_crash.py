@@ -135,6 +135,8 @@ def loop(code: int, text: str, *, restarts: int = 3, **changes: Any) -> Snapshot
         ),
         (1, "httpx.ConnectError: All connection attempts failed", "dependency-unreachable", "some"),
         (1, "Error: connect ECONNREFUSED 10.9.8.7:5432", "dependency-unreachable", "10.9.8.7:5432"),
+        (1, "ModuleNotFoundError: No module named 'fastapi'", "crash-loop", "'fastapi'"),
+        (1, "FileNotFoundError: [Errno 2] No such file: 'a.toml'", "crash-loop", "a.toml"),
         (1, "dial tcp: lookup db on 10.96.0.10:53: no such host", "dependency-unreachable", "`db`"),
         (1, "FATAL: the database system is starting up", "dependency-unreachable", "starting up"),
         (1, "Redis is loading the dataset in memory", "dependency-unreachable", "loading"),
@@ -336,7 +338,7 @@ def mounted(volume: Object, mount: Object | None = None) -> Object:
         ("[Errno 13] Permission denied: '/database'", {"emptyDir": {}}, {}, "COPY --chown"),
         ("Read-only file system: '/data/x'", {"configMap": {}}, {}, "is a configMap"),
         ("Read-only file system: '/data/x'", {"emptyDir": {}}, {"readOnly": True}, "take `readO"),
-        ("Read-only file system: '/srv/x'", {"emptyDir": {}}, {}, "`emptyDir` at `/srv`"),
+        ("Read-only file system: '/srv/x'", {"emptyDir": {}}, {}, "a folder of its own"),
     ],
 )
 def test_the_fix_depends_on_what_is_mounted_there(

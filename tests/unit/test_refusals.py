@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def told(
     place = Place(file=Path("/web.yaml"), line=1)
     data = {"kind": kind, "metadata": {"name": "web"}, "spec": {}}
     manifest = Manifest(data=data, origin=place, places={(): place})
-    kube: Any = None  # nothing is asked for these
+    kube: Any = SimpleNamespace(context="lab")  # nothing is asked for these
     return explained(kube, error, manifest, namespace="here")
 
 
@@ -64,7 +65,7 @@ def test_a_field_that_cannot_be_changed(kind: str, field: str, said: str, text: 
     assert (error.id, error.exit_code) == ("api-immutable", 5)
     assert text in error.message
     assert "\n" not in error.message
-    assert f"kubectl -n here delete {kind.lower()}/web" in error.hints[0]
+    assert f"kubectl --context lab -n here delete {kind.lower()}/web" in error.hints[0]
     assert ("its data goes with it" in error.hints[0]) == (kind == "PersistentVolumeClaim")
 
 

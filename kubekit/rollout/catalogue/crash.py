@@ -77,7 +77,8 @@ CRASH: tuple[Cause, ...] = (
         "`KeyError` of `os.environ`, `Field required` of pydantic-settings, `X is not set`",
         find=crashed(restarts=2, clue=clues.variable, field="env"),
         cause="{what} crashes because the variable `{variable}` is not set",
-        fix="add `{variable}` to `.env`, or to the container's `env`",
+        fix="add `{variable}` to `.env`, which reaches the container by "
+        "`envFrom: [{{secretRef: {{name: {{{{ secret }}}}}}}}]`, or set it in its `env`",
     ),
     Cause(
         id="dependency-unreachable",

@@ -41,17 +41,19 @@ _FIELD = re.compile(
 _SETTINGS = re.compile(r"settings|config|env", re.IGNORECASE)
 
 _AWAY = re.compile(
-    r"ECONNREFUSED|connection refused|ConnectionRefusedError|connect call failed|EAI_AGAIN"
-    r"|ENOTFOUND|could not translate host name|failed to resolve host|name or service not known"
+    # Whole words: "ModuleNotFoundError" has ENOTFOUND in it.
+    r"\b(?:ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNRESET)\b|connection refused"
+    r"|ConnectionRefusedError|connect call failed|could not translate host name"
+    r"|failed to resolve host|name or service not known"
     r"|temporary failure in name resolution|name resolution|nodename nor servname|gaierror"
     r"|no such host|no route to host|all connection attempts failed|ConnectTimeout"
     r"|\[Errno 1(?:0[14]|1[03])\]|dial tcp .*timeout|can't connect to \w+ server"
     r"|NoBrokersAvailable|unable to bootstrap from|ServerSelectionTimeoutError|NoHostAvailable"
     r"|failed to establish a new connection|network is unreachable|PoolTimeout"
-    r"|(?:failed:|connection) timeout expired|connection timed out|ETIMEDOUT"
+    r"|(?:failed:|connection) timeout expired|connection timed out"
     # These are reached, and still starting.
     r"|database system is (?:starting up|not yet accepting|in recovery mode|shutting down)"
-    r"|Redis is loading the dataset|ECONNRESET|connection reset|server closed the connection"
+    r"|Redis is loading the dataset|connection reset|server closed the connection"
     r"|Lost connection to MySQL server|MySQL server has gone away",
     re.IGNORECASE,
 )

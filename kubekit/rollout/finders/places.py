@@ -5,7 +5,6 @@ Clues as in `clues`.
 
 from __future__ import annotations
 
-import posixpath
 import re
 
 from kubekit.model import Object
@@ -49,8 +48,9 @@ def read_only(container: Container, text: str) -> Words | None:
     if mount.get("readOnly"):
         where = mount["mountPath"]
         return {"path": path, "remedy": f"take `readOnly` off the mount at `{where}`"}
-    folder = posixpath.dirname(path) or "/"
-    return {"path": path, "remedy": f"mount an `emptyDir` at `{folder}`, or write elsewhere"}
+    # Over a folder of the image it would hide what is in there, such as the app itself.
+    remedy = "let the app write to a folder of its own, and mount an `emptyDir` or a claim there"
+    return {"path": path, "remedy": remedy}
 
 
 def denied(container: Container, text: str) -> Words | None:
