@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kubekit.model import Object
+from kubekit.rollout.finders import images
 from kubekit.rollout.judge import judge
 from kubekit.rollout.reading import containers_of
 from kubekit.rollout.snapshot import Snapshot
@@ -197,3 +198,17 @@ def test_a_try_and_its_back_off_are_told_alike() -> None:
     )
     causes = {str(is_waiting(snap(state)).finding) for state in states}
     assert len(causes) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "known", "near"),
+    [
+        ("registry.example:5000/nothing:1", ["registry.example:5000/slow/tasks:1"], None),
+        ("registry.example:5000/taks:1", ["registry.example:5000/tasks:1"], "tasks:1"),
+    ],
+)
+def test_a_registry_they_share_makes_no_two_images_alike(
+    image: str, known: list[str], near: str | None
+) -> None:
+    found = images.nearest(image, known)
+    assert found == (near and f"registry.example:5000/{near}")

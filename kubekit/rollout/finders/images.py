@@ -122,7 +122,7 @@ def _instead(snapshot: Snapshot, image: str) -> Mapping[str, object]:
             "advice": "set `imagePullPolicy: IfNotPresent`",
         }
     # What was built a moment ago is not in the node's status yet.
-    near = _nearest(image, [*snapshot.target.images, *_known(snapshot)])
+    near = nearest(image, [*snapshot.target.images, *_known(snapshot)])
     if near in snapshot.target.images:
         return {
             "instead": f"; this run built `{near}`",
@@ -148,13 +148,19 @@ def _is_there(snapshot: Snapshot, image: str) -> bool:
     return any(_split(name) == _split(image) for name in _known(snapshot))
 
 
-def _nearest(image: str, known: list[str]) -> str | None:
+def nearest(image: str, known: list[str]) -> str | None:
     """What is most like it: the nearest tag of the same image, else of one with a like name."""
     name, tag = _split(image)
     tags: dict[str, list[str]] = {}
     for other in known:
         tags.setdefault(_split(other)[0], []).append(_split(other)[1])
-    like = difflib.get_close_matches(name, tags, 1, _LIKE)
+    # A registry they share makes no two images alike: their own names must be, too.
+    own = name.rpartition("/")[2]
+    like = [
+        other
+        for other in difflib.get_close_matches(name, tags, 5, _LIKE)
+        if difflib.get_close_matches(own, [other.rpartition("/")[2]], 1, _LIKE)
+    ]
     if not like:
         return None
     return f"{like[0]}:{difflib.get_close_matches(tag, tags[like[0]], 1, 0.0)[0]}"
