@@ -479,6 +479,25 @@ def test_an_app_that_says_it_is_not_ready_only_explains() -> None:
     assert told.finding.cause.endswith("its log ends: not /ready, db: no route")
 
 
+def test_a_mistake_in_the_route_itself_decides() -> None:
+    text = "Traceback (most recent call last):\n  File \"main.py\", line 15\nNameError: name 'x'\n"
+    said = unhealthy(status(500), 20, when=20, first=2)
+    found = finding(said, after=21, cluster=Cluster(text=text))
+    assert found.id == "probe-error"
+    assert "NameError: name 'x'" in found.cause
+    # In a line of JSON it ends where the text does.
+    logged = '{"level": "error", "exception": "...\\nTypeError: no len()\\n", "at": 1}\n'
+    assert finding(said, after=21, cluster=Cluster(text=logged)).cause.endswith(
+        "TypeError: no len()"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "psycopg.OperationalError: connection refused\n"])
+def test_a_500_without_one_only_explains(text: str) -> None:
+    said = unhealthy(status(500), 20, when=20)
+    assert waits(said, after=60, cluster=Cluster(text=text)) == "probe-failing"
+
+
 def test_a_grpc_service_that_says_it_is_not_ready_only_explains() -> None:
     said = 'Readiness probe failed: service unhealthy (responded with "NOT_SERVING")'
     told = verdict(

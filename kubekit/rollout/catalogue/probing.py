@@ -10,7 +10,13 @@ from kubekit.rollout.finders.ports import (
     refused,
     speaks_tls,
 )
-from kubekit.rollout.finders.probes import WINDOW_SECONDS, either, killed, probe, with_log_line
+from kubekit.rollout.finders.probelogs import with_log_line, with_mistake
+from kubekit.rollout.finders.probes import (
+    WINDOW_SECONDS,
+    either,
+    killed,
+    probe,
+)
 
 _STATUS = "HTTP probe failed with statuscode:"
 _PATH_SECONDS = 10.0
@@ -132,6 +138,19 @@ PROBING: tuple[Cause, ...] = (
         find=probe(rf"{_STATUS} (?P<status>40[0135])", times=3, asked=_PATH_SECONDS, field="path"),
         cause="the {probe} probe of container `{container}` gets {status} from `{path}`",
         fix="probes carry no credentials and the pod's IP as host: give them a path that is open",
+        after=_PATH_SECONDS,
+    ),
+    Cause(
+        id="probe-error",
+        rows=(36,),
+        signals=f"3 Unhealthy events with `{_STATUS} 500`, nothing else for 10 s, and a mistake of "
+        "the program in the log, such as a NameError",
+        find=with_mistake(
+            probe(rf"{_STATUS} (?P<status>500)", times=3, asked=_PATH_SECONDS, field="path")
+        ),
+        cause="the {probe} probe of container `{container}` gets {status} from `{path}`, as the "
+        "app's own code fails: {error}",
+        fix="correct what its log shows",
         after=_PATH_SECONDS,
     ),
     Cause(

@@ -185,20 +185,6 @@ def either(*finders: tuple[Finder, dict[str, str]]) -> Finder:
     return find
 
 
-def with_log_line(finder: Finder) -> Finder:
-    """Adds the last line of the log, without those of requests by the probe, as ``ends``."""
-
-    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for hit in finder(snapshot, now):
-            request = re.compile(rf'\b(?:GET|HEAD) {re.escape(str(hit.words["path"]))}(?:[ ?"]|$)')
-            lines = snapshot.log(hit.log).splitlines() if hit.log else []
-            told = [line for line in lines if line.strip() and not request.search(line)]
-            ends = f"; its log ends: {brief(told[-1])}" if told else ""
-            yield replace(hit, words={**hit.words, "ends": ends})
-
-    return find
-
-
 def killed(kind: str, *, times: int) -> Finder:
     """Containers that the kubelet restarts because this probe fails; once is enough if it gets 404.
 

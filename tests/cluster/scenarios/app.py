@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+import traceback
 
 MODE = os.environ["MODE"]
 STARTED = time.monotonic()
@@ -81,8 +82,19 @@ START = {
 }
 
 
+def mistake() -> int:
+    """A route that fails as a framework tells it: a traceback in the log, and a 500."""
+    try:
+        return len(sessions)
+    except NameError:
+        traceback.print_exc()
+        return 500
+
+
 def ready(age: float) -> int:
     """What the readiness probe gets from an app of this age, in seconds."""
+    if MODE == "mistake":
+        return mistake()
     if MODE == "late":
         return 200 if age > 15 else 503
     if MODE == "flaps":

@@ -48,6 +48,16 @@ SCENARIOS = {
         tier="B",
         evidence=unhealthy("statuscode: 401"),
     ),
+    "probe-error": Scenario(
+        title="The route that the probe asks has a mistake in it.",
+        rows=(36,),
+        cause="probe-error",
+        says=("gets 500 from `/ready`", "NameError: name 'sessions' is not defined"),
+        at="path:",
+        mode="mistake",
+        tier="B",
+        evidence=unhealthy("statuscode: 500"),
+    ),
     "probe-failing": Scenario(
         title="The app says it is not ready (503), for longer than `--timeout`.",
         rows=(36,),
