@@ -296,7 +296,9 @@ def test_a_verdict_of_the_same_facts_is_the_same_again(snap: Snapshot, after: fl
 @given(snap=rollouts(), early=st.floats(0, 30), later=st.floats(0, 30))
 def test_time_alone_takes_no_failure_back(snap: Snapshot, early: float, later: float) -> None:
     if judge(snap, NOW + early).state == FAILED:
-        assert judge(snap, NOW + early + later).state == FAILED
+        again = judge(snap, NOW + early + later)
+        # A more exact cause may be due by then, and ask for a fact; a wait has ended long before.
+        assert again.state == FAILED or again.wants
 
 
 @given(data=st.data(), count=st.integers(1, 8))

@@ -705,4 +705,6 @@ def test_the_order_in_which_objects_are_listed_changes_no_verdict(
 def test_time_alone_takes_no_failure_back(case: tuple[Snapshot, float], later: float) -> None:
     snap, after = case
     if judge(snap, NOW + after).state == FAILED:
-        assert judge(snap, NOW + after + later).state == FAILED
+        again = judge(snap, NOW + after + later)
+        # A more exact cause may be due by then, and ask for a fact; a wait has ended long before.
+        assert again.state == FAILED or again.wants
