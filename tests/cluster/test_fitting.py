@@ -61,7 +61,6 @@ CASES: dict[str, tuple[Object, str | None]] = {
     "bytes in milli": ({"containers": [asking({"memory": "64000000000m"})]}, None),
     "a limit is a request": ({"containers": [asking({"cpu": "64"}, "limits")]}, "resources"),
     "ephemeral storage": ({"containers": [asking({"ephemeral-storage": "99Ti"})]}, "resources"),
-    "a device": ({"containers": [asking(GPU, "limits")]}, "resources"),
     "huge pages": (
         {"containers": [asking({"hugepages-2Mi": "4Mi", "memory": "64Mi"}, "limits")]},
         "resources",
@@ -127,3 +126,12 @@ def scheduled(pod: Object) -> Object | None:
     """What the scheduler said of the pod, once it has."""
     conditions = pod["status"].get("conditions") or ()
     return next((one for one in conditions if one["type"] == "PodScheduled"), None)
+
+
+def test_a_device_may_come_with_its_plugin(space: Scratch) -> None:
+    """The scheduler has no place for it now; a plugin that registers later brings it."""
+    spec = {"containers": [asking(GPU, "limits")]}
+    space.pod("device", spec)
+    verdict = space.until(lambda: scheduled(space.get_pod("device")), 20)
+    assert verdict["reason"] == "Unschedulable"
+    assert misfit(spec, live(space)) is None
