@@ -22,6 +22,8 @@ WATCH_SECONDS = 50
 READ_SECONDS = 60.0
 _GOODBYE_SECONDS = 2.0
 _GONE = 410
+_UNAUTHORIZED = 401
+_RENEWALS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +159,9 @@ class Follower:
     def _check(self, status: int) -> None:
         if status == _GONE:
             raise _ExpiredError
+        if status == _UNAUTHORIZED and self._failures < _RENEWALS:
+            # A token that has run out: the next request asks its source for a new one.
+            raise TransientError("the API server wants new credentials")
         if status >= 500 or status == 429:  # noqa: PLR2004
             raise TransientError(f"the API server answered {status} to a watch")
         if status >= 400:  # noqa: PLR2004

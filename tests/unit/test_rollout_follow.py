@@ -6,11 +6,12 @@ import json
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kubekit.api import follow
-from kubekit.api.kube import Kube
+from kubekit.api.kube import ApiError, Kube, TransientError
 from kubekit.model import Cancel
 
 
@@ -45,3 +46,13 @@ def test_all_followers_are_given_one_moment_together(
         follower.join(5)
     assert len(hanging) == 4, "the test shows nothing if they had ended by themselves"
     assert took < 1.0
+
+
+def test_a_token_that_runs_out_is_renewed_and_one_that_is_wrong_is_told() -> None:
+    kube: Any = None
+    follower = follow.Follower(kube, kind="Pod", path="", deliver=lambda _update: None)
+    with pytest.raises(TransientError, match="credentials"):
+        follower._check(401)
+    follower._failures = 3
+    with pytest.raises(ApiError):
+        follower._check(401)
