@@ -183,6 +183,16 @@ def town(folder: Path, env: dict[str, str]) -> Town:
 
 
 @pytest.fixture(scope="module")
+def cluster(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A kubeconfig with a current context, which another test's profile may have taken away."""
+    view = ["kubectl", "config", "view", "--raw", "--flatten", "-o", "json"]
+    config = json.loads(subprocess.run(view, env=cluster, capture_output=True, check=True).stdout)
+    file = tmp_path_factory.mktemp("kubeconfig") / "config"
+    file.write_text(json.dumps({**config, "current-context": PROFILE}))
+    return {**cluster, "KUBECONFIG": str(file)}
+
+
+@pytest.fixture(scope="module")
 def towns(
     cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Town, Town]]:
