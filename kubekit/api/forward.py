@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kubekit.api.kube import CONNECT_SECONDS, ApiError, Kube
-from kubekit.api.resources import KNOWN, PODS
+from kubekit.api.resources import PODS, SERVICES
 from kubekit.errors import UnreachableError
 from kubekit.model import Object
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import urllib3
     import websocket
 
-_SERVICES = KNOWN["v1", "Service"]
 _PROTOCOL = "v4.channel.k8s.io"
 _STEP_SECONDS = 0.05
 _QUIET_SECONDS = 0.3
@@ -206,7 +205,7 @@ def service_answers(
     Raises:
         ApiError: this user may not ask this way.
     """
-    return _answers(kube, f"{_SERVICES.path(namespace)}/http:{service}:{port}/proxy/", seconds)
+    return _answers(kube, f"{SERVICES.path(namespace)}/http:{service}:{port}/proxy/", seconds)
 
 
 def pod_answers(

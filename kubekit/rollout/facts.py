@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from kubekit.api.forward import listening, pod_answers, service_answers
 from kubekit.api.kube import ApiError, Kube
-from kubekit.api.resources import CONFIG_MAP, KNOWN, NAMESPACE, NODES, PODS
+from kubekit.api.resources import CONFIG_MAP, KNOWN, NAMESPACE, NODES, PODS, SERVICES
 from kubekit.errors import UnreachableError
 from kubekit.model import Clock, Object
 from kubekit.rollout.evidence import LOG_LINES
@@ -41,7 +41,6 @@ _ANSWER_SECONDS = 1.0
 _SECRETS = KNOWN["v1", "Secret"]
 # What the kubelet answers in place of a log that is gone, or not there yet.
 _NO_LOG = re.compile(r"unable to retrieve container logs for |failed to try resolving symlinks ")
-_SERVICES = KNOWN["v1", "Service"]
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 # These take a while, and of these "not known" is an answer, too.
 _SLOW = (OpenPorts, ReplyOf, AnswerOf, OnHost)
@@ -273,7 +272,7 @@ class Facts:
 
     def _balanced(self, want: BalancerOf) -> bool:
         try:
-            live = self._kube.get(_SERVICES.path(self._namespace, want.service), patience=0)
+            live = self._kube.get(SERVICES.path(self._namespace, want.service), patience=0)
         except ApiError:  # not allowed to look: nothing to warn of
             return True
         return bool((((live or {}).get("status") or {}).get("loadBalancer") or {}).get("ingress"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from kubekit.model import Object
-from kubekit.rollout.reading import annotations_of, condition, is_owned
+from kubekit.rollout.reading import annotations_of, condition, is_owned, is_ready
 
 REVISION = "deployment.kubernetes.io/revision"
 WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet", "Pod")
@@ -120,7 +120,7 @@ def _job(live: Object) -> str | None:
 def _pod(live: Object) -> str | None:
     if (live.get("status") or {}).get("phase") == "Succeeded":
         return "completed"
-    return "ready" if condition(live, "Ready").get("status") == "True" else None
+    return "ready" if is_ready(live) else None
 
 
 def outdated(pod: Object, images: Mapping[str, str]) -> Object | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kubekit.model import Object
 from kubekit.rollout import kinds
 from kubekit.rollout.catalogue import CAUSES
-from kubekit.rollout.reading import Container, condition, is_owned
+from kubekit.rollout.reading import Container, condition, is_owned, is_ready
 from kubekit.rollout.snapshot import Snapshot
 
 
@@ -44,7 +44,7 @@ def still_serving(snapshot: Snapshot) -> str | None:
     if not snapshot.old_pods and (history or not older):
         return None
     old = [pod for pod in snapshot.old_pods if not pod["metadata"].get("deletionTimestamp")]
-    ready = sum(condition(pod, "Ready").get("status") == "True" for pod in old)
+    ready = sum(map(is_ready, old))
     if not ready:
         return CAUSES["old-revision-failing"].cause
     return f"the revision before still serves: {ready} of {kinds.wanted(snapshot.workload or {})}"

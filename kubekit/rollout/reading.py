@@ -106,6 +106,16 @@ def epoch(value: str | None) -> float:
     return dt.datetime.fromisoformat(value).timestamp()
 
 
+def is_ready(obj: Object) -> bool:
+    """Whether the condition Ready of a pod or a node is True."""
+    return bool(condition(obj, "Ready").get("status") == "True")
+
+
+def declared_ports(container: Object) -> list[int]:
+    """The `containerPort` of each port in a container's spec."""
+    return [int(port["containerPort"]) for port in container.get("ports") or ()]
+
+
 def is_about(event: Object, container: Container) -> bool:
     """Whether an event of a pod is about this container of it."""
     field = (event.get("involvedObject") or {}).get("fieldPath") or ""

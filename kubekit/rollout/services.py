@@ -17,7 +17,7 @@ from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.finders.hits import Hit
 from kubekit.rollout.finders.ports import QUIET_SECONDS, USUAL
 from kubekit.rollout.finders.probes import WINDOW_SECONDS, number_of
-from kubekit.rollout.reading import Container, containers_of
+from kubekit.rollout.reading import containers_of, declared_ports
 from kubekit.rollout.verdict import FAILED, READY, WAITING, Verdict
 from kubekit.rollout.wants import AnswerOf, OpenPorts, Want
 
@@ -232,7 +232,8 @@ def _asking(what: str, want: Want) -> Verdict:
 
 def _look(way: Way, number: int) -> OpenPorts:
     """The ports to ask for: the Service's own, those the pod declares, and those apps like."""
-    slots = (port for it in containers_of(way.selected[0]) if not it.init for port in _slots(it))
+    containers = (it.spec for it in containers_of(way.selected[0]) if not it.init)
+    slots = (port for spec in containers for port in declared_ports(spec))
     return OpenPorts(
         pod=str(way.selected[0]["metadata"]["name"]),
         ports=tuple(sorted({number, *USUAL, *slots})),
@@ -293,10 +294,6 @@ def _reached(pods: tuple[Object, ...]) -> Iterator[int]:
             port = number_of(container, asks.get("port"))
             if isinstance(port, int) and not asks.get("host"):
                 yield port
-
-
-def _slots(container: Container) -> set[int]:
-    return {slot["containerPort"] for slot in container.spec.get("ports") or ()}
 
 
 def _late(

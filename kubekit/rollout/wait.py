@@ -24,7 +24,7 @@ from kubekit.rollout.catalogue import CAUSES
 from kubekit.rollout.finders.hits import Hit
 from kubekit.rollout.finders.probes import redirected
 from kubekit.rollout.judge import foremost, judge
-from kubekit.rollout.reading import condition
+from kubekit.rollout.reading import is_ready
 from kubekit.rollout.services import Way, is_foreign, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target
 from kubekit.rollout.telling import blindness, field_in, told
@@ -126,7 +126,7 @@ def _proved(kube: Kube, applied: Applied, namespace: str, around: Surroundings) 
         slices = kube.list(SLICES.path(namespace)) if services else []
     except ApiError:  # not allowed to look: the wait says so
         return False
-    ready = tuple(pod for pod in pods if condition(pod, "Ready").get("status") == "True")
+    ready = tuple(filter(is_ready, pods))
     labels = tuple(filter(None, (labels_of(item.live) for item in applied.objects)))
     way = partial(Way, slices=tuple(slices), pods=ready, labels=labels, ready_since=0.0)
     return not any(kinds.outdated(pod, around.images) for pod in pods) and all(

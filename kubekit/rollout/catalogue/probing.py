@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
+from kubekit.rollout.finders.hits import either
 from kubekit.rollout.finders.ports import (
     OTHER_SECONDS,
     on_another_port,
@@ -13,9 +14,9 @@ from kubekit.rollout.finders.ports import (
 from kubekit.rollout.finders.probelogs import with_log_line, with_mistake
 from kubekit.rollout.finders.probes import (
     WINDOW_SECONDS,
-    either,
     killed,
     probe,
+    worded,
 )
 
 _STATUS = "HTTP probe failed with statuscode:"
@@ -66,9 +67,9 @@ PROBING: tuple[Cause, ...] = (
         signals="an Unhealthy event with `executable file not found in $PATH`, `no such file` or "
         "`not found` of a probe with `exec`; or its output, for as long as a start may take",
         find=either(
-            (probe(_NO_PROGRAM, times=1, command=True, field="command"), _MISSING),
-            (probe(_NOT_FOUND, times=1, command=True, field="command"), _MISSING),
-            (
+            worded(probe(_NO_PROGRAM, times=1, command=True, field="command"), _MISSING),
+            worded(probe(_NOT_FOUND, times=1, command=True, field="command"), _MISSING),
+            worded(
                 probe(
                     r"^(?!command timed out|.*(?:executable file|: not found))",
                     times=3,
@@ -92,7 +93,7 @@ PROBING: tuple[Cause, ...] = (
         "record does not look like a TLS handshake`; or with a connection that is broken off, "
         "and the same request is answered over TLS",
         find=either(
-            (
+            worded(
                 probe(
                     r'Get "https:.*(?:server gave HTTP response|not look like a TLS handshake)',
                     times=3,
@@ -100,7 +101,7 @@ PROBING: tuple[Cause, ...] = (
                 ),
                 {"speaks": "HTTP", "hears": "HTTPS", "advice": "set `scheme: HTTP` in the probe"},
             ),
-            (
+            worded(
                 speaks_tls(times=3),
                 {"speaks": "HTTPS", "hears": "HTTP", "advice": "set `scheme: HTTPS` in the probe"},
             ),
@@ -160,11 +161,11 @@ PROBING: tuple[Cause, ...] = (
         "unhealthy` of a gRPC probe",
         find=with_log_line(
             either(
-                (
+                worded(
                     probe(rf"{_STATUS} (?P<status>5\d\d)", times=1, field="path"),
                     {"answers": "`{path}` answers {status}"},
                 ),
-                (
+                worded(
                     probe(r'service unhealthy \(responded with "(?P<status>\w+)', times=1),
                     {"answers": "its gRPC service for health says {status}"},
                 ),

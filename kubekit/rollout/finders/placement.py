@@ -17,7 +17,7 @@ from kubekit.model import Object
 from kubekit.rollout.finders.fitting import Misfit, misfit, said_taint, untolerated
 from kubekit.rollout.finders.hits import Finder, Hit, brief, pod_field
 from kubekit.rollout.finders.volumes import OF_CLAIMS
-from kubekit.rollout.reading import condition, epoch
+from kubekit.rollout.reading import condition, epoch, is_ready
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import NodesOf
 
@@ -48,7 +48,7 @@ def unschedulable(text: str, *, kind: str = "", field: str = "") -> Finder:
 
     def find(snapshot: Snapshot, _now: float) -> Iterator[Hit]:
         nodes = snapshot.facts.get(NodesOf())
-        if nodes and not any(_is_ready(node) for node in nodes):
+        if nodes and not any(is_ready(node) for node in nodes):
             return  # a cause of its own, and the taints that show it too
         for pod in _unplaced(snapshot):
             state = condition(pod, "PodScheduled")
@@ -89,7 +89,7 @@ def words_of(
 def not_ready(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     """Pods whose node is not ready, or that find none because no node is."""
     nodes = snapshot.facts.get(NodesOf())
-    sick = {node["metadata"]["name"]: node for node in nodes or () if not _is_ready(node)}
+    sick = {node["metadata"]["name"]: node for node in nodes or () if not is_ready(node)}
     for pod in snapshot.new_pods:
         if not _is_stuck(snapshot, pod, now):
             continue
@@ -140,13 +140,8 @@ def _is_stuck(snapshot: Snapshot, pod: Object, now: float) -> bool:
     untouched = not status.get("startTime") and not status.get("containerStatuses")
     placed = state.get("lastTransitionTime") or pod["metadata"].get("creationTimestamp")
     silent = untouched and now - epoch(placed) > _SILENT_SECONDS
-    ready = condition(pod, "Ready").get("status") == "True"
-    lost = not ready and snapshot.events_of(pod["metadata"]["uid"], "NodeNotReady")
+    lost = not is_ready(pod) and snapshot.events_of(pod["metadata"]["uid"], "NodeNotReady")
     return bool(silent or lost)
-
-
-def _is_ready(node: Object) -> bool:
-    return condition(node, "Ready").get("status") == "True"
 
 
 def _only(sick: Mapping[str, Object], nodes: Sequence[Object]) -> Object | None:

@@ -9,7 +9,7 @@ import re
 
 from kubekit.model import Object
 from kubekit.rollout.finders.clues import Words
-from kubekit.rollout.reading import Container
+from kubekit.rollout.reading import Container, declared_ports
 
 _QUOTED = re.compile(
     r"[\u2018'\"`](?P<path>\.{0,2}/[^\u2019'\"`\n]*|[\w.-]+/[^\u2019'\"`\s]*)[\u2019'\"`]"
@@ -74,7 +74,7 @@ def port(container: Container, text: str) -> Words | None:
     taken = _TAKEN.search(text)
     if taken:
         number = _port_in(taken[0]) or _only_port(container.spec)
-        others = [item["name"] for item in _neighbours(container) if number in _declared(item)]
+        others = [item["name"] for item in _neighbours(container) if number in declared_ports(item)]
         by = f": container `{others[0]}` of its pod listens there, too" if others else ""
         shared = "the node, as it has `hostNetwork`" if _on_host(container) else "its pod"
         return {
@@ -128,12 +128,8 @@ def _port_in(line: str) -> int | None:
 
 
 def _only_port(spec: Object) -> int | None:
-    declared = _declared(spec)
+    declared = declared_ports(spec)
     return declared[0] if len(declared) == 1 else None
-
-
-def _declared(spec: Object) -> list[int]:
-    return [int(item["containerPort"]) for item in spec.get("ports") or ()]
 
 
 def _on_host(container: Container) -> bool:

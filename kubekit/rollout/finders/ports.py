@@ -25,7 +25,7 @@ from kubekit.rollout.finders.probes import (
     probe_hit,
     start_window,
 )
-from kubekit.rollout.reading import Container, containers_of
+from kubekit.rollout.reading import containers_of, declared_ports
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import LogOf, OpenPorts, ReplyOf, Want, log_of
 
@@ -104,7 +104,8 @@ class _Refusal:
     def question(self) -> OpenPorts:
         """The ports to ask for; the probe's own, those the pod declares, and those apps like."""
         ports = {self.port, *USUAL, *(port for _, port, _ in self.lines)}
-        ports |= set[int]().union(*map(_declared, containers_of(self.said.container.pod)))
+        for container in containers_of(self.said.container.pod):
+            ports.update(declared_ports(container.spec))
         return OpenPorts(
             pod=self.said.container.pod_name,
             ports=tuple(sorted(ports)),
@@ -256,7 +257,7 @@ def _reply_of(said: Said, scheme: str = "") -> ReplyOf:
 
 def _named(item: _Refusal) -> list[tuple[str | None, int]]:
     """Other ports the app says it listens on; not one it declares beside that of the probe."""
-    declared = _declared(item.said.container)
+    declared = set(declared_ports(item.said.container.spec))
     beside = declared if item.port in declared else set()
     if item.port in {port for _, port, _ in item.lines}:
         return []
@@ -270,17 +271,14 @@ def _guessed(item: _Refusal) -> list[int]:
     """
     container, opened = item.said.container, sorted(item.opened or ())
     others = [it for it in containers_of(container.pod) if it.name != container.name]
-    declared, theirs = _declared(container), set[int]().union(*map(_declared, others))
+    declared = set(declared_ports(container.spec))
+    theirs = {port for other in others for port in declared_ports(other.spec)}
     aside = theirs | {port for _, port, aside in item.lines if aside}
     if item.port not in declared and (instead := [it for it in opened if it in declared - aside]):
         return instead
     if any(not it.init or it.spec.get("restartPolicy") for it in others):
         return []
     return [port for port in opened if port not in declared | aside]
-
-
-def _declared(container: Container) -> set[int]:
-    return {port["containerPort"] for port in container.spec.get("ports") or ()}
 
 
 def _longer(item: _Refusal) -> float:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from kubekit.model import Object
 from kubekit.rollout.finders.hits import Finder, Hit, brief, container_hit
-from kubekit.rollout.reading import Container, epoch, event_count, event_start, event_time
+from kubekit.rollout.reading import Container, epoch, event_count, event_start, event_time, is_about
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of
 
@@ -173,14 +173,13 @@ def patiently(snapshot: Snapshot, said: Said, window: float) -> float:
     return said.started + (start_window(said.container) - window) * snapshot.patience
 
 
-def either(*finders: tuple[Finder, dict[str, str]]) -> Finder:
-    """What any of these find, the first first, each with words of its own."""
+def worded(finder: Finder, more: Mapping[str, str]) -> Finder:
+    """What the finder finds, with more words, which may name those it has."""
 
     def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for finder, more in finders:
-            for hit in finder(snapshot, now):
-                told = {key: text.format_map(hit.words) for key, text in more.items()}
-                yield replace(hit, words={**hit.words, **told})
+        for hit in finder(snapshot, now):
+            told = {key: text.format_map(hit.words) for key, text in more.items()}
+            yield replace(hit, words={**hit.words, **told})
 
     return find
 
@@ -230,7 +229,7 @@ def redirected(snapshot: Snapshot) -> Iterator[Mapping[str, object]]:
         for event in snapshot.events_of(container.pod_uid, "ProbeWarning"):
             match = _REDIRECTED.match(event.get("message") or "")
             here = (container.name, match["kind"]) if match else None
-            if match and here not in told and _is_about(event, container):
+            if match and here not in told and is_about(event, container):
                 told.add(here)
                 spec = container.spec.get(PROBES[match["kind"]]) or {}
                 yield {
@@ -248,7 +247,7 @@ def all_said(snapshot: Snapshot) -> Iterator[Said]:
         found: dict[str, list[tuple[Object, str]]] = {}
         for event in snapshot.events_of(container.pod_uid, "Unhealthy"):
             match = _PROBE_EVENT.match(event.get("message") or "")
-            if match and _is_about(event, container) and event_time(event) >= started:
+            if match and is_about(event, container) and event_time(event) >= started:
                 found.setdefault(match.group(1), []).append((event, match["text"]))
         for kind, events in found.items():
             yield Said(container=container, kind=kind, events=tuple(events))
@@ -295,10 +294,6 @@ def _budget(spec: Object) -> float:
     return float(spec.get("initialDelaySeconds", 0) + tries + spec.get("timeoutSeconds", 1))
 
 
-def _is_about(event: Object, container: Container) -> bool:
-    return f"{{{container.name}}}" in ((event.get("involvedObject") or {}).get("fieldPath") or "")
-
-
 def _running(seconds: float) -> str:
     """In steps, so that what is told while waiting does not change all the time."""
     return f"{int(seconds // 5 * 5)} s" if seconds >= 5 else "a few seconds"  # noqa: PLR2004
@@ -311,7 +306,7 @@ def _heard(snapshot: Snapshot, container: Container, kind: str, until: float) ->
         for event in snapshot.events_of(container.pod_uid, "Unhealthy")
         if (match := _PROBE_EVENT.match(event.get("message") or ""))
         and match.group(1) == kind
-        and _is_about(event, container)
+        and is_about(event, container)
         and event_time(event) <= until
     ]
     text = max(said)[1] if said else ""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from kubekit.model import Object
-from kubekit.rollout.reading import condition, epoch
+from kubekit.rollout.reading import condition, epoch, is_ready
 from kubekit.rollout.services import Way, labels_of, leads
 from kubekit.rollout.verdict import FAILED, WAITING, Verdict
 from kubekit.rollout.wants import Want
@@ -28,7 +28,7 @@ def reaches(
         pods: the living pods of its namespace.
         workloads: those of its namespace: one may just have no pod, as when it is scaled to 0.
     """
-    ready = [pod for pod in pods if condition(pod, "Ready").get("status") == "True"]
+    ready = [pod for pod in pods if is_ready(pod)]
     way = Way(
         service=service,
         slices=tuple(slices),
