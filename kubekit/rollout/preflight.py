@@ -97,11 +97,12 @@ def _found(
 
 
 def _error(cause: Cause, hit: Hit, step: Step) -> KubekitError:
-    kind = RefusedError if cause.exit_code == RefusedError.exit_code else WorkloadError
+    finding = cause.finding(hit)
+    kind = RefusedError if finding.exit_code == RefusedError.exit_code else WorkloadError
     return kind(
-        cause.cause.format_map(hit.words),
-        hints=(cause.fix.format_map(hit.words),),
+        finding.cause,
+        hints=(finding.fix,),
         details=("asked beforehand: nothing was written",),
-        place=step.manifest.place(field_in(step.manifest.kind, hit.field)),
-        id=cause.id,
+        place=step.manifest.place(field_in(step.manifest.kind, finding.field)),
+        id=finding.id,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubekit.rollout.cause import Cause
 from kubekit.rollout.finders import clues, places
-from kubekit.rollout.finders.crashes import crashed
+from kubekit.rollout.finders.crashes import Crashed
 
 _ENDED = "`lastState.terminated` or `state.terminated`"
 
@@ -13,7 +13,7 @@ CRASH: tuple[Cause, ...] = (
         id="out-of-memory",
         rows=(22,),
         signals=f"{_ENDED} has the reason OOMKilled; both have it where two ends in a row decide",
-        find=crashed(restarts=2, reason="OOMKilled", twice=True, field="resources.limits.memory"),
+        find=Crashed(restarts=2, reason="OOMKilled", twice=True, field="resources.limits.memory"),
         cause="{what} needs more memory than {allowed}",
         fix="{more}, or use less",
     ),
@@ -22,7 +22,7 @@ CRASH: tuple[Cause, ...] = (
         rows=(24,),
         signals=f"{_ENDED} has the exit code 132, 134, 135, 136 or 139: SIGILL, SIGABRT, SIGBUS, "
         "SIGFPE, SIGSEGV",
-        find=crashed(restarts=2, code=(132, 134, 135, 136, 139)),
+        find=Crashed(restarts=2, code=(132, 134, 135, 136, 139)),
         cause="{what} crashes in native code with {exit}: {last}",
         fix="look at what it loads that is not Python: a library of another version, or built for "
         "another kind of processor (SIGILL)",
@@ -31,7 +31,7 @@ CRASH: tuple[Cause, ...] = (
         id="terminated",
         rows=(25,),
         signals=f"{_ENDED} has the exit code 143, and no `Killing` event says why",
-        find=crashed(restarts=2, code=(143,)),
+        find=Crashed(restarts=2, code=(143,)),
         cause="{what} stops with {exit}, which nothing in the cluster sent",
         fix="see its log: a script or a supervisor in it sends the signal",
     ),
@@ -40,7 +40,7 @@ CRASH: tuple[Cause, ...] = (
         rows=(23,),
         signals=f"{_ENDED} has the exit code 137 and the reason Error, not OOMKilled, and no "
         "`Killing` event says why",
-        find=crashed(restarts=2, code=(137,), reason="Error"),
+        find=Crashed(restarts=2, code=(137,), reason="Error"),
         cause="{what} is killed with {exit}, and not for its own memory limit",
         fix="see whether the node runs out of memory: `kubectl top node`, "
         "or `minikube ssh -- free -m`",
@@ -50,7 +50,7 @@ CRASH: tuple[Cause, ...] = (
         rows=(28,),
         signals="the log of an exited container has EADDRINUSE, `address already in use`, or a "
         "`bind` that was not permitted",
-        find=crashed(restarts=2, clue=places.port, field="ports"),
+        find=Crashed(restarts=2, clue=places.port, field="ports"),
         cause="{what} cannot listen: {problem}",
         fix="{remedy}",
     ),
@@ -58,7 +58,7 @@ CRASH: tuple[Cause, ...] = (
         id="read-only-filesystem",
         rows=(26,),
         signals="the log of an exited container ends with EROFS or `Read-only file system`",
-        find=crashed(restarts=2, clue=places.read_only, field="securityContext"),
+        find=Crashed(restarts=2, clue=places.read_only, field="securityContext"),
         cause="{what} cannot write `{path}`: the file system there is read-only",
         fix="{remedy}",
     ),
@@ -66,7 +66,7 @@ CRASH: tuple[Cause, ...] = (
         id="permission-denied",
         rows=(27,),
         signals="the log of an exited container ends with EACCES or `Permission denied` and a path",
-        find=crashed(restarts=2, clue=places.denied, field="securityContext"),
+        find=Crashed(restarts=2, clue=places.denied, field="securityContext"),
         cause="{what} crashes because {user} may not use `{path}`: {last}",
         fix="{remedy}",
     ),
@@ -75,7 +75,7 @@ CRASH: tuple[Cause, ...] = (
         rows=(20,),
         signals="the log of an exited container names a variable that is not set: "
         "`KeyError` of `os.environ`, `Field required` of pydantic-settings, `X is not set`",
-        find=crashed(restarts=2, clue=clues.variable, field="env"),
+        find=Crashed(restarts=2, clue=clues.variable, field="env"),
         cause="{what} crashes because the variable `{variable}` is not set",
         fix="add `{variable}` to `.env`, which reaches the container by "
         "`envFrom: [{{secretRef: {{name: {{{{ secret }}}}}}}}]`, or set it in its `env`",
@@ -86,7 +86,7 @@ CRASH: tuple[Cause, ...] = (
         signals="the log of an exited container ends with a connection that was refused, timed out "
         "or had a host name nobody knows, or with a server that is still starting; one restart "
         "more than usual decides, and only once no other workload of the same apply is awaited",
-        find=crashed(restarts=3, quick=False, clue=clues.peer),
+        find=Crashed(restarts=3, quick=False, clue=clues.peer),
         cause="{what} quits because {peer} cannot be reached: {last}",
         fix="deploy that first, or let the app try again instead of quitting",
         waits_for_others=True,
@@ -95,7 +95,7 @@ CRASH: tuple[Cause, ...] = (
         id="exits-at-once",
         rows=(19,),
         signals=f"{_ENDED} has the exit code 0, and the pod's `restartPolicy` is Always",
-        find=crashed(restarts=2, code=(0,)),
+        find=Crashed(restarts=2, code=(0,)),
         cause="{what} ends by itself with exit code 0",
         fix="the server must stay in the foreground: check the command",
     ),
@@ -103,7 +103,7 @@ CRASH: tuple[Cause, ...] = (
         id="init-crash-loop",
         rows=(29,),
         signals="`initContainerStatuses[]` has an exit code other than 0, again and again",
-        find=crashed(restarts=2, init=True, unless=clues.peer),
+        find=Crashed(restarts=2, init=True, unless=clues.peer),
         cause="{what} crashes with {exit}, so the app is never started: {last}",
         fix="{advice}",
     ),
@@ -112,7 +112,7 @@ CRASH: tuple[Cause, ...] = (
         rows=(18,),
         signals="`restartCount` grows, and the container ends with an exit code other than 0: "
         "twice within seconds with the same last words, or three times",
-        find=crashed(restarts=2, init=False, unless=clues.peer),
+        find=Crashed(restarts=2, init=False, unless=clues.peer),
         cause="{what} crashes with {exit}: {last}",
         fix="{advice}",
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kubekit.rollout.cause import EXPLAINS, Cause
 from kubekit.rollout.finders import clues
-from kubekit.rollout.finders.crashes import crashed
+from kubekit.rollout.finders.crashes import Crashed
 from kubekit.rollout.finders.findings import waiting
 from kubekit.rollout.finders.hits import either
 from kubekit.rollout.finders.references import config_missing
@@ -101,7 +101,7 @@ START: tuple[Cause, ...] = (
         "log of an exited container has it",
         find=either(
             start_error(r"exec:? \"?(?P<path>[^\s\":]+)\"?: (?:.*: )?exec format error"),
-            crashed(restarts=0, clue=clues.other_machine),
+            Crashed(restarts=0, clue=clues.other_machine),
         ),
         cause="{what} cannot run `{path}`: it is no program for the node's kind of processor",
         fix="build the image for the node's architecture; a script needs a first line such as "
@@ -112,7 +112,7 @@ START: tuple[Cause, ...] = (
         rows=(16,),
         signals="the log of an exited container has `exec ...: no such file or directory`, "
         "`bad interpreter` or `env: ...: No such file or directory`",
-        find=crashed(restarts=0, clue=clues.interpreter),
+        find=Crashed(restarts=0, clue=clues.interpreter),
         cause="{what} cannot start: {problem}",
         fix="save scripts with Unix line ends (`dos2unix`), correct their first line, and build "
         "programs for the image's libc (Alpine's is musl, Debian's glibc)",
@@ -124,7 +124,7 @@ START: tuple[Cause, ...] = (
         "reason ContainerCannotRun or StartError, with `executable file not found`, `no such file` "
         "or `permission denied`; or a shell ends with 126 or 127 and `not found`",
         find=either(
-            no_command, crashed(restarts=2, code=(_NOT_RUN, _NOT_FOUND), clue=clues.no_command)
+            no_command, Crashed(restarts=2, code=(_NOT_RUN, _NOT_FOUND), clue=clues.no_command)
         ),
         cause="{what} cannot start its command: {problem}",
         fix="check `command` and the Dockerfile's CMD; the file must exist in the image and be "

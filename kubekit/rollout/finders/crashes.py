@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from kubekit.rollout.finders.clues import Clue, Words
-from kubekit.rollout.finders.hits import Finder, Hit, brief, container_hit
+from kubekit.rollout.finders.hits import Hit, brief, container_hit
 from kubekit.rollout.finders.logs import ending, last_line
 from kubekit.rollout.reading import Container, condition, epoch, exit_words, is_about
 from kubekit.rollout.snapshot import Snapshot
@@ -24,8 +24,8 @@ _OUT_OF_TRIES = ("BackoffLimitExceeded", "PodFailurePolicy", "FailedIndexes", "M
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exits:
-    """Which exits count as a cause, and how many of them decide.
+class Crashed:
+    """Finds containers that exited: which exits count as a cause, and how many of them decide.
 
     Attributes:
         restarts: how many restarts must have happened; 0 decides with the first exit.
@@ -40,7 +40,7 @@ class Exits:
     """
 
     restarts: int
-    code: frozenset[int] = frozenset()
+    code: Collection[int] = ()
     reason: str = ""
     clue: Clue | None = None
     unless: Clue | None = None
@@ -48,6 +48,15 @@ class Exits:
     twice: bool = False
     init: bool | None = None
     field: str = "command"
+
+    def __call__(self, snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        """A hit for each container whose last exit is one of these."""
+        for container in snapshot.containers:
+            if container.ready or not self.counts(container) or _was_killed(snapshot, container):
+                continue
+            told = _told(snapshot, container, self)
+            if told is not None:
+                yield _hit(snapshot, container, now, self, told)
 
     def counts(self, container: Container) -> bool:
         """Whether the last exit of the container is one of these, as far as its status shows."""
@@ -63,42 +72,6 @@ class Exits:
         before_the_app = container.init and not container.sidecar
         of_its_kind = self.init is None or self.init == before_the_app
         return bool(of_its_code and of_its_kind) and self.reason in (end.get("reason") or "")
-
-
-def crashed(
-    *,
-    restarts: int,
-    code: Iterable[int] = (),
-    reason: str = "",
-    clue: Clue | None = None,
-    unless: Clue | None = None,
-    quick: bool = True,
-    twice: bool = False,
-    init: bool | None = None,
-    field: str = "command",
-) -> Finder:
-    """Containers that exited so often, as `Exits` says."""
-    exits = Exits(
-        restarts=restarts,
-        code=frozenset(code),
-        reason=reason,
-        clue=clue,
-        unless=unless,
-        quick=quick,
-        twice=twice,
-        init=init,
-        field=field,
-    )
-
-    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
-        for container in snapshot.containers:
-            if container.ready or not exits.counts(container) or _was_killed(snapshot, container):
-                continue
-            told = _told(snapshot, container, exits)
-            if told is not None:
-                yield _hit(snapshot, container, now, exits, told)
-
-    return find
 
 
 def newest_end(snapshot: Snapshot) -> Container | None:
@@ -128,7 +101,7 @@ def is_being_tried_anew(snapshot: Snapshot, container: Container, failed: float)
     return container.running is not None and failed + 1 < snapshot.target.since
 
 
-def _told(snapshot: Snapshot, container: Container, exits: Exits) -> Words | None:
+def _told(snapshot: Snapshot, container: Container, exits: Crashed) -> Words | None:
     """The words of its log; None where it is no evidence; empty before the log was read."""
     name = log_of(container)
     if name not in snapshot.facts:
@@ -139,7 +112,7 @@ def _told(snapshot: Snapshot, container: Container, exits: Exits) -> Words | Non
     return exits.clue(container, text) if exits.clue else {}
 
 
-def _hit(snapshot: Snapshot, container: Container, now: float, exits: Exits, told: Words) -> Hit:
+def _hit(snapshot: Snapshot, container: Container, now: float, exits: Crashed, told: Words) -> Hit:
     end = container.exited or {}
     last = log_of(container)
     words = {
@@ -158,7 +131,7 @@ def _hit(snapshot: Snapshot, container: Container, now: float, exits: Exits, tol
     return replace(hit, since=since, log=last, wants=frozenset({last}))
 
 
-def _enough(snapshot: Snapshot, container: Container, exits: Exits) -> bool:
+def _enough(snapshot: Snapshot, container: Container, exits: Crashed) -> bool:
     """Whether it exited often enough. A try that goes on may be the one that succeeds.
 
     Who asks for more patience expects that what is missing comes late: then two exits alike prove
