@@ -20,8 +20,8 @@ _KEPT = ("Accept", "Content-Type", "User-Agent")
 class BusyProxy:
     """Hands every request on; while `busy` is set, refuses all of them and ends the watches."""
 
-    def __init__(self, context: str) -> None:
-        api: Any = new_client_from_config(context=context)
+    def __init__(self, kubeconfig: str, context: str) -> None:
+        api: Any = new_client_from_config(kubeconfig, context)
         self.host: str = api.configuration.host
         self.pool: urllib3.PoolManager = api.rest_client.pool_manager
         self.busy = threading.Event()

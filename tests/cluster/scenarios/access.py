@@ -105,7 +105,7 @@ def sawed(project: Project, run: Running) -> None:
 
 def through_busy_proxy(project: Project) -> None:
     """By way of a proxy that can refuse requests as a busy API server does."""
-    proxy = BUSY[project.name] = BusyProxy(PROFILE)
+    proxy = BUSY[project.name] = BusyProxy(project.env["KUBECONFIG"], PROFILE)
     config = kubeconfig(project)
     cluster = config["clusters"][0]["cluster"]
     for name in ("certificate-authority", "certificate-authority-data"):

@@ -51,7 +51,7 @@ def played(request: pytest.FixtureRequest, plays: Plays) -> Played:
 @pytest.fixture(scope="session")
 def recorder(cluster: dict[str, str]) -> Iterator[Recorder]:
     """The witness of all that happens in the cluster meanwhile."""
-    with Recorder(PROFILE).recording() as recorder:
+    with Recorder(cluster["KUBECONFIG"], PROFILE).recording() as recorder:
         yield recorder
 
 

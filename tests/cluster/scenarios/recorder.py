@@ -51,8 +51,8 @@ Evidence = Callable[[Record], bool]
 class Recorder:
     """Keeps every change of the watched kinds, by namespace, for as long as the session lasts."""
 
-    def __init__(self, context: str) -> None:
-        self._api: Any = new_client_from_config(context=context)
+    def __init__(self, kubeconfig: str, context: str) -> None:
+        self._api: Any = new_client_from_config(kubeconfig, context)
         self._over = threading.Event()
         self._news = threading.Condition()
         self._records: defaultdict[str, list[Record]] = defaultdict(list)
