@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kubekit.errors import FilesError, Place, UsageError
 from kubekit.events import Warned
 from kubekit.image import context
+from kubekit.image.build import expected
+from kubekit.image.changes import Memory
 from kubekit.manifests.lint import TOLERABLE, lint
 from kubekit.manifests.render import render
 from kubekit.model import BuildPlan, Manifests, Settings
@@ -41,17 +43,40 @@ def check_tolerated(settings: Settings) -> None:
     raise UsageError(texts[0], details=tuple(texts[1:]), hints=(hint,))
 
 
-def prepare(settings: Settings) -> tuple[BuildPlan | None, Manifests]:
-    """All that the files alone decide: what would be built, and the objects to apply.
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """All that the files alone decide.
+
+    Attributes:
+        plan: what would be built, None if nothing is.
+        image: what the manifests call it; another one if its base images have changed.
+        manifests: the objects to apply.
+    """
+
+    plan: BuildPlan | None
+    image: str | None
+    manifests: Manifests
+
+
+def prepare(settings: Settings) -> Prepared:
+    """Read the files: what would be built, and the objects to apply.
+
+    Raises:
+        FilesError: something in the files is wrong by itself.
+    """
+    plan = context.plan(settings.build, name=settings.name) if settings.build else None
+    image = expected(plan, Memory.of(settings)) if plan else None
+    return Prepared(plan=plan, image=image, manifests=objects(settings, image=image))
+
+
+def objects(settings: Settings, *, image: str | None) -> Manifests:
+    """Render and check the objects to apply, with this image.
 
     Raises:
         FilesError: something in the files is wrong by itself.
     """
     env = envfile.load(settings.env_file) if settings.env_file else None
-    plan = context.plan(settings.build, name=settings.name) if settings.build else None
-    image = plan.image if plan else None
-    rendered = render(settings, image=image, env=env)
-    return plan, check_objects(rendered, settings, image=image)
+    return check_objects(render(settings, image=image, env=env), settings, image=image)
 
 
 def check_objects(manifests: Manifests, settings: Settings, *, image: str | None) -> Manifests:

@@ -5,6 +5,7 @@ The chain: Settings -> ClusterTarget -> BuildPlan -> BuiltImage -> Manifests -> 
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -128,34 +129,44 @@ class ContextFile:
 
 @dataclass(frozen=True, kw_only=True)
 class BuildPlan:
-    """What would be built: the files, and the name that follows from their content.
+    """What would be built: the files, and the digest that follows from their content.
 
     Attributes:
+        name: the image's name, without a tag.
         dockerfile: the path the Dockerfile has among `files`.
         files: files, links and folders by path; `mode` is the full `st_mode`.
         hashes: path -> what it holds, ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``.
     """
 
     settings: BuildSettings
-    image: str
+    name: str
     digest: str
     dockerfile: str
     files: tuple[ContextFile, ...]
     hashes: Mapping[str, str]
 
+    def reference(self, bases: Mapping[str, str]) -> str:
+        """What the image is called; made from other base images it is another one.
+
+        Args:
+            bases: what the build starts and copies from, reference -> ID.
+        """
+        made_of = "\0".join([self.digest, *(f"{key}={bases[key]}" for key in sorted(bases))])
+        return f"{self.name}:kk-{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltImage:
-    """An image that is in the daemon of the target.
+    """An image that is where the target's pods find it.
 
     Attributes:
         reference: what a manifest names, such as ``tasks:kk-1f0c2d3e4a5b``.
-        id: the image's ID in the daemon, ``sha256:...``.
+        ids: what a pod that runs it may report as its imageID, ``sha256:...`` each.
         reason: why it was built, or why not, for people.
     """
 
     reference: str
-    id: str
+    ids: frozenset[str]
     built: bool
     reason: str
 

@@ -12,7 +12,9 @@ from kubekit.cluster import dockerenv, minikube
 from kubekit.cluster.target import need_docker_runtime, resolve
 from kubekit.errors import UnreachableError
 from kubekit.events import Emit, StageDone, StageStarted
+from kubekit.image.dockerstore import DockerStore
 from kubekit.image.engine import Engine
+from kubekit.image.store import Store
 from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Settings
 
 
@@ -102,6 +104,13 @@ def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
         cache.write(endpoint)
     with contextlib.closing(engine):
         yield engine
+
+
+@contextlib.contextmanager
+def open_store(target: ClusterTarget, run: Run) -> Iterator[Store]:
+    """Where the target's images are built, and its pods find them."""
+    with open_engine(target, run) as engine:
+        yield DockerStore(engine)
 
 
 def _proved(endpoint: DockerEndpoint | None, profile: str) -> Engine | None:

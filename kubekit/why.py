@@ -119,7 +119,7 @@ class _Telling:
     def _own(self) -> tuple[Manifest, ...]:
         """The project's objects; none where they cannot be rendered: places are a help only."""
         with contextlib.suppress(KubekitError):
-            return prepare(self._settings)[1].items if self._settings else ()
+            return prepare(self._settings).manifests.items if self._settings else ()
         return ()
 
     def _secret_values(self, obj: Object) -> Iterable[str]:

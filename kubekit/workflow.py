@@ -15,19 +15,29 @@ from kubekit.api.ownership import OwnedSet, owned_sets
 from kubekit.api.removal import discard_namespace, prune, remove_namespace, stale
 from kubekit.api.removal import teardown as remove
 from kubekit.api.resources import NAMESPACE, ref
-from kubekit.checks import check_tolerated, prepare
+from kubekit.checks import Prepared, check_tolerated, objects, prepare
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, ObjectChanged, Output, Warned
 from kubekit.image.build import ensure
+from kubekit.image.changes import Memory
 from kubekit.image.engine import on_host
 from kubekit.manifests import render as rendering
-from kubekit.model import Applied, BuildPlan, Cancel, ClusterTarget, Manifests, Settings, Where
+from kubekit.model import (
+    Applied,
+    BuildPlan,
+    BuiltImage,
+    Cancel,
+    ClusterTarget,
+    Manifests,
+    Settings,
+    Where,
+)
 from kubekit.redact import Redactor
 from kubekit.rollout.preflight import foresee
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
-from kubekit.session import Run, connect, open_engine
+from kubekit.session import Run, connect, open_engine, open_store
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
 from kubekit.why import diagnose
@@ -43,18 +53,22 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
     """
     start = run.clock.now()
     check_tolerated(settings)
-    plan, rendered = prepare(settings)
+    prepared = prepare(settings)
+    plan, rendered = prepared.plan, prepared.manifests
     redactor = Redactor(rendered.secret_values)
     run = Run(emit=redactor.wrap(run.emit), clock=run.clock, cancel=run.cancel)
     with _redacted(redactor):
         _say_warnings(settings, rendered, run)
         target, kube = connect(settings, run)
         if dry_run:
-            return _rehearse(settings, kube, rendered, plan, target, run)
-        images = {}
+            return _rehearse(settings, kube, prepared, target, run)
+        images: dict[str, frozenset[str]] = {}
         if plan is not None:
             _warn_of_env_file(settings, plan, run)
-            images = _build(settings, target, plan, run)
+            built = _build(settings, target, plan, run)
+            images[built.reference] = built.ids
+            if built.reference != prepared.image:
+                rendered = objects(settings, image=built.reference)
         owned = OwnedSet(project=settings.name, namespace=settings.namespace)
         applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
         rollout = _wait(settings, kube, applied, images, run)
@@ -66,10 +80,10 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
 
 def render(settings: Settings, run: Run) -> None:
     """Emit the objects as they would be sent, secret values masked; asks no cluster."""
-    _, rendered = prepare(settings)
+    rendered = prepare(settings).manifests
     _say_warnings(settings, rendered, run)
-    objects = rendering.masked(rendered)
-    run.emit(Output(text=strictyaml.dump_all(objects), data=objects))
+    masked = rendering.masked(rendered)
+    run.emit(Output(text=strictyaml.dump_all(masked), data=masked))
 
 
 def status(settings: Settings, run: Run) -> None:
@@ -224,13 +238,20 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
         raise redactor.error(error) from None
 
 
-def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run) -> dict[str, str]:
-    """Build unless it is there; the ID that the reference means in the daemon."""
-    with run.stage("image", f"image `{plan.image}`") as stage, open_engine(target, run) as engine:
-        image = ensure(plan, engine, name=settings.name, emit=run.emit, cancel=run.cancel)
+def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run) -> BuiltImage:
+    """Build unless it is there."""
+    with run.stage("image", f"image `{plan.name}`") as stage, open_store(target, run) as store:
+        image = ensure(
+            plan,
+            store,
+            name=settings.name,
+            memory=Memory.of(settings),
+            emit=run.emit,
+            cancel=run.cancel,
+        )
         what = "built" if image.built else "is there"
         stage.did(f"`{image.reference}` {what}: {image.reason}", changed=image.built)
-    return {image.reference: image.id}
+    return image
 
 
 def _apply(
@@ -262,7 +283,11 @@ def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
 
 
 def _wait(
-    settings: Settings, kube: Kube, applied: Applied, images: dict[str, str], run: Run
+    settings: Settings,
+    kube: Kube,
+    applied: Applied,
+    images: dict[str, frozenset[str]],
+    run: Run,
 ) -> Rollout:
     with run.stage("rollout", "waiting until it is ready") as stage:
         try:
@@ -291,17 +316,17 @@ def _wait(
 def _rehearse(
     settings: Settings,
     kube: Kube,
-    rendered: Manifests,
-    plan: BuildPlan | None,
+    prepared: Prepared,
     target: ClusterTarget,
     run: Run,
 ) -> Rollout:
     start = run.clock.now()
-    if plan is not None:
-        with open_engine(target, run) as engine:
-            there = engine.image_id(plan.image) is not None
+    rendered = prepared.manifests
+    if prepared.image is not None:
+        with open_store(target, run) as store:
+            there = bool(store.image_ids([prepared.image]))
         action = "unchanged" if there else "would be built"
-        run.emit(ObjectChanged(ref=f"Image/{plan.image}", action=action))
+        run.emit(ObjectChanged(ref=f"Image/{prepared.image}", action=action))
     if kube.get(NAMESPACE.path("", settings.namespace)) is None:
         for item in rendered.items:
             run.emit(ObjectChanged(ref=item.ref, action="would be created"))

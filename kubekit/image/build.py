@@ -1,148 +1,133 @@
-"""From a plan to an image in the daemon: nothing if it is there, else one BuildKit build."""
+"""From a plan to an image where the pods find it: nothing if it is there, else one build."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from kubekit.errors import BuildError, FilesError, Place, shown
+from kubekit.errors import BuildError, Place
 from kubekit.events import Emit, Progress
-from kubekit.image import context, dockerfile
+from kubekit.image import dockerfile
 from kubekit.image.changes import Memory, Record, reason
-from kubekit.image.dockerfile import Dockerfile
-from kubekit.image.engine import DIGEST_LABEL, PROJECT_LABEL, Engine
-from kubekit.image.steps import Account, explain
+from kubekit.image.dockerfile import BaseImage
+from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
 from kubekit.redact import Redactor, looks_secret, shapes
 
 
 def ensure(
     plan: BuildPlan,
-    engine: Engine,
+    store: Store,
     *,
     name: str,
+    memory: Memory,
     emit: Emit,
     cancel: Cancel,
 ) -> BuiltImage:
-    """Make sure the plan's image is in the daemon, and say why it was built or was not.
+    """Make sure the plan's image is in the store, and say why it was built or was not.
 
     Args:
         plan: what the image is made of.
-        engine: the daemon it must be in.
+        store: where it must be.
         name: the project, which the image is labelled with.
+        memory: what was built last.
         emit: gets BuildStep, BuildLog and Progress.
-        cancel: stops the build in the daemon.
+        cancel: stops the build.
 
     Raises:
         BuildError: a base image cannot be had, the Dockerfile is wrong, or a step failed.
         FilesError: a file changed or went while it was sent.
-        UnreachableError: the daemon cannot be reached, or was lost on the way.
+        UnreachableError: the store cannot be reached, or was lost on the way.
         CancelledError: the person interrupted.
     """
-    memory = Memory.of(plan, name=name, endpoint=engine.endpoint)
-    before, now = memory.read(), Record.of(plan)
-    why = reason(before, now)
-    found = engine.image_id(plan.image)
+    before = memory.read()
+    wanted = {image.reference: image for image in _bases(plan, store)}
+    there = store.image_ids(wanted)
+    # A base that has been removed since the last build is missed only by the next one.
+    remembered = before.bases if before is not None and before.digest == plan.digest else {}
+    bases = {**remembered, **there}
+    found = _find(plan, bases, store) if bases.keys() >= wanted.keys() else None
+    if found is None and there.keys() < wanted.keys():
+        for reference in wanted.keys() - there.keys():
+            _pull(wanted[reference], plan, store, emit=emit, cancel=cancel)
+        bases = store.image_ids(wanted)
+        found = _find(plan, bases, store)
+    now = Record.of(plan, bases)
+    reference, why = plan.reference(bases), reason(before, now)
     if found is not None:
         if before != now:
             memory.write(now)
             why = "built before" if before is None else f"{why}, but to what was built before"
-        return BuiltImage(reference=plan.image, id=found, built=False, reason=why)
-    if before is not None and before.digest == now.digest:
-        why = "the image is gone from the daemon"
-    emit(Progress(stage="image", text=f"building `{plan.image}`: {why}"))
+        return BuiltImage(reference=reference, ids=frozenset({found}), built=False, reason=why)
+    if before == now:
+        why = "the image is gone"
+    emit(Progress(stage="image", text=f"building `{reference}`: {why}"))
+    labels = {PROJECT_LABEL: name, DIGEST_LABEL: plan.digest}
+    order = Order(plan=plan, reference=reference, labels=labels)
+    _build(order, store, emit=emit, cancel=cancel)
+    found = _find(plan, bases, store)
+    if found is None:
+        raise BuildError(
+            f"the build ended well, but `{reference}` is not there", id="image-not-proved"
+        )
+    memory.write(now)
+    return BuiltImage(reference=reference, ids=frozenset({found}), built=True, reason=why)
+
+
+def expected(plan: BuildPlan, memory: Memory) -> str:
+    """What the image will be called unless its base images have changed since the last build."""
+    before = memory.read()
+    return plan.reference(before.bases if before is not None else {})
+
+
+def _find(plan: BuildPlan, bases: Mapping[str, str], store: Store) -> str | None:
+    reference = plan.reference(bases)
+    return store.image_ids([reference]).get(reference)
+
+
+def _build(order: Order, store: Store, *, emit: Emit, cancel: Cancel) -> None:
     secrets = Redactor(
         shape
-        for key, value in plan.settings.args.items()
+        for key, value in order.plan.settings.args.items()
         if looks_secret(key)
         for shape in shapes(value)
     )
     try:
-        built = _build(plan, engine, name=name, emit=secrets.wrap(emit), cancel=cancel)
+        store.build(order, emit=secrets.wrap(emit), cancel=cancel)
     except BuildError as error:
         raise secrets.error(error) from error.__cause__
-    memory.write(now)
-    return BuiltImage(reference=plan.image, id=built, built=True, reason=why)
 
 
-def _build(plan: BuildPlan, engine: Engine, *, name: str, emit: Emit, cancel: Cancel) -> str:
-    parsed = dockerfile.parse(_text(plan))
-    _refuse_sessions(parsed, plan)
-    _provide_bases(parsed, plan, engine, emit=emit, cancel=cancel)
-    account = Account(emit)
-    for message in engine.build(
-        context.tar(plan),
-        dockerfile=plan.dockerfile,
-        tag=plan.image,
-        target=plan.settings.target,
-        args=plan.settings.args,
-        labels={PROJECT_LABEL: name, DIGEST_LABEL: plan.digest},
-        cancel=cancel,
-    ):
-        account.add(message)
-    if account.error is not None:
-        raise explain(account, parsed, plan)
-    found = engine.image_id(plan.image)
-    if found is None or account.image_id not in {None, found}:
-        raise BuildError(
-            f"the build ended well, but `{plan.image}` is {found or 'not in the daemon'} "
-            f"instead of {account.image_id}",
-            id="image-not-proved",
-        )
-    return found
-
-
-def _text(plan: BuildPlan) -> str:
-    try:
-        return plan.settings.dockerfile.read_text("utf-8", errors="replace")
-    except OSError as error:
-        raise FilesError(
-            f"`{shown(plan.settings.dockerfile)}` cannot be read: {error.strerror}",
-            id="dockerfile-missing",
-        ) from error
-
-
-def _refuse_sessions(parsed: Dockerfile, plan: BuildPlan) -> None:
-    """Refuse what BuildKit does only with a client that answers its questions during the build."""
-    for stage in parsed.stages:
-        for instruction in stage.body:
-            for mount in instruction.mounts:
-                if mount.get("type") in {"secret", "ssh"}:
-                    raise BuildError(
-                        f"kubekit cannot hand a `--mount=type={mount['type']}` to a build",
-                        hints=("mount a file of the context: `--mount=type=bind,source=FILE`",),
-                        place=Place(file=plan.settings.dockerfile, line=instruction.line),
-                        id="build-session",
-                    )
-
-
-def _provide_bases(
-    parsed: Dockerfile, plan: BuildPlan, engine: Engine, *, emit: Emit, cancel: Cancel
-) -> None:
-    """Pull what the build starts from and the daemon lacks: in a build it would be anonymous."""
-    own, given = _platform(engine) if parsed.asks_for_platform else (None, {})
-    for image in parsed.images(plan.settings.target, {**given, **plan.settings.args}):
-        place = Place(file=plan.settings.dockerfile, line=image.line)
+def _bases(plan: BuildPlan, store: Store) -> tuple[BaseImage, ...]:
+    """The images the build starts and copies from."""
+    parsed = dockerfile.read(plan.settings.dockerfile)
+    given = _predefined(store) if parsed.asks_for_platform else {}
+    images = parsed.images(plan.settings.target, {**given, **plan.settings.args})
+    for image in images:
         if not image.reference:
             raise BuildError(
                 f"`FROM {image.written}` names no image: its variables have no value",
                 hints=("give them one by `ARG NAME=value` above `FROM`, or in `build.args`",),
-                place=place,
+                place=Place(file=plan.settings.dockerfile, line=image.line),
                 id="base-without-value",
             )
-        if engine.image_id(image.reference) is not None:
-            continue
-        emit(Progress(stage="image", text=f"pulling `{image.reference}`"))
-        platform = None if image.platform == own else image.platform
-        try:
-            engine.pull(image.reference, platform=platform, emit=emit, cancel=cancel)
-        except BuildError as error:
-            error.place = place
-            raise
+    return images
 
 
-def _platform(engine: Engine) -> tuple[str, Mapping[str, str]]:
-    """Return the daemon's platform, and the arguments that BuildKit predefines from it."""
-    system, architecture = engine.platform()
-    own = f"{system}/{architecture}"
-    values = {"PLATFORM": own, "OS": system, "ARCH": architecture}
-    return own, {f"{side}{key}": values[key] for side in ("BUILD", "TARGET") for key in values}
+def _pull(image: BaseImage, plan: BuildPlan, store: Store, *, emit: Emit, cancel: Cancel) -> None:
+    """Pull what the build starts from: in a build it would be anonymous, and without progress."""
+    emit(Progress(stage="image", text=f"pulling `{image.reference}`"))
+    platform = image.platform
+    if platform is not None and platform == "/".join(store.platform()):
+        platform = None
+    try:
+        store.pull(image.reference, platform=platform, emit=emit, cancel=cancel)
+    except BuildError as error:
+        error.place = Place(file=plan.settings.dockerfile, line=image.line)
+        raise
+
+
+def _predefined(store: Store) -> dict[str, str]:
+    """The build arguments that BuildKit predefines from the platform."""
+    system, architecture = store.platform()
+    values = {"PLATFORM": f"{system}/{architecture}", "OS": system, "ARCH": architecture}
+    return {f"{side}{key}": values[key] for side in ("BUILD", "TARGET") for key in values}

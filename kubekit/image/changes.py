@@ -1,7 +1,8 @@
 """What changed since the last build, told from what that build was made of.
 
-The record lies in the user's cache, one per project and daemon, and holds hashes alone. It only
-serves the sentence: whether to build is decided by asking the daemon for the image.
+The record lies in the user's cache, one per project and cluster, and holds hashes alone. It serves
+the sentence, and the name of the image before a cluster is asked; whether to build is decided by
+asking for the image itself.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import platformdirs
 
-from kubekit.model import BuildPlan, DockerEndpoint
+from kubekit.model import BuildPlan, Settings
 from kubekit.text.cache import keep
 
 _SHOWN = 3
@@ -29,10 +30,11 @@ class Record:
     target: str | None
     args: str
     hashes: Mapping[str, str]
+    bases: Mapping[str, str]
 
     @classmethod
-    def of(cls, plan: BuildPlan) -> Record:
-        """Record a plan; the values of arguments only as one hash."""
+    def of(cls, plan: BuildPlan, bases: Mapping[str, str]) -> Record:
+        """Record a plan and the IDs of its base images; the values of arguments as one hash."""
         args = json.dumps(sorted(plan.settings.args.items()))
         return cls(
             digest=plan.digest,
@@ -40,27 +42,29 @@ class Record:
             target=plan.settings.target,
             args=hashlib.sha256(args.encode()).hexdigest(),
             hashes=plan.hashes,
+            bases=bases,
         )
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Where the last record of one project and daemon is kept."""
+    """Where the last record of one project and cluster is kept."""
 
     file: Path
 
     @classmethod
-    def of(cls, plan: BuildPlan, *, name: str, endpoint: DockerEndpoint) -> Memory:
-        """Choose the file for the project `name` at its place, in one daemon."""
-        key = "\0".join([name, str(plan.settings.context), endpoint.host])
+    def of(cls, settings: Settings) -> Memory:
+        """Choose the file for this project at its place, in the cluster that is meant."""
+        key = "\0".join([str(settings.file), settings.profile or "", settings.context or ""])
         short = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        return cls(platformdirs.user_cache_path("kubekit") / "builds" / f"{name}-{short}.json")
+        name = f"{settings.name}-{short}.json"
+        return cls(platformdirs.user_cache_path("kubekit") / "builds" / name)
 
     def read(self) -> Record | None:
         """Return the last record; None if there is none that can be read."""
         try:
             data = json.loads(self.file.read_bytes())
-            if not isinstance(data["hashes"], dict):
+            if not isinstance(data["hashes"], dict) or not isinstance(data["bases"], dict):
                 return None
             return Record(**data)
         except (OSError, ValueError, KeyError, TypeError):
@@ -80,9 +84,9 @@ def reason(before: Record | None, now: Record) -> str:
     """
     if before is None:
         return "first build"
-    if before.digest == now.digest:
+    if (before.digest, before.bases) == (now.digest, now.bases):
         return "nothing changed"
-    causes = [*_files(before, now)]
+    causes = [*_files(before, now), *_bases(before, now)]
     if before.args != now.args:
         causes.append("the build arguments changed")
     if before.target != now.target:
@@ -107,6 +111,14 @@ def _files(before: Record, now: Record) -> list[str]:
     rest = len(paths) - _SHOWN
     more = f" and {rest} more" if rest > 0 else ""
     return [f"{len(paths)} files changed: {', '.join(paths[:_SHOWN])}{more}"]
+
+
+def _bases(before: Record, now: Record) -> list[str]:
+    return [
+        f"the base image `{name}` is another one"
+        for name, id_ in now.bases.items()
+        if before.bases.get(name, id_) != id_
+    ]
 
 
 def _is_folder(path: str, before: Record, now: Record) -> bool:

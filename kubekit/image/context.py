@@ -38,7 +38,7 @@ def plan(settings: BuildSettings, *, name: str) -> BuildPlan:
 
     Args:
         settings: context, Dockerfile, target and args.
-        name: the project's name, which becomes the image's.
+        name: the image's name.
 
     Raises:
         FilesError: context or Dockerfile missing, a malformed `.dockerignore`, an unreadable file.
@@ -58,7 +58,7 @@ def plan(settings: BuildSettings, *, name: str) -> BuildPlan:
     digest = _digest(settings, dockerfile.path, hashes)
     return BuildPlan(
         settings=settings,
-        image=f"{name}:kk-{digest[:12]}",
+        name=name,
         digest=digest,
         dockerfile=dockerfile.path,
         files=tuple(files[path] for path in hashes),

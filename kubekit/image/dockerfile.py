@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from kubekit.errors import FilesError, shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 _DIRECTIVE = re.compile(r"#\s*(?P<key>[a-zA-Z]+)\s*=\s*(?P<value>.+?)\s*")
 _FLAG = re.compile(r"--(?P<name>[a-z-]+)(?:=(?P<value>\S*))?\s+")
@@ -153,6 +156,20 @@ class Dockerfile:
                 if match["value"] is not None and match["name"] not in given:
                     scope[match["name"]] = _expand(match["value"].strip("\"'"), scope)
         return scope
+
+
+def read(file: Path) -> Dockerfile:
+    """Read the Dockerfile of a build.
+
+    Raises:
+        FilesError: it cannot be read.
+    """
+    try:
+        return parse(file.read_text("utf-8", errors="replace"))
+    except OSError as error:
+        raise FilesError(
+            f"`{shown(file)}` cannot be read: {error.strerror}", id="dockerfile-missing"
+        ) from error
 
 
 def parse(text: str) -> Dockerfile:

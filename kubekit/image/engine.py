@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image.dockererrors import causes, pull_failed, unreachable
+from kubekit.image.store import PROJECT_LABEL
 from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
     import docker
     import requests
-
-PROJECT_LABEL = "dev.kubekit.project"
-DIGEST_LABEL = "dev.kubekit.digest"
-"""Labels of every image kubekit builds: the project's name, and the digest of its plan."""
 
 _CONNECT = 5.0
 _OLDEST_BUILDKIT = (1, 39)

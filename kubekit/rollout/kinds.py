@@ -123,7 +123,7 @@ def _pod(live: Object) -> str | None:
     return "ready" if is_ready(live) else None
 
 
-def outdated(pod: Object, images: Mapping[str, str]) -> Object | None:
+def outdated(pod: Object, images: Mapping[str, frozenset[str]]) -> Object | None:
     """The status of a container that runs another image than the one its reference means now.
 
     Docker names a local image by its ID (``docker://sha256:...``); where the runtime shows a
@@ -133,7 +133,7 @@ def outdated(pod: Object, images: Mapping[str, str]) -> Object | None:
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         built = images.get(names.get(status["name"], ""))
         running = (status.get("imageID") or "").partition("://")[2]
-        if built and running.startswith("sha256:") and running != built:
+        if built and running.startswith("sha256:") and running not in built:
             return dict(status)
     return None
 

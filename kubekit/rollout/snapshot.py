@@ -20,7 +20,7 @@ class Target:
     Attributes:
         template: its pod template, ``metadata`` and ``spec``; of a Pod, the Pod itself.
         since: server time of the apply; a condition that is older is stale.
-        images: reference -> ID of the images this run knows the daemon to have.
+        images: reference -> IDs that a pod may report of the image this run has provided.
     """
 
     kind: str = "Deployment"
@@ -30,7 +30,7 @@ class Target:
     generation: int
     template: Object
     since: float
-    images: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def ref(self) -> str:

@@ -68,11 +68,11 @@ class Surroundings:
     """What the wait needs beside the cluster.
 
     Attributes:
-        images: reference -> ID of the images this run knows the daemon to have.
+        images: reference -> IDs that a pod may report of the image this run has provided.
         on_host: whether this machine's own Docker has an image.
     """
 
-    images: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_host: Callable[[str], bool] = lambda _image: False
 
 

@@ -14,8 +14,10 @@ import pytest
 
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableError
-from kubekit.events import BuildLog, BuildStep, Event
+from kubekit.events import BuildLog, BuildStep, Emit, Event
 from kubekit.image import build, context
+from kubekit.image.changes import Memory
+from kubekit.image.dockerstore import DockerStore
 from kubekit.image.engine import Engine
 from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, DockerEndpoint
 
@@ -50,13 +52,21 @@ class Project:
         )
         return context.plan(settings, name=self.name)
 
-    def ensure(self, plan: BuildPlan | None = None) -> BuiltImage:
+    def reference(self) -> str:
+        """What the image is called, whether it is there or not."""
+        base = "python:3.13-slim"
+        id_ = self.engine.image_id(base)
+        assert id_ is not None
+        return self.plan().reference({base: id_})
+
+    def ensure(self, plan: BuildPlan | None = None, emit: Emit | None = None) -> BuiltImage:
         self.events.clear()
         return build.ensure(
             plan or self.plan(),
-            self.engine,
+            DockerStore(self.engine),
             name=self.name,
-            emit=self.events.append,
+            memory=Memory(self.root.parent / f"{self.name}.json"),
+            emit=emit or self.events.append,
             cancel=self.cancel,
         )
 
@@ -106,13 +116,13 @@ def test_the_daemon_is_the_profiles_own(engine: Engine) -> None:
 def test_first_then_nothing_then_an_edit_then_back(project: Project) -> None:
     first = project.ensure()
     assert (first.built, first.reason) == (True, "first build")
-    assert first.id == project.engine.image_id(first.reference)
+    assert first.ids == {project.engine.image_id(first.reference)}
     assert "FROM docker.io/library/python:3.13-slim" in project.states("done") + project.states(
         "cached"
     )
 
     again = project.ensure()
-    assert (again.built, again.reason, again.id) == (False, "nothing changed", first.id)
+    assert (again.built, again.reason, again.ids) == (False, "nothing changed", first.ids)
     assert project.events == []
 
     before = (project.root / "app/main.py").read_text()
@@ -125,22 +135,21 @@ def test_first_then_nothing_then_an_edit_then_back(project: Project) -> None:
 
     (project.root / "app/main.py").write_text(before)
     back = project.ensure()
-    assert (back.built, back.id) == (False, first.id)
+    assert (back.built, back.ids) == (False, first.ids)
     assert back.reason == "app/main.py changed, but to what was built before"
 
 
 def test_the_image_carries_project_and_digest(project: Project) -> None:
-    plan = project.plan()
-    project.ensure()
+    image = project.ensure()
     assert project.engine.remove_images(f"{project.name}x") == []
-    assert project.engine.remove_images(project.name) == [plan.image]
+    assert project.engine.remove_images(project.name) == [image.reference]
 
 
 def test_an_image_that_is_gone_is_built_again(project: Project) -> None:
     project.ensure()
     project.engine.remove_images(project.name)
     again = project.ensure()
-    assert (again.built, again.reason) == (True, "the image is gone from the daemon")
+    assert (again.built, again.reason) == (True, "the image is gone")
 
 
 def test_the_same_content_gives_the_same_layers_after_the_cache_is_lost(project: Project) -> None:
@@ -148,7 +157,7 @@ def test_the_same_content_gives_the_same_layers_after_the_cache_is_lost(project:
     for file in project.root.rglob("*"):
         file.touch()
     project.engine.remove_images(project.name)
-    assert project.ensure().id == first.id
+    assert project.ensure().ids == first.ids
 
 
 def test_target_and_args(project: Project) -> None:
@@ -180,7 +189,7 @@ def test_a_failing_step(project: Project) -> None:
     assert error.message.endswith("exit 3` ended with exit code 3")
     assert str(error.place).endswith("Dockerfile:3")
     assert error.details == ("before", "no such thing")
-    assert project.engine.image_id(project.plan().image) is None
+    assert project.engine.image_id(project.reference()) is None
 
 
 @pytest.mark.parametrize(
@@ -241,7 +250,7 @@ def test_a_file_that_changes_while_it_is_sent_names_no_image(project: Project) -
     (project.root / "app/main.py").write_text("print('other')\n")
     with pytest.raises(FilesError, match="changed while it was sent"):
         project.ensure(plan)
-    assert project.engine.image_id(plan.image) is None
+    assert project.engine.image_id(project.reference()) is None
     assert project.ensure().built
 
 
@@ -263,18 +272,12 @@ def test_a_cancel_stops_the_build_in_the_daemon(project: Project) -> None:
 
     start = time.monotonic()
     with pytest.raises(CancelledError):
-        build.ensure(
-            project.plan(),
-            project.engine,
-            name=project.name,
-            emit=emit,
-            cancel=project.cancel,
-        )
+        project.ensure(emit=emit)
     while running(mark):
         assert time.monotonic() - start < 15
         time.sleep(0.05)
     assert seen == [True]
-    assert project.engine.image_id(project.plan().image) is None
+    assert project.engine.image_id(project.reference()) is None
     project.cancel = Cancel()
     (project.root / "Dockerfile").write_text(DOCKERFILE)
     assert project.ensure().built
@@ -296,13 +299,7 @@ def test_a_connection_lost_on_the_way_is_told(project: Project) -> None:
                 stop()
 
     with pytest.raises(UnreachableError) as caught:
-        build.ensure(
-            project.plan(),
-            project.engine,
-            name=project.name,
-            emit=emit,
-            cancel=project.cancel,
-        )
+        project.ensure(emit=emit)
     assert "closed the connection" in caught.value.message
 
 
@@ -339,7 +336,7 @@ def test_images_stay_while_a_container_runs_and_no_longer(project: Project) -> N
     try:
         api.start(container)
         assert project.engine.remove_images(project.name) == []
-        assert project.engine.image_id(image.reference) == image.id
+        assert {project.engine.image_id(image.reference)} == image.ids
         api.kill(container)
         api.wait(container)
         assert project.engine.remove_images(project.name) == [image.reference]

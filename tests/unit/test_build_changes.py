@@ -10,7 +10,7 @@ import pytest
 
 from kubekit.image import context
 from kubekit.image.changes import Memory, Record, reason
-from kubekit.model import BuildPlan, BuildSettings, DockerEndpoint
+from kubekit.model import BuildPlan, BuildSettings, Settings
 
 BEFORE = Record(
     digest="1",
@@ -24,6 +24,7 @@ BEFORE = Record(
         "app/b.py": "file:644:cc",
         "link": "link:app",
     },
+    bases={"python:3.13": "sha256:1"},
 )
 
 
@@ -62,6 +63,10 @@ def test_files(hashes: dict[str, str | None], expected: str) -> None:
         ({"target": "builder"}, "the target is now `builder`"),
         ({"args": "y"}, "the build arguments changed"),
         ({"dockerfile": "other/Dockerfile"}, "another Dockerfile"),
+        (
+            {"bases": {"python:3.13": "sha256:2"}},
+            "the base image `python:3.13` is another one",
+        ),
         ({}, "the way kubekit builds changed"),
         ({"args": "y", "target": "t"}, "the build arguments changed, the target is now `t`"),
     ],
@@ -88,25 +93,27 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BuildPlan:
     return context.plan(settings, name="tasks")
 
 
-def memory(plan: BuildPlan, host: str = "tcp://192.168.49.2:2376") -> Memory:
-    return Memory.of(plan, name="tasks", endpoint=DockerEndpoint(host=host))
+def memory(plan: BuildPlan, profile: str = "minikube") -> Memory:
+    file = plan.settings.context / "kubekit.yaml"
+    return Memory.of(Settings(file=file, name="tasks", namespace="tasks", profile=profile))
 
 
 def test_the_record_comes_back_and_is_private(plan: BuildPlan) -> None:
-    memory(plan).write(Record.of(plan))
-    assert memory(plan).read() == Record.of(plan)
+    memory(plan).write(Record.of(plan, {}))
+    assert memory(plan).read() == Record.of(plan, {})
     assert stat.S_IMODE(memory(plan).file.stat().st_mode) == 0o600
     assert "hunter2" not in memory(plan).file.read_text()
     assert [file.name for file in memory(plan).file.parent.iterdir()] == [memory(plan).file.name]
 
 
-def test_another_daemon_has_another_record(plan: BuildPlan) -> None:
-    memory(plan).write(Record.of(plan))
-    assert memory(plan, "tcp://192.168.58.2:2376").read() is None
+def test_another_cluster_has_another_record(plan: BuildPlan) -> None:
+    memory(plan).write(Record.of(plan, {}))
+    assert memory(plan, "other").read() is None
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]", "{}", '{"hashes": 1}', '{"hashes": {}, "x": 1}']
+    "content",
+    ["", "{", "[]", "{}", '{"hashes": 1}', '{"hashes": {}}', '{"hashes": {}, "bases": {}, "x": 1}'],
 )
 def test_a_damaged_record_is_none(plan: BuildPlan, content: str) -> None:
     file = memory(plan).file
@@ -119,5 +126,5 @@ def test_a_cache_that_cannot_be_written_is_no_error(plan: BuildPlan) -> None:
     file = memory(plan).file
     file.parent.parent.parent.mkdir(parents=True, exist_ok=True)
     file.parent.parent.write_text("a file where a folder should be")
-    memory(plan).write(Record.of(plan))
+    memory(plan).write(Record.of(plan, {}))
     assert memory(plan).read() is None

@@ -44,7 +44,7 @@ def plan(root: Path) -> BuildPlan:
     settings = BuildSettings(context=root, dockerfile=root / "Dockerfile")
     return BuildPlan(
         settings=settings,
-        image="tasks:kk-1",
+        name="tasks",
         digest="1",
         dockerfile="Dockerfile",
         files=(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +38,10 @@ def plan(root: Path) -> BuildPlan:
 
 def test_names_the_image_by_content(root: Path) -> None:
     made = plan(root)
-    assert made.image == f"tasks:kk-{made.digest[:12]}"
+    assert re.fullmatch("tasks:kk-[0-9a-f]{12}", made.reference({}))
+    assert made.reference({"python:3.13": "sha256:1"}) != made.reference(
+        {"python:3.13": "sha256:2"}
+    )
     assert [file.path for file in made.files] == ["Dockerfile", "app", "app/main.py"]
     assert made.dockerfile == "Dockerfile"
 

@@ -140,7 +140,7 @@ def test_an_image_in_the_node_too_is_not_only_on_this_machine() -> None:
 @pytest.mark.parametrize("built", ["web:kk-9", "wep:kk-1"])
 def test_another_name_than_that_of_what_was_built(built: str) -> None:
     shot = snap(UNKNOWN, node("other:1"))
-    shot = replace(shot, target=replace(shot.target, images={built: "sha256:1"}))
+    shot = replace(shot, target=replace(shot.target, images={built: frozenset({"sha256:1"})}))
     finding = failed(shot)
     assert f"this run built `{built}`" in finding.cause
     assert "{{ image }}" in finding.fix

@@ -49,7 +49,7 @@ UVICORN = "INFO: Uvicorn running on http://{}:{} (Press CTRL+C to quit)\n"
 def snapshot(*pods: Object, **changes: Any) -> Snapshot:
     """A rollout of a run that built the image of `of_ours`."""
     made = rollouts.snapshot(*pods, **changes)
-    return replace(made, target=replace(made.target, images={"built:1": "sha256:1"}))
+    return replace(made, target=replace(made.target, images={"built:1": frozenset({"sha256:1"})}))
 
 
 def status(code: int, kind: str = "Readiness") -> str:

@@ -1,0 +1,67 @@
+"""A Docker as the place where images are built: the one in a Minikube node, or this machine's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kubekit.errors import BuildError, Place
+from kubekit.events import Emit
+from kubekit.image import context, dockerfile
+from kubekit.image.dockerfile import Dockerfile
+from kubekit.image.engine import Engine
+from kubekit.image.steps import Account, explain
+from kubekit.image.store import Order
+from kubekit.model import BuildPlan, Cancel
+
+
+class DockerStore:
+    """A Store in one Docker daemon."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def platform(self) -> tuple[str, str]:
+        """See Store."""
+        return self.engine.platform()
+
+    def image_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """See Store."""
+        found = {reference: self.engine.image_id(reference) for reference in references}
+        return {reference: id_ for reference, id_ in found.items() if id_ is not None}
+
+    def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
+        """See Store."""
+        self.engine.pull(reference, platform=platform, emit=emit, cancel=cancel)
+
+    def build(self, order: Order, *, emit: Emit, cancel: Cancel) -> None:
+        """See Store."""
+        plan = order.plan
+        parsed = dockerfile.read(plan.settings.dockerfile)
+        _refuse_sessions(parsed, plan)
+        account = Account(emit)
+        for message in self.engine.build(
+            context.tar(plan),
+            dockerfile=plan.dockerfile,
+            tag=order.reference,
+            target=plan.settings.target,
+            args=plan.settings.args,
+            labels=order.labels,
+            cancel=cancel,
+        ):
+            account.add(message)
+        if account.error is not None:
+            raise explain(account, parsed, plan)
+
+
+def _refuse_sessions(parsed: Dockerfile, plan: BuildPlan) -> None:
+    """Refuse what BuildKit does only with a client that answers its questions during the build."""
+    for stage in parsed.stages:
+        for instruction in stage.body:
+            for mount in instruction.mounts:
+                if mount.get("type") in {"secret", "ssh"}:
+                    raise BuildError(
+                        f"kubekit cannot hand a `--mount=type={mount['type']}` to a build",
+                        hints=("mount a file of the context: `--mount=type=bind,source=FILE`",),
+                        place=Place(file=plan.settings.dockerfile, line=instruction.line),
+                        id="build-session",
+                    )

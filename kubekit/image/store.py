@@ -1,0 +1,53 @@
+"""What `ensure` needs of the place where the images of a target live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from kubekit.events import Emit
+from kubekit.model import BuildPlan, Cancel
+
+PROJECT_LABEL = "dev.kubekit.project"
+DIGEST_LABEL = "dev.kubekit.digest"
+"""Labels of every image kubekit builds: the project's name, and the digest of its plan."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One image to build: what it is made of, what it is called, and how it is labelled."""
+
+    plan: BuildPlan
+    reference: str
+    labels: Mapping[str, str]
+
+
+class Store(Protocol):
+    """Where images are built and pods find them: a Docker, or the nodes of a Minikube profile.
+
+    Every method raises UnreachableError when it cannot be reached or used.
+    """
+
+    def platform(self) -> tuple[str, str]:
+        """Return the operating system and architecture it builds for, as in ``linux/amd64``."""
+
+    def image_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """Return the IDs, ``sha256:...``, of those images that are there, on every node."""
+
+    def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
+        """Bring an image there from its registry, with the user's credentials.
+
+        Raises:
+            BuildError: it cannot be had; says why, and how else to provide it.
+            CancelledError: the person interrupted.
+        """
+
+    def build(self, order: Order, *, emit: Emit, cancel: Cancel) -> None:
+        """Build an image there, whose base images are there, and tell each step.
+
+        Raises:
+            BuildError: the Dockerfile is wrong, or a step failed.
+            FilesError: a file changed or went while it was sent.
+            CancelledError: the person interrupted.
+        """
