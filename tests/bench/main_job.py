@@ -10,29 +10,31 @@ time, kubekit proves that its last answer still holds. A second table leaves it 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
-import os
-import platform
 import re
-import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubekit.config import load as config
 from kubekit.manifests import render as manifests
 from kubekit.text import envfile, strictyaml
-from tests.docs import ROOT, copy_project
+from tests.bench.plain import (
+    PROFILE,
+    REPORT,
+    docker_env,
+    docker_with_buildkit,
+    keep,
+    run,
+    timed,
+    where_and_when,
+)
+from tests.docs import copy_project
 
-REPORT = ROOT / "docs" / "benchmark.md"
 KUBEKIT = Path(sys.executable).with_name("kubekit")
-PROFILE = os.environ["KUBEKIT_PROFILE"]
 OURS, PLAIN = "bench-kubekit", "bench-plain"
 IMAGE = f"{PLAIN}:1"
 
@@ -45,13 +47,6 @@ class Plain:
     rendered: Path
     context: Path
 
-    def docker_env(self) -> dict[str, str]:
-        """What `eval $(minikube docker-env)` would set."""
-        command = ["minikube", "-p", PROFILE, "docker-env", "--shell", "none"]
-        lines = run(command).splitlines()
-        pairs = dict(line.split("=", 1) for line in lines if "=" in line)
-        return {**os.environ, **{key: value for key, value in pairs.items() if value}}
-
     def deploy(self, env: dict[str, str]) -> None:
         """Build, apply, wait."""
         build = [self.docker, "build", "-q", "-t", IMAGE, "--target", "runtime", str(self.context)]
@@ -60,36 +55,9 @@ class Plain:
         kubectl("rollout", "status", "deployment/tasks")
 
 
-def run(command: list[str | Path], *, env: dict[str, str] | None = None, cwd: Path = ROOT) -> str:
-    """Run to a good end and hand back what it printed."""
-    done = subprocess.run(command, env=env, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        sys.exit(f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
-    return done.stdout
-
-
 def kubectl(*arguments: str) -> str:
     """In the namespace of the plain tools."""
     return run(["kubectl", "--context", PROFILE, "-n", PLAIN, *arguments])
-
-
-def docker_with_buildkit() -> str:
-    """A docker command line that can do BuildKit: newer ones need a plug-in for it."""
-    for folder in os.environ["PATH"].split(os.pathsep):
-        found = shutil.which("docker", path=folder)
-        if found is None:
-            continue
-        probe = [found, "build", "--help"]
-        text = subprocess.run(
-            probe,
-            env={**os.environ, "DOCKER_BUILDKIT": "1"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if "--progress" in text.stdout:
-            return found
-    sys.exit("no docker command line here can do BuildKit")
 
 
 def prepare(folder: Path) -> Plain:
@@ -103,13 +71,6 @@ def prepare(folder: Path) -> Plain:
     rendered = folder / "rendered.yaml"
     rendered.write_text(strictyaml.dump_all([item.data for item in objects]))
     return Plain(docker=docker_with_buildkit(), rendered=rendered, context=folder / "backend")
-
-
-def timed(work: Callable[[], object]) -> float:
-    """Seconds of one run."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def forget(plain: Plain, env: dict[str, str], folder: Path) -> None:
@@ -134,14 +95,14 @@ def make_new(dockerfile: Path) -> None:
 def measure(rounds: int, folder: Path) -> dict[str, list[tuple[float, float, float]]]:
     """For each case, rounds of (kubekit, plain with docker-env, plain without)."""
     plain = prepare(folder)
-    env = plain.docker_env()
+    env = docker_env()
     command = [KUBEKIT, "build-and-apply", "-q", "-n", OURS]
     found: dict[str, list[tuple[float, float, float]]] = {"cold deploy": [], "unchanged": []}
     for number in range(rounds):
         forget(plain, env, folder)
         sides = [
             lambda: timed(lambda: run(command, cwd=folder)),
-            lambda: timed(lambda: plain.deploy(plain.docker_env())),
+            lambda: timed(lambda: plain.deploy(docker_env())),
         ]
         order = (0, 1) if number % 2 == 0 else (1, 0)
         cold = {}
@@ -150,7 +111,7 @@ def measure(rounds: int, folder: Path) -> dict[str, list[tuple[float, float, flo
             cold[side] = sides[side]()
         for settle in sides:
             settle()
-        asked = timed(plain.docker_env)
+        asked = timed(docker_env)
         found["cold deploy"].append((cold[0], cold[1], cold[1] - asked))
         for _ in range(3):
             ours, theirs, bare = sides[0](), sides[1](), timed(lambda: plain.deploy(env))
@@ -162,10 +123,8 @@ def measure(rounds: int, folder: Path) -> dict[str, list[tuple[float, float, flo
 
 def report(found: dict[str, list[tuple[float, float, float]]]) -> str:
     """A table of medians and ratios."""
-    commit = run(["git", "rev-parse", "--short", "HEAD"]).strip()
-    today = dt.datetime.now(dt.UTC).date()
     lines = [
-        f"{today}, commit {commit}, {os.cpu_count()} cores, {platform.platform()}; median seconds.",
+        where_and_when(),
         "",
         "| case | runs | kubekit | plain, docker-env counted | ratio | plain, without it | ratio |",
         "|---|---|---|---|---|---|---|",
@@ -185,14 +144,13 @@ def main() -> None:
     """Measure, print, and with --write keep the table in docs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help=f"into {REPORT.relative_to(ROOT)}")
+    parser.add_argument("--write", action="store_true", help=f"into {REPORT.name}")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         table = report(measure(arguments.rounds, Path(folder)))
     print(table)
     if arguments.write:
-        head, _, _ = REPORT.read_text().partition("<!-- table -->")
-        REPORT.write_text(f"{head}<!-- table -->\n\n{table}\n")
+        keep("main job", table)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,192 @@
+"""Building alone: kubekit beside ``docker build`` with BuildKit in the same daemon, as ratios.
+
+Each round makes the same change to two copies of the repository's backend and builds both in turn.
+Three folders: the backend as it is, with 22,000 files of node_modules beside the sources that its
+`.dockerignore` leaves out, and the same without a `.dockerignore`.
+
+kubekit's seconds are those of a running process, as in `kubekit dev`: walk, hash, find the daemon,
+build, prove the image. "whole process" starts Python for it, as the command line of Docker is
+started, too.
+
+    python -m tests.bench.building [--rounds N] [--write]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubekit.cluster.target import resolve
+from kubekit.config import load as config
+from kubekit.image import context
+from kubekit.image.build import ensure
+from kubekit.image.changes import Memory
+from kubekit.model import Cancel, Settings
+from kubekit.session import Run, open_store
+from tests.bench.plain import (
+    PROFILE,
+    REPORT,
+    docker_env,
+    docker_with_buildkit,
+    keep,
+    run,
+    timed,
+    where_and_when,
+)
+from tests.docs import copy_project
+
+FILES = 22_000
+NAME = "bench-build"
+PLAIN = f"{NAME}-plain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """One copy of the project, and how it is built."""
+
+    folder: Path
+    build: Callable[[], object]
+
+    def edit(self, case: str, mark: str) -> None:
+        """Change a line: the same one on both sides."""
+        files = {"source edit": "src/app/main.py", "dependency edit": "requirements.txt"}
+        if case in files:
+            file = self.folder / "backend" / files[case]
+            text = file.read_text().partition("\n# round ")[0].rstrip("\n")
+            file.write_text(f"{text}\n# round {mark}\n")
+
+
+def build(folder: Path) -> None:
+    """Build as `build-and-apply` does, up to the image."""
+    settings = settings_of(folder)
+    assert settings.build is not None
+    plan = context.plan(settings.build, name=NAME)
+    settled = Run(emit=lambda _: None)
+    with open_store(resolve(settings), settled) as store:
+        ensure(
+            plan,
+            store,
+            name=NAME,
+            memory=Memory.of(settings),
+            emit=settled.emit,
+            cancel=Cancel(),
+        )
+
+
+def settings_of(folder: Path) -> Settings:
+    """The project's settings, under a name of the benchmark's own."""
+    found = config.load(
+        flags={"profile": PROFILE}, environ={}, cwd=folder, active_profile=lambda: None
+    )
+    return replace(found, name=NAME)
+
+
+def sides(parent: Path, env: dict[str, str]) -> tuple[Side, Side, Side]:
+    """kubekit in this process, docker, and kubekit in a process of its own."""
+    docker = docker_with_buildkit()
+    ours, theirs, own = (parent / name for name in ("ours", "theirs", "own"))
+    for folder in (ours, theirs, own):
+        copy_project(folder)
+
+    def plain() -> str:
+        command = [docker, "build", "-q", "-t", PLAIN, "--target", "runtime", "backend"]
+        return run(command, env={**env, "DOCKER_BUILDKIT": "1"}, cwd=theirs)
+
+    def process() -> str:
+        return run([sys.executable, "-m", __spec__.name, "--build", own])
+
+    return (
+        Side(folder=ours, build=lambda: build(ours)),
+        Side(folder=theirs, build=plain),
+        Side(folder=own, build=process),
+    )
+
+
+def fill(folder: Path) -> None:
+    """22,000 small files, as a package manager of JavaScript leaves them."""
+    for number in range(FILES):
+        file = folder / "node_modules" / f"package-{number // 20}" / f"file-{number % 20}.js"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"module.exports = {number};\n" * 20)
+
+
+def measure(rounds: int, parent: Path) -> dict[tuple[str, str], list[list[float]]]:
+    """(folder, case) -> for each round the seconds of each side."""
+    env = docker_env()
+    all_sides = sides(parent, env)
+    found: dict[tuple[str, str], list[list[float]]] = {}
+    for variant in ("the backend", "with node_modules, ignored", "with node_modules, not ignored"):
+        for side in all_sides:
+            if variant == "with node_modules, ignored":
+                fill(side.folder / "backend")
+            if variant.endswith("not ignored"):
+                (side.folder / "backend" / ".dockerignore").unlink()
+            side.build()
+        # What was just written is too fresh to be known by its time of change.
+        time.sleep(3)
+        for case in ("unchanged", "source edit", "dependency edit"):
+            count = max(1, rounds // 4) if case == "dependency edit" else rounds
+            for number in range(count):
+                row = [0.0] * len(all_sides)
+                order = list(enumerate(all_sides))
+                for index, side in order[number % 3 :] + order[: number % 3]:
+                    # A mark of its own for each: what one has built must not be the other's cache.
+                    side.edit(case, uuid.uuid4().hex)
+                    row[index] = timed(side.build)
+                found.setdefault((variant, case), []).append(row)
+    run([docker_with_buildkit(), "image", "rm", "-f", PLAIN], env=env)
+    settings = settings_of(parent / "ours")
+    with open_store(resolve(settings), Run(emit=lambda _: None)) as store:
+        store.engine.remove_images(NAME)
+    return found
+
+
+def report(found: dict[tuple[str, str], list[list[float]]]) -> str:
+    """A table of medians and of the median of the ratios."""
+    lines = [
+        where_and_when(),
+        "",
+        "| folder | case | rounds | kubekit | docker build | ratio | whole process | ratio |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for (variant, case), rows in found.items():
+        ours, theirs, own = (statistics.median(column) for column in zip(*rows, strict=True))
+        inside = statistics.median(row[0] / row[1] for row in rows)
+        whole = statistics.median(row[2] / row[1] for row in rows)
+        lines.append(
+            f"| {variant} | {case} | {len(rows)} | {ours:.3f} | {theirs:.3f} | {inside:.2f}x "
+            f"| {own:.3f} | {whole:.2f}x |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, print, and with --write keep the table in docs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--write", action="store_true", help=f"into {REPORT.name}")
+    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.build:
+        build(arguments.build)
+        return
+    folder = Path(tempfile.mkdtemp())
+    try:
+        table = report(measure(arguments.rounds, folder))
+    finally:
+        shutil.rmtree(folder)
+    print(table)
+    if arguments.write:
+        keep("building", table)
+
+
+if __name__ == "__main__":
+    main()
