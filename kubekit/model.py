@@ -134,6 +134,8 @@ class BuildPlan:
     Attributes:
         name: the image's name, without a tag.
         dockerfile: the path the Dockerfile has among `files`.
+        apart: the context itself does not hold it: it lies elsewhere, or `.dockerignore` excludes
+            it.
         files: files, links and folders by path; `mode` is the full `st_mode`.
         hashes: path -> what it holds, ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``.
     """
@@ -144,6 +146,7 @@ class BuildPlan:
     dockerfile: str
     files: tuple[ContextFile, ...]
     hashes: Mapping[str, str]
+    apart: bool = False
 
     def reference(self, bases: Mapping[str, str]) -> str:
         """What the image is called; made from other base images it is another one.

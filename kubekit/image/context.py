@@ -45,6 +45,7 @@ def plan(settings: BuildSettings, *, name: str) -> BuildPlan:
     """
     dockerfile = _dockerfile(settings)
     files = {file.path: file for file in walk(settings.context, ignore_file(settings))}
+    apart = dockerfile.path not in files
     files[dockerfile.path] = dockerfile
     hashes: dict[str, str] = {}
     for path in sorted(files):
@@ -61,6 +62,7 @@ def plan(settings: BuildSettings, *, name: str) -> BuildPlan:
         name=name,
         digest=digest,
         dockerfile=dockerfile.path,
+        apart=apart,
         files=tuple(files[path] for path in hashes),
         hashes=hashes,
     )
@@ -233,14 +235,15 @@ def _members(files: Iterable[ContextFile], hashes: Mapping[str, str]) -> Iterato
         info = _header(file, hashes[file.path])
         yield info.tobuf(tarfile.GNU_FORMAT, "utf-8", "surrogateescape")
         if info.isreg():
-            yield from _content(file, hashes[file.path])
+            yield from content(file, hashes[file.path])
+            yield bytes(-file.size % tarfile.BLOCKSIZE)
     yield bytes(2 * tarfile.BLOCKSIZE)
 
 
 def _header(file: ContextFile, fingerprint: str) -> tarfile.TarInfo:
     info = tarfile.TarInfo(file.path)
     info.mode = stat.S_IMODE(file.mode)
-    info.mtime = _YEAR_2000
+    info.mtime = modified(fingerprint) // 10**9
     kind, _, rest = fingerprint.partition(":")
     if kind == "folder":
         info.type = tarfile.DIRTYPE
@@ -248,21 +251,41 @@ def _header(file: ContextFile, fingerprint: str) -> tarfile.TarInfo:
         info.type, info.linkname = tarfile.SYMTYPE, rest
     else:
         info.size = file.size
-        # A time that follows from the content: never before 1980, which zip and so `pip install .`
-        # refuse, and another one for other bytes, which .pyc files and ETags go by.
-        info.mtime += int(rest[-6:], 16)
     return info
 
 
-def _content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
+def modified(fingerprint: str) -> int:
+    """A time of modification that follows from the content, in nanoseconds since the epoch.
+
+    Never before 1980, which zip and so `pip install .` refuse, and for other bytes another one: in
+    whole seconds, which .pyc files and ETags go by, and in all digits, by which BuildKit tells
+    whether it has the file already.
+
+    Args:
+        fingerprint: what the file holds, as in `BuildPlan.hashes`.
+    """
+    if not fingerprint.startswith("file:"):
+        return _YEAR_2000 * 10**9
+    return (_YEAR_2000 + int(fingerprint[-6:], 16)) * 10**9 + int(fingerprint[-14:-6], 16) % 10**9
+
+
+def content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
+    """The bytes of a file in blocks, the last only if all of them are what was hashed.
+
+    Raises:
+        FilesError: they are not, or the file cannot be read.
+    """
     seen = hashlib.sha256()
     size = 0
+    held = b""
     try:
         with file.source.open("rb", buffering=0) as stream:
             while block := stream.read(_BLOCK):
+                if held:
+                    yield held
                 seen.update(block)
                 size += len(block)
-                yield block
+                held = block
     except OSError as error:
         raise _unreadable(file.source, error) from error
     if size != file.size or not fingerprint.endswith(seen.hexdigest()):
@@ -271,7 +294,8 @@ def _content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
             hints=("run it again; a file that is always written belongs into `.dockerignore`",),
             id="context-changed",
         )
-    yield bytes(-size % tarfile.BLOCKSIZE)
+    if held:
+        yield held
 
 
 def _joined(parts: Iterable[bytes]) -> Iterator[bytes]:
