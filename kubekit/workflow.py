@@ -20,6 +20,7 @@ from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, ObjectChanged, Output, Warned
+from kubekit.image import cleanup
 from kubekit.image.build import ensure
 from kubekit.image.changes import Memory
 from kubekit.image.engine import on_host
@@ -37,7 +38,7 @@ from kubekit.model import (
 from kubekit.redact import Redactor
 from kubekit.rollout.preflight import foresee
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
-from kubekit.session import Run, connect, open_engine, open_store
+from kubekit.session import Run, connect, open_store
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
 from kubekit.why import diagnose
@@ -62,16 +63,21 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         target, kube = connect(settings, run)
         if dry_run:
             return _rehearse(settings, kube, prepared, target, run)
-        images: dict[str, frozenset[str]] = {}
-        if plan is not None:
-            _warn_of_env_file(settings, plan, run)
-            built = _build(settings, target, plan, run)
-            images[built.reference] = built.ids
-            if built.reference != prepared.image:
-                rendered = objects(settings, image=built.reference)
-        owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-        applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
-        rollout = _wait(settings, kube, applied, images, run)
+        built: BuiltImage | None = None
+        with cleanup.turn(target.context, settings.name, cancel=run.cancel):
+            if plan is not None:
+                _warn_of_env_file(settings, plan, run)
+                built = _build(settings, target, plan, run)
+                if built.reference != prepared.image:
+                    rendered = objects(settings, image=built.reference)
+            owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+            applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
+        with run.stage("rollout", "waiting until it is ready") as stage:
+            rollout = _wait(settings, kube, applied, built, run)
+            text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
+            stage.did(text or "nothing to wait for", changed=bool(applied.writes))
+            if built is not None and built.built:
+                stage.text += _tidy(settings, kube, target, run)
         pruned = prune(kube, applied, owned=owned, emit=run.emit)
         changed = applied.writes + pruned > 0
         run.emit(_good_end(settings, target, rendered, changed, run.clock.now() - start))
@@ -128,9 +134,13 @@ def teardown(
         owned |= dict.fromkeys(owned_sets(kube, settings.namespace))
     kept = _remove(kube, list(owned), data=data, run=run)
     if images:
-        with run.stage("images", "deleting images") as stage, open_engine(target, run) as engine:
-            removed = [name for one in owned for name in engine.remove_images(one.project)]
-            stage.did(f"{len(removed)} images deleted", changed=bool(removed))
+        with run.stage("images", "deleting images") as stage, open_store(target, run) as store:
+            cleaned = [
+                cleanup.clear(store, kube, one.project, emit=run.emit, cancel=run.cancel)
+                for one in owned
+            ]
+            total = sum(cleaned, cleanup.Cleaned())
+            stage.did(total.told(), changed=total.count > 0)
     if profile is not None:
         with run.stage("stop", f"stopping Minikube profile `{profile}`") as stage:
             minikube.stop(profile, cancel=run.cancel)
@@ -283,34 +293,36 @@ def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
 
 
 def _wait(
-    settings: Settings,
-    kube: Kube,
-    applied: Applied,
-    images: dict[str, frozenset[str]],
-    run: Run,
+    settings: Settings, kube: Kube, applied: Applied, image: BuiltImage | None, run: Run
 ) -> Rollout:
-    with run.stage("rollout", "waiting until it is ready") as stage:
-        try:
-            rollout = wait(
-                kube,
-                applied,
-                namespace=settings.namespace,
-                patience=Patience(
-                    timeout=settings.timeout,
-                    factor=settings.patience,
-                    tolerate=frozenset(settings.tolerate),
-                ),
-                around=Surroundings(images=images, on_host=on_host),
-                emit=run.emit,
-                clock=run.clock,
-                cancel=run.cancel,
-            )
-        except CancelledError as error:
-            error.hints = ("what was applied stays; run it again to go on, or `kubekit teardown`",)
-            raise
-        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
-        stage.did(text or "nothing to wait for", changed=bool(applied.writes))
-    return rollout
+    """Wait until what was applied is ready."""
+    try:
+        return wait(
+            kube,
+            applied,
+            namespace=settings.namespace,
+            patience=Patience(
+                timeout=settings.timeout,
+                factor=settings.patience,
+                tolerate=frozenset(settings.tolerate),
+            ),
+            around=Surroundings(
+                images={} if image is None else {image.reference: image.ids}, on_host=on_host
+            ),
+            emit=run.emit,
+            clock=run.clock,
+            cancel=run.cancel,
+        )
+    except CancelledError as error:
+        error.hints = ("what was applied stays; run it again to go on, or `kubekit teardown`",)
+        raise
+
+
+def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
+    """Delete the project's old images, now that its new one runs; what to say of it."""
+    opened = open_store(target, run)
+    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit, cancel=run.cancel)
+    return f"; {cleaned.told('old image')}" if cleaned.count else ""
 
 
 def _rehearse(

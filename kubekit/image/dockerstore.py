@@ -10,7 +10,7 @@ from kubekit.image import context, dockerfile
 from kubekit.image.dockerfile import Dockerfile
 from kubekit.image.engine import Engine
 from kubekit.image.steps import Account, explain
-from kubekit.image.store import Order
+from kubekit.image.store import Order, StoredImage
 from kubekit.model import BuildPlan, Cancel
 
 
@@ -51,6 +51,14 @@ class DockerStore:
             account.add(message)
         if account.error is not None:
             raise explain(account, parsed, plan)
+
+    def images(self, project: str) -> list[StoredImage]:
+        """See Store."""
+        return self.engine.images(project)
+
+    def remove(self, names: Iterable[str]) -> list[str]:
+        """See Store."""
+        return [name for name in names if self.engine.remove(name)]
 
 
 def _refuse_sessions(parsed: Dockerfile, plan: BuildPlan) -> None:

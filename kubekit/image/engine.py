@@ -17,17 +17,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress, Warned
-from kubekit.image.dockererrors import causes, pull_failed, unreachable
-from kubekit.image.store import PROJECT_LABEL
+from kubekit.image import dockerimages
+from kubekit.image.dockererrors import causes, pull_failed, push_failed, unreachable
+from kubekit.image.store import StoredImage
 from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
     import docker
     import requests
+    import tenacity
 
 _CONNECT = 5.0
+_REGISTRY = 60.0
+_NO_LOGIN = "e30="  # {}, which daemons before 25 insist on
 _OLDEST_BUILDKIT = (1, 39)
-_ENDED = frozenset({"exited", "dead"})
 
 _T = TypeVar("_T")
 
@@ -76,17 +79,13 @@ class Engine:
 
         return self._ask(inspect)
 
-    def remove_images(self, project: str) -> list[str]:
-        """Delete the images kubekit built for `project`, except those of living containers.
+    def images(self, project: str) -> list[StoredImage]:
+        """Return the images kubekit built for `project`, the one named last first."""
+        return self._ask(functools.partial(dockerimages.stored, project=project))
 
-        Returns:
-            What was deleted: tags, or IDs of images without one.
-        """
-        found = self._ask(lambda api: api.images(filters={"label": f"{PROJECT_LABEL}={project}"}))
-        containers = self._ask(lambda api: api.containers(all=True))
-        used = {item["ImageID"] for item in containers if item["State"] not in _ENDED}
-        names = [name for image in found if image["Id"] not in used for name in _names(image)]
-        return [name for name in names if self._ask(functools.partial(_remove, name=name))]
+    def remove(self, name: str) -> bool:
+        """Delete a name of an image, or one without names by its ID; whether it is gone now."""
+        return self._ask(functools.partial(dockerimages.removed, name=name))
 
     def pull(
         self, reference: str, *, emit: Emit, cancel: Cancel, platform: str | None = None
@@ -97,21 +96,60 @@ class Engine:
             BuildError: the registry does not give it; says why, and how else to provide it.
             CancelledError: the person interrupted.
         """
-        import tenacity
+        _patiently(cancel)(self._pull, reference, platform, emit, cancel)
 
-        def wait(seconds: float) -> None:
-            cancel.wait(seconds)
+    def tag(self, image: str, reference: str) -> None:
+        """Give an image of the daemon another name, which no other image keeps."""
+        repository, _, tag = reference.rpartition(":")
+        self._ask(lambda api: api.tag(image, repository, tag, force=True))
 
-        once = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(
-                lambda error: isinstance(error, BuildError) and error.id == "registry-busy"
-            ),
-            stop=tenacity.stop_after_attempt(3),
-            wait=tenacity.wait_random_exponential(multiplier=1, max=5),
-            sleep=wait,
-            reraise=True,
-        )
-        once(self._pull, reference, platform, emit, cancel)
+    def digest(self, reference: str, *, emit: Emit, cancel: Cancel) -> str | None:
+        """Return the digest a tag has in its registry; None if it does not know the tag.
+
+        The daemon asks, with the user's login, and again if the registry is busy.
+
+        Raises:
+            BuildError: the registry does not say; says why.
+        """
+        headers = self._credentials(reference.rpartition(":")[0], emit)
+
+        def look(api: docker.APIClient) -> str | None:
+            url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
+            answer = api.get(url, headers=headers, timeout=(_CONNECT, _REGISTRY))
+            if answer.ok:
+                return str(answer.json()["Descriptor"]["digest"])
+            if answer.status_code == HTTPStatus.NOT_FOUND:
+                return None
+            raise push_failed(reference, _explanation(answer), login=bool(headers))
+
+        return _patiently(cancel)(self._ask, look)
+
+    def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
+        """Push an image with the user's login; the daemon tries again if the registry is busy.
+
+        Returns:
+            The digest, ``sha256:...``, it has in the registry.
+
+        Raises:
+            BuildError: the registry does not take it; says why.
+            CancelledError: the person interrupted.
+        """
+        repository, _, tag = reference.rpartition(":")
+        progress = _Layers("pushing", reference, emit)
+        login = self._credentials(repository, emit)
+        for message in self._messages(
+            f"/images/{repository}/push",
+            params={"tag": tag},
+            headers=login or {"X-Registry-Auth": _NO_LOGIN},
+            data=None,
+            cancel=cancel,
+        ):
+            if "error" in message:
+                raise push_failed(reference, str(message["error"]), login=bool(login))
+            progress.update(message)
+            if digest := (message.get("aux") or {}).get("Digest"):
+                return str(digest)
+        raise BuildError(f"the push of `{reference}` ended without a digest", id="push-not-proved")
 
     def build(
         self,
@@ -166,7 +204,7 @@ class Engine:
         params = {"fromImage": repository, "tag": tag or "latest"}
         if platform is not None:
             params["platform"] = platform
-        progress = _Layers(reference, emit)
+        progress = _Layers("pulling", reference, emit)
         headers = self._credentials(repository, emit)
         for message in self._messages(
             "/images/create", params=params, headers=headers, data=None, cancel=cancel
@@ -259,26 +297,6 @@ def on_host(reference: str) -> bool:
     return host_has(reference)
 
 
-def _names(image: Mapping[str, Any]) -> list[str]:
-    tags = [str(tag) for tag in image["RepoTags"] or () if tag != "<none>:<none>"]
-    return tags or [str(image["Id"])]
-
-
-def _remove(api: docker.APIClient, *, name: str) -> bool:
-    import docker.errors
-
-    try:
-        # Kubernetes keeps ended containers for a while, which without force would hold the image.
-        api.remove_image(name, force=True)
-    except docker.errors.NotFound:
-        return False
-    except docker.errors.APIError as error:
-        if error.status_code == HTTPStatus.CONFLICT:
-            return False
-        raise
-    return True
-
-
 def _dropped(error: BaseException) -> bool:
     import requests
 
@@ -316,22 +334,41 @@ def _explanation(response: requests.Response) -> str:
         return response.text.strip()
 
 
-class _Layers:
-    """The progress of a pull: its layers' bytes, summed up, said again with each megabyte."""
+def _patiently(cancel: Cancel) -> tenacity.Retrying:
+    """Try again, twice, what fails because a registry is busy."""
+    import tenacity
 
-    def __init__(self, reference: str, emit: Emit) -> None:
-        self._reference = reference
+    def wait(seconds: float) -> None:
+        cancel.wait(seconds)
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, BuildError) and error.id == "registry-busy"
+        ),
+        stop=tenacity.stop_after_attempt(3),
+        wait=tenacity.wait_random_exponential(multiplier=1, max=5),
+        sleep=wait,
+        reraise=True,
+    )
+
+
+class _Layers:
+    """The progress of a pull or push: its layers' bytes, summed up, told with each megabyte."""
+
+    def __init__(self, doing: str, reference: str, emit: Emit) -> None:
+        self._text = f"{doing} `{reference}`"
         self._emit = emit
         self._layers: dict[str, tuple[int, int]] = {}
         self._shown = -1
 
     def update(self, message: Mapping[str, Any]) -> None:
         detail = message.get("progressDetail") or {}
-        if message.get("status") != "Downloading" or "total" not in detail:
+        if message.get("status") not in {"Downloading", "Pushing"} or "total" not in detail:
             return
-        self._layers[str(message.get("id"))] = (int(detail["current"]), int(detail["total"]))
-        done, total = (sum(column) / 1e6 for column in zip(*self._layers.values(), strict=True))
+        # Of a layer that is pushed more is sent than it is said to be.
+        current, total = int(detail["current"]), int(detail["total"])
+        self._layers[str(message.get("id"))] = (min(current, total), total)
+        done, whole = (sum(column) / 1e6 for column in zip(*self._layers.values(), strict=True))
         if int(done) != self._shown:
             self._shown = int(done)
-            text = f"pulling `{self._reference}`: {done:.0f} of {total:.0f} MB"
-            self._emit(Progress(stage="image", text=text))
+            self._emit(Progress(stage="image", text=f"{self._text}: {done:.0f} of {whole:.0f} MB"))

@@ -23,6 +23,23 @@ class Order:
     labels: Mapping[str, str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StoredImage:
+    """An image that kubekit built, as a store has it.
+
+    Attributes:
+        names: all of them, also those that others gave it, as a manifest writes them: without
+            ``docker.io/library/``. None at all when its name went to a newer image.
+        used: a container that has not ended was made from it.
+        size: bytes that it shares with no other image; None where the store cannot tell.
+    """
+
+    id: str
+    names: tuple[str, ...]
+    used: bool
+    size: int | None = None
+
+
 class Store(Protocol):
     """Where images are built and pods find them: a Docker, or the nodes of a Minikube profile.
 
@@ -50,4 +67,18 @@ class Store(Protocol):
             BuildError: the Dockerfile is wrong, or a step failed.
             FilesError: a file changed or went while it was sent.
             CancelledError: the person interrupted.
+        """
+
+    def images(self, project: str) -> list[StoredImage]:
+        """Return the images kubekit has built for a project, the one named last first.
+
+        An image that is on several nodes is one, and used if it is on any of them.
+        """
+
+    def remove(self, names: Iterable[str]) -> list[str]:
+        """Delete names of images, or IDs of images without one; an image goes with its last name.
+
+        Returns:
+            What was there and is gone now, everywhere; what a container that has not ended was
+            made from stays.
         """

@@ -29,6 +29,7 @@ from kubekit.config import load as config
 from kubekit.image import context
 from kubekit.image.build import ensure
 from kubekit.image.changes import Memory
+from kubekit.image.cleanup import delete_all
 from kubekit.model import Cancel, Settings
 from kubekit.session import Run, open_store
 from tests.bench.plain import (
@@ -145,7 +146,7 @@ def measure(rounds: int, parent: Path) -> dict[tuple[str, str], list[list[float]
     run([docker_with_buildkit(), "image", "rm", "-f", PLAIN], env=env)
     settings = settings_of(parent / "ours")
     with open_store(resolve(settings), Run(emit=lambda _: None)) as store:
-        store.engine.remove_images(NAME)
+        delete_all(store, NAME)
     return found
 
 

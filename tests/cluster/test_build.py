@@ -17,6 +17,7 @@ from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableEr
 from kubekit.events import BuildLog, BuildStep, Emit, Event
 from kubekit.image import build, context
 from kubekit.image.changes import Memory
+from kubekit.image.cleanup import delete_all
 from kubekit.image.dockerstore import DockerStore
 from kubekit.image.engine import Engine
 from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, DockerEndpoint
@@ -70,6 +71,9 @@ class Project:
             cancel=self.cancel,
         )
 
+    def delete_images(self) -> int:
+        return delete_all(DockerStore(self.engine), self.name).count
+
     def fail(self, dockerfile: str) -> BuildError:
         (self.root / "Dockerfile").write_text(dockerfile)
         with pytest.raises(BuildError) as caught:
@@ -105,8 +109,8 @@ def project(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (root / "app/main.py").write_text(f"print('{uuid.uuid4()}')\n")
     project = Project(root=root, name=f"t-{uuid.uuid4().hex[:8]}", engine=engine)
     yield project
-    engine.remove_images(project.name)
-    assert engine.remove_images(project.name) == []
+    project.delete_images()
+    assert project.delete_images() == 0
 
 
 def test_the_daemon_is_the_profiles_own(engine: Engine) -> None:
@@ -141,13 +145,14 @@ def test_first_then_nothing_then_an_edit_then_back(project: Project) -> None:
 
 def test_the_image_carries_project_and_digest(project: Project) -> None:
     image = project.ensure()
-    assert project.engine.remove_images(f"{project.name}x") == []
-    assert project.engine.remove_images(project.name) == [image.reference]
+    store = DockerStore(project.engine)
+    assert store.images(f"{project.name}x") == []
+    assert [one.names for one in store.images(project.name)] == [(image.reference,)]
 
 
 def test_an_image_that_is_gone_is_built_again(project: Project) -> None:
     project.ensure()
-    project.engine.remove_images(project.name)
+    assert project.delete_images() == 1
     again = project.ensure()
     assert (again.built, again.reason) == (True, "the image is gone")
 
@@ -156,7 +161,7 @@ def test_the_same_content_gives_the_same_layers_after_the_cache_is_lost(project:
     first = project.ensure()
     for file in project.root.rglob("*"):
         file.touch()
-    project.engine.remove_images(project.name)
+    assert project.delete_images() == 1
     assert project.ensure().ids == first.ids
 
 
@@ -335,10 +340,10 @@ def test_images_stay_while_a_container_runs_and_no_longer(project: Project) -> N
     container = api.create_container(image.reference, ["sleep", "60"], host_config=alone)["Id"]
     try:
         api.start(container)
-        assert project.engine.remove_images(project.name) == []
+        assert project.delete_images() == 0
         assert {project.engine.image_id(image.reference)} == image.ids
         api.kill(container)
         api.wait(container)
-        assert project.engine.remove_images(project.name) == [image.reference]
+        assert project.delete_images() == 1
     finally:
         api.remove_container(container, force=True)

@@ -1,0 +1,193 @@
+"""The images kubekit has built and nobody needs any more: found, and taken away.
+
+Only what kubekit itself named, ``PROJECT:kk-...``, is ever deleted. An image that somebody has
+given another name loses kubekit's, and stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import TextIO
+
+import platformdirs
+
+from kubekit.api.kube import Kube
+from kubekit.api.resources import KNOWN, REPLICA_SETS, Resource
+from kubekit.errors import CancelledError, KubekitError
+from kubekit.events import Emit, Warned
+from kubekit.image.store import Store, StoredImage
+from kubekit.model import Cancel
+
+KEPT = 3
+"""So many of the newest images stay in any case."""
+
+_TURN_SECONDS = 10.0
+_POD_KINDS = {"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
+_POD_MAKERS = (
+    *(resource for (_, kind), resource in KNOWN.items() if kind in _POD_KINDS),
+    REPLICA_SETS,
+    Resource(api_version="v1", kind="ReplicationController", plural="replicationcontrollers"),
+    Resource(api_version="apps/v1", kind="ControllerRevision", plural="controllerrevisions"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """What was taken away; `size` is in bytes, 0 where the store cannot tell."""
+
+    count: int = 0
+    size: int = 0
+
+    def __add__(self, other: Cleaned) -> Cleaned:
+        """Both together."""
+        return Cleaned(count=self.count + other.count, size=self.size + other.size)
+
+    def told(self, kind: str = "image") -> str:
+        """In words, as ``2 old images deleted, 14 MB``."""
+        text = f"{self.count} {kind}{'' if self.count == 1 else 's'} deleted"
+        return f"{text}, {self.size / 1e6:.0f} MB" if self.size else text
+
+
+def prune(
+    opened: AbstractContextManager[Store], kube: Kube, project: str, *, emit: Emit, cancel: Cancel
+) -> Cleaned:
+    """Delete the project's old images: all but the newest few, those in use and those named.
+
+    What cannot be done is told, and is no error: the project runs.
+
+    Args:
+        opened: where they are.
+        kube: the cluster whose objects may name them.
+        project: whose they are.
+        emit: gets a warning.
+        cancel: ends a wait.
+
+    Raises:
+        CancelledError: the person interrupted.
+    """
+    try:
+        with turn(kube.context, project, cancel=cancel, alone=True) as mine, opened as store:
+            # If it is another run's turn, that one tidies at its own end.
+            return delete_old(store, project, partial(named, kube, project)) if mine else Cleaned()
+    except CancelledError:
+        raise
+    except KubekitError as error:
+        emit(Warned(text=f"old images could not be deleted: {error.message}"))
+        return Cleaned()
+
+
+def delete_old(store: Store, project: str, needed: Callable[[], frozenset[str]]) -> Cleaned:
+    """As `prune`, whoever else is at work; `needed` is asked only if there is something to do."""
+    images = store.images(project)
+    newest = [image for image in images if _ours(image, project)][:KEPT]
+    old = [image for image in images if image not in newest]
+    if not _doomed(old, project):
+        return Cleaned()
+    keep = needed()
+    return _delete(store, project, [image for image in old if not keep & set(image.names)])
+
+
+def delete_all(store: Store, project: str) -> Cleaned:
+    """Delete all images of the project that no living container was made from."""
+    return _delete(store, project, store.images(project))
+
+
+def clear(store: Store, kube: Kube, project: str, *, emit: Emit, cancel: Cancel) -> Cleaned:
+    """As `delete_all`, unless another run is about to use one of them, which is told."""
+    with turn(kube.context, project, cancel=cancel, alone=True) as mine:
+        if mine:
+            return delete_all(store, project)
+    text = f"the images of `{project}` stay: another run of kubekit is deploying it"
+    emit(Warned(text=text, hints=("run it again when that one has ended",)))
+    return Cleaned()
+
+
+def named(kube: Kube, project: str) -> frozenset[str]:
+    """The images of the project that live objects name, in every namespace.
+
+    More than the containers there are: what a pod that comes will be made from, and what a
+    Deployment, StatefulSet or DaemonSet can be rolled back to.
+    """
+    reference = re.compile(rf'"({_pattern(project)})"')
+    return frozenset(
+        name
+        for resource in _POD_MAKERS
+        for obj in kube.list(resource.path(""))
+        for name in reference.findall(json.dumps(obj))
+    )
+
+
+@contextlib.contextmanager
+def turn(context: str, project: str, *, cancel: Cancel, alone: bool = False) -> Iterator[bool]:
+    """Build and deploy beside others, or delete alone; whether it is one's turn.
+
+    From the moment an image is found or built until objects name it, nothing shows that it is
+    needed. Who deletes must be alone, and does not wait for it. A lock of the system: it ends with
+    the process, however that ends. Where the cache cannot be written there is none.
+    """
+    with contextlib.ExitStack() as stack:
+        stream = _lock_file(context, project)
+        if stream is None:
+            mine = True
+        else:
+            stack.enter_context(stream)
+            mine = _locked(stream, alone=alone, cancel=cancel)
+        yield mine
+
+
+def _pattern(project: str) -> str:
+    return rf"{re.escape(project)}:kk-[0-9a-f]{{12}}"
+
+
+def _ours(image: StoredImage, project: str) -> list[str]:
+    """The names kubekit gave it."""
+    return [name for name in image.names if re.fullmatch(_pattern(project), name)]
+
+
+def _doomed(images: list[StoredImage], project: str) -> list[str]:
+    """What is to be deleted of these: names, and IDs of images that have none."""
+    gone = [image for image in images if not image.used]
+    return [
+        name for image in gone for name in (_ours(image, project) if image.names else [image.id])
+    ]
+
+
+def _delete(store: Store, project: str, images: list[StoredImage]) -> Cleaned:
+    gone = set(store.remove(_doomed(images, project)))
+    whole = [image for image in images if gone >= set(image.names or [image.id])]
+    return Cleaned(count=len(gone), size=sum(image.size or 0 for image in whole))
+
+
+def _lock_file(context: str, project: str) -> TextIO | None:
+    key = hashlib.sha256(f"{context}\0{project}".encode()).hexdigest()[:16]
+    file = platformdirs.user_cache_path("kubekit") / "turns" / f"{project}-{key}"
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return file.open("a")
+    except OSError:
+        return None
+
+
+def _locked(stream: TextIO, *, alone: bool, cancel: Cancel) -> bool:
+    """Take the lock; who builds waits a little for one that deletes, which is soon done."""
+    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    late = time.monotonic() + (0 if alone else _TURN_SECONDS)
+    while True:
+        try:
+            fcntl.flock(stream, how | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= late or cancel.wait(0.05):
+                return False
+        except OSError:
+            return True  # a file system without locks
+        else:
+            return True
