@@ -6,6 +6,7 @@ Lenient on purpose: the daemon judges the syntax. Grammar: Docker's Dockerfile r
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_DIRECTIVE = re.compile(r"#\s*(?P<key>[a-zA-Z]+)\s*=\s*(?P<value>.+?)\s*")
+_DIRECTIVE = re.compile(r"#\s*(?P<key>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>.+?)\s*")
 _FLAG = re.compile(r"--(?P<name>[a-z-]+)(?:=(?P<value>\S*))?\s+")
-_HEREDOC = re.compile(r"<<(?P<tabs>-?)(?P<quote>[\"']?)(?P<word>\w+)(?P=quote)")
+_SPACE = re.compile(r"\s+")
+_QUOTED = re.compile(r"^([\"'])(.*)\1$")
+# A word of its own: what is shifted in `$((1<<2))` is no document.
+_HEREDOC = re.compile(r"(?<!\S)\d*<<(?P<tabs>-?)(?P<quote>[\"']?)(?P<word>\w+)(?P=quote)")
 _ASSIGNMENT = re.compile(r"(?P<name>\w+)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
 _VARIABLE = re.compile(
     r"\\(?P<escaped>.)"
@@ -25,6 +29,9 @@ _VARIABLE = re.compile(
 )
 _STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
 _PLATFORM = re.compile(r"\$\{?(BUILD|TARGET)(PLATFORM|OS|ARCH)")
+_WITH_HEREDOC = frozenset({"RUN", "COPY", "ADD"})
+_OPEN = re.compile(r"[$\"'\\`]")
+"""What lets a word mean another one than it says."""
 _LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
 
@@ -45,9 +52,17 @@ class Instruction:
     def mounts(self) -> tuple[Mapping[str, str], ...]:
         """The options of each `--mount`."""
         return tuple(
-            dict(option.partition("=")[::2] for option in value.split(","))
+            {
+                key.lower(): set_to
+                for key, _, set_to in (option.partition("=") for option in value.split(","))
+            }
             for value in self.values("mount")
         )
+
+    @property
+    def heredoc(self) -> bool:
+        """Whether lines below it are handed to it as files, by ``<<EOF``."""
+        return self.keyword in _WITH_HEREDOC and _HEREDOC.search(self.text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +105,12 @@ class Dockerfile:
     stages: tuple[Stage, ...]
 
     @property
+    def instructions(self) -> tuple[Instruction, ...]:
+        """All of them in their order, those above the first `FROM` too."""
+        below = (item for stage in self.stages for item in (stage.origin, *stage.body))
+        return (*self.arguments, *below)
+
+    @property
     def asks_for_platform(self) -> bool:
         """Whether a `FROM` depends on the daemon's platform, which takes a while to ask for."""
         return any(
@@ -126,6 +147,23 @@ class Dockerfile:
                 elif image.reference != "scratch":
                     found.setdefault((image.reference, image.platform), image)
         return tuple(sorted(found.values(), key=lambda image: image.line))
+
+    def needed(self, target: str | None) -> tuple[Stage, ...]:
+        """List the stages that building `target` may need: all before one that a variable names."""
+        waiting = [stage for stage in [self.stage(target)] if stage]
+        found: dict[int, Stage] = {}
+        while waiting:
+            stage = waiting.pop()
+            if stage.index in found:
+                continue
+            found[stage.index] = stage
+            earlier = self.stages[: stage.index]
+            for label in (stage.base, *(written for written, _ in stage.sources)):
+                if _OPEN.search(label):
+                    waiting += earlier
+                elif before := _find(earlier, label):
+                    waiting.append(before)
+        return tuple(found[index] for index in sorted(found))
 
     def locate(self, step: str) -> Instruction | None:
         """Find the instruction of a step as BuildKit names it, ``[builder 2/5] RUN make``."""
@@ -172,13 +210,18 @@ def read(file: Path) -> Dockerfile:
         ) from error
 
 
-def parse(text: str) -> Dockerfile:
-    """Read a Dockerfile; what the daemon would refuse is skipped here."""
+def parse(text: str, *, heredocs: bool = True) -> Dockerfile:
+    """Read a Dockerfile; what the daemon would refuse is skipped here.
+
+    Args:
+        text: the whole file.
+        heredocs: whether `<<EOF` begins one; daemons differ in that.
+    """
     lines = [line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n")]
     directives = _directives(lines)
     arguments: list[Instruction] = []
     stages: list[Stage] = []
-    for instruction in _instructions(lines, directives.get("escape", "\\")):
+    for instruction in _instructions(lines, directives.get("escape", "\\"), heredocs):
         if instruction.keyword == "FROM":
             stages.append(_stage(len(stages), instruction))
         elif stages:
@@ -198,39 +241,40 @@ def _directives(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def _instructions(lines: list[str], escape: str) -> Iterator[Instruction]:
-    numbered = iter(enumerate(lines, start=1))
+def _instructions(lines: list[str], escape: str, heredocs: bool) -> Iterator[Instruction]:
+    rest = deque(enumerate(lines, start=1))
     continued = re.compile(re.escape(escape) + r"[ \t]*$")
-    for number, line in numbered:
+    while rest:
+        number, line = rest.popleft()
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        while continued.search(text):
+        while rest and continued.search(text):
             # Blank lines and comments between continued lines do not end the instruction.
-            more = next((line.strip() for _, line in numbered if _counts(line)), "")
-            text = continued.sub("", text) + more
-        keyword, _, rest = text.partition(" ")
-        instruction = _instruction(keyword.upper(), rest.strip(), number)
-        if instruction.keyword in {"RUN", "COPY", "ADD"}:
+            _, more = rest.popleft()
+            if more.strip() and not more.strip().startswith("#"):
+                text = continued.sub("", text) + more
+        keyword, _, arguments = _SPACE.sub(" ", continued.sub("", text), count=1).partition(" ")
+        instruction = _instruction(keyword.upper(), arguments.strip(), number)
+        if heredocs and instruction.keyword in _WITH_HEREDOC:
             for heredoc in _HEREDOC.finditer(instruction.text):
-                _skip(numbered, heredoc)
+                _skip(rest, heredoc)
         yield instruction
 
 
-def _counts(line: str) -> bool:
-    return bool(line.strip()) and not line.strip().startswith("#")
-
-
-def _skip(numbered: Iterator[tuple[int, str]], heredoc: re.Match[str]) -> None:
-    for _, line in numbered:
+def _skip(rest: deque[tuple[int, str]], heredoc: re.Match[str]) -> None:
+    """Drop the lines of a heredoc; without an end it is none."""
+    for index, (_, line) in enumerate(rest):
         if (line.lstrip("\t") if heredoc["tabs"] else line) == heredoc["word"]:
+            for _ in range(index + 1):
+                rest.popleft()
             return
 
 
 def _instruction(keyword: str, text: str, line: int) -> Instruction:
     flags = []
     while match := _FLAG.match(text):
-        flags.append((match["name"], (match["value"] or "").strip("\"'")))
+        flags.append((match["name"], _QUOTED.sub(r"\2", match["value"] or "")))
         text = text[match.end() :]
     return Instruction(keyword=keyword, flags=tuple(flags), text=text, line=line)
 
