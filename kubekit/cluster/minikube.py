@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 from kubekit import proc
 from kubekit.cluster.target import INSTALL_MINIKUBE, active_profile, read_profile
@@ -13,7 +16,9 @@ from kubekit.model import Cancel, Object
 
 START_SECONDS = 1200.0
 STATUS_SECONDS = 30.0
+COPY_SECONDS = 3600.0
 _EVENT = "io.k8s.sigs.minikube."
+_REMOTE = re.compile(r"^ssh: Process exited with status (\d+)$", re.MULTILINE)
 
 
 def up(profile: str, *, emit: Emit, cancel: Cancel) -> bool:
@@ -74,6 +79,53 @@ def call(
     """
     program = proc.find("minikube", hint=INSTALL_MINIKUBE)
     return proc.run([program, *argv], timeout=timeout, cancel=cancel, on_line=on_line)
+
+
+def run_in(
+    profile: str,
+    node: str,
+    command: str,
+    *,
+    timeout: float,
+    cancel: Cancel,
+    on_line: Callable[[str], None] | None = None,
+) -> proc.Finished:
+    """Run a shell command in a node of the profile, whichever way the command ends.
+
+    Minikube gives it a terminal, so that `out` holds what it says on stderr, too, and so that the
+    command gets a hang-up when this process or Minikube is gone.
+
+    Returns:
+        The end of the command itself, with its own exit code.
+
+    Raises:
+        UnreachableError: the node is not there or does not run.
+    """
+    argv = ["-p", profile, "ssh", "-n", node, "--", command]
+    done = call(argv, timeout=timeout, cancel=cancel, on_line=on_line)
+    if done.code == 0:
+        return done
+    if match := _REMOTE.search(done.err):
+        return replace(done, code=int(match[1]))
+    raise _node_silent(profile, node, done)
+
+
+def copy_to(profile: str, node: str, file: Path, path: str, *, cancel: Cancel) -> proc.Finished:
+    """Copy a file of this machine to a path of a node, whichever way it ends."""
+    argv = ["-p", profile, "cp", str(file), f"{node}:{path}"]
+    return call(argv, timeout=COPY_SECONDS, cancel=cancel)
+
+
+def _node_silent(profile: str, node: str, done: proc.Finished) -> UnreachableError:
+    hint = f"start it: `minikube node start {node} -p {profile}`"
+    if node == profile:
+        hint = "start it with `kubekit up`"
+    return UnreachableError(
+        f"node `{node}` of Minikube profile `{profile}` cannot be reached",
+        hints=(hint, f"see how it is: `minikube status -p {profile}`"),
+        details=tuple(line for line in done.err.splitlines() if line.strip())[-5:],
+        id="node-unreachable",
+    )
 
 
 def _end(how: str, profile: str, *, cancel: Cancel) -> None:

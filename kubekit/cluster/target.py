@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,27 @@ INSTALL_MINIKUBE = "install it: https://minikube.sigs.k8s.io/docs/start/"
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A Minikube profile as its config.json describes it, running or not."""
+    """A Minikube profile as its config.json describes it, running or not.
+
+    Attributes:
+        machines: its nodes, as `minikube ssh -n` and Kubernetes call them; the one that builds
+            first.
+    """
 
     name: str
     runtime: str
-    nodes: int
+    machines: tuple[str, ...]
     file: Path
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has."""
+        return len(self.machines)
+
+    @property
+    def has_docker(self) -> bool:
+        """Whether Minikube leads to a Docker where all its pods find what is built there."""
+        return self.runtime == "docker" and self.nodes == 1
 
 
 def minikube_home() -> Path:
@@ -73,7 +88,7 @@ def read_profile(name: str) -> Profile | None:
             name=name,
             # Profiles written before Minikube knew other runtimes leave it empty and mean docker.
             runtime=str(kubernetes.get("ContainerRuntime") or "docker"),
-            nodes=len(data.get("Nodes") or ()),
+            machines=_machines(name, data.get("Nodes") or ()),
             file=file,
         )
     except FileNotFoundError:
@@ -85,6 +100,17 @@ def read_profile(name: str) -> Profile | None:
             place=Place(file=file),
             id="profile-damaged",
         ) from error
+
+
+def _machines(profile: str, nodes: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The names of the machines; source: minikube, pkg/minikube/config/profile.go, MachineName."""
+    names = [
+        str(node.get("Name") or "")
+        for node in sorted(nodes, key=lambda node: not node.get("ControlPlane"))
+    ]
+    if len(names) < 2:  # noqa: PLR2004 - a single node is called as the profile is
+        return (profile,)
+    return tuple(f"{profile}-{name}" if name else profile for name in names)
 
 
 def resolve(settings: Settings) -> ClusterTarget:
@@ -153,32 +179,44 @@ def no_profile(name: str) -> UnreachableError:
     )
 
 
-def need_docker_runtime(target: ClusterTarget) -> Profile:
-    """The target's profile, once it is one whose Docker can build: runtime docker, one node.
+def need_profile(target: ClusterTarget) -> Profile:
+    """The Minikube profile of the target, in which images can be built.
 
     Raises:
-        UnreachableError: it is not, with what to do.
+        UnreachableError: the target is another cluster.
     """
     profile = read_profile(target.profile) if target.profile else None
     if profile is None:
         raise UnreachableError(
-            f"context `{target.context}` has no Minikube profile whose Docker could build",
+            f"context `{target.context}` has no Minikube profile in which an image could be built",
             hints=("use a Minikube profile", "or leave `build` out of kubekit.yaml"),
             id="no-docker",
         )
-    other = f"create one beside it: `kubekit up --profile {profile.name}-docker`"
+    return profile
+
+
+def need_docker_runtime(target: ClusterTarget) -> Profile:
+    """The target's profile, once it is one with a Docker to speak to: runtime docker, one node.
+
+    Raises:
+        UnreachableError: it is not, with what to do.
+    """
+    profile = need_profile(target)
     if profile.runtime != "docker":
         raise UnreachableError(
-            f"Minikube profile `{profile.name}` runs {profile.runtime}; "
-            "kubekit builds only in profiles that run docker",
-            hints=(other,),
+            f"Minikube profile `{profile.name}` runs {profile.runtime}: it has no Docker",
+            hints=(
+                f"its images: `minikube -p {profile.name} image ls`",
+                f"its containers: `minikube -p {profile.name} ssh -- sudo crictl ps`",
+            ),
             id="runtime-not-docker",
         )
-    if profile.nodes > 1:
+    if not profile.has_docker:
+        node = profile.machines[-1]
         raise UnreachableError(
-            f"Minikube profile `{profile.name}` has {profile.nodes} nodes; "
-            "an image built in one of them would be missing in the others",
-            hints=(other,),
+            f"Minikube profile `{profile.name}` has {profile.nodes} nodes, "
+            "each with a Docker of its own, and Minikube leads to none of them",
+            hints=(f"speak to one: `minikube -p {profile.name} ssh -n {node} -- docker ps`",),
             id="several-nodes",
         )
     return profile
