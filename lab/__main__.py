@@ -1,4 +1,4 @@
-"""The command line: `python -m lab up | down [--purge] | status | env`."""
+"""The command line: `python -m lab up | down [--purge] | status | env | profile KIND up|down`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import os
 import shlex
 import sys
 
-from lab import LabError, session
+from lab import LabError, profiles, session
+from lab.paths import FURTHER
 
 
 def main() -> int:
@@ -37,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--purge", action="store_true", help="also forget all that was built")
     commands.add_parser("status", help="what runs, where, since when (exit 1: not up)")
     commands.add_parser("env", help="print `export NAME=value` lines for a shell")
+    further = commands.add_parser("profile", help="a profile beside the lab's, on demand")
+    further.add_argument("kind", choices=FURTHER)
+    further.add_argument("do", choices=("up", "down"))
     return parser
 
 
@@ -48,11 +52,22 @@ def _run(arguments: argparse.Namespace) -> int:
         session.down(purge=arguments.purge)
     elif arguments.command == "env":
         print(exports(session.environment()))
+    elif arguments.command == "profile":
+        _profile(arguments)
     else:
         alive, lines = session.status()
         print("\n".join(lines), flush=True)
         return 0 if alive else 1
     return 0
+
+
+def _profile(arguments: argparse.Namespace) -> None:
+    if arguments.do == "down":
+        profiles.down(arguments.kind)
+        return
+    profiles.up(arguments.kind)
+    name = FURTHER[arguments.kind]
+    print(f"lab: {name} is up; `kubekit --profile {name}` works on it", file=sys.stderr)
 
 
 def exports(variables: dict[str, str]) -> str:

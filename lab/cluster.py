@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lab import engine, gobuild, imagetar, process
 from lab.errors import LabError
-from lab.paths import PROFILE
+from lab.paths import FURTHER, PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,34 +101,44 @@ def load_node_image(image: Image) -> None:
             engine.docker("image", "rm", older)
 
 
-def start(places: Places, env: Mapping[str, str]) -> None:
-    """Start the profile as documentation says; everything special is in the environment."""
+def start(places: Places, env: Mapping[str, str], profile: str, *arguments: str) -> None:
+    """Start a profile as documentation says; everything special is in the environment."""
     process.run(
-        ["minikube", "start", "-p", PROFILE, "--driver=docker", "--container-runtime=docker"],
-        log=places.logs / "minikube-start.log",
+        ["minikube", "start", "-p", profile, "--driver=docker", *arguments],
+        log=places.logs / f"minikube-start-{profile}.log",
         env=env,
     )
 
 
-def wait(env: Mapping[str, str]) -> None:
-    """Wait for what `minikube start` leaves behind unfinished: DNS, and claims being served."""
+def wait(env: Mapping[str, str], profile: str) -> None:
+    """Wait for what `minikube start` leaves behind unfinished: nodes, DNS, claims being served."""
     for condition in (
+        ("wait", "nodes", "--all", "--for=condition=Ready"),
         ("rollout", "status", "deployment/coredns"),
         ("wait", "pod/storage-provisioner", "--for=condition=Ready"),
     ):
-        kubectl(env, "-n", "kube-system", *condition, "--timeout=120s")
+        kubectl(env, profile, "-n", "kube-system", *condition, "--timeout=120s")
 
 
-def kubectl(env: Mapping[str, str], *arguments: str) -> str:
-    """Run kubectl against the profile; a Minikube that was found brings its own."""
+def runs(env: Mapping[str, str], profile: str) -> bool:
+    """Ask Minikube whether the whole of a profile runs."""
+    try:
+        process.output(["minikube", "status", "-p", profile], env=env)
+    except LabError:
+        return False
+    return True
+
+
+def kubectl(env: Mapping[str, str], profile: str, *arguments: str) -> str:
+    """Run kubectl against a profile; a Minikube that was found brings its own."""
     own = shutil.which("kubectl", path=env["PATH"])
-    start = [own, f"--context={PROFILE}"] if own else ["minikube", "-p", PROFILE, "kubectl", "--"]
+    start = [own, f"--context={profile}"] if own else ["minikube", "-p", profile, "kubectl", "--"]
     return process.output([*start, *arguments], env=env, seconds=130)
 
 
 def endpoint(env: Mapping[str, str]) -> tuple[str, str]:
     """Give the API server's address and the file of its authority."""
-    config = json.loads(kubectl(env, "config", "view", "-o", "json"))
+    config = json.loads(kubectl(env, PROFILE, "config", "view", "-o", "json"))
     entry = next(entry for entry in config["clusters"] if entry["name"] == PROFILE)
     return entry["cluster"]["server"], entry["cluster"]["certificate-authority"]
 
@@ -144,24 +154,28 @@ def remove(places: Places, env: Mapping[str, str], *, ours: bool) -> None:
         _sweep()
     else:
         for profile in profiles(places):
-            process.run(
-                ["minikube", "delete", "-p", profile],
-                log=places.logs / f"minikube-delete-{profile}.log",
-                env=env,
-            )
+            remove_profile(places, env, profile)
     for folder in ("profiles", "machines"):
         shutil.rmtree(places.minikube_home / folder, ignore_errors=True)
     places.kubeconfig.unlink(missing_ok=True)
 
 
+def remove_profile(places: Places, env: Mapping[str, str], profile: str) -> None:
+    """Delete one profile, and nothing of another."""
+    process.run(
+        ["minikube", "delete", "-p", profile],
+        log=places.logs / f"minikube-delete-{profile}.log",
+        env=env,
+    )
+
+
 def remove_found(places: Places, env: Mapping[str, str]) -> None:
-    """Delete the profile from the user's own Minikube, and keep its active profile as it was."""
+    """Delete the profiles from the user's own Minikube, and keep its active profile as it was."""
     active = ""
     with contextlib.suppress(LabError):  # It fails if none was ever chosen.
         active = process.output(["minikube", "config", "get", "profile"], env=env).strip()
-    process.run(
-        ["minikube", "delete", "-p", PROFILE], log=places.logs / "minikube-delete.log", env=env
-    )
+    for profile in (*FURTHER.values(), PROFILE):
+        remove_profile(places, env, profile)
     if active and active != PROFILE:
         process.output(["minikube", "config", "set", "profile", active], env=env)
     places.kubeconfig.unlink(missing_ok=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 KUBERNETES = "v1.34.4"
 MINIKUBE = "v1.38.1"
+# That of Minikube's own node.
+BUILDKIT = "v0.26.3"
 PROVISIONER = "v5"
 # crictl's module asks for it, the others for less.
 OLDEST_GO = (1, 26, 2)
@@ -26,10 +28,12 @@ OLDEST_GO = (1, 26, 2)
 
 @dataclass(frozen=True)
 class Program:
-    """One `lab/go` folder: what to build in it, and the version it must say it has."""
+    """What to build in a `lab/go` folder, and the version it must say it has."""
 
     name: str
     package: str = "."
+    # The folder, where several programs are of one module.
+    module: str = ""
     stamps: tuple[str, ...] = ()
     tags: str = ""
     cgo: bool = False
@@ -59,6 +63,15 @@ def _kubernetes_stamps() -> tuple[str, ...]:
     )
 
 
+def _buildkit(name: str) -> Program:
+    return Program(
+        name,
+        f"github.com/moby/buildkit/cmd/{name}",
+        module="buildkit",
+        stamps=(f"github.com/moby/buildkit/version.Version={BUILDKIT}",),
+    )
+
+
 # The longest first: the last one to end should be a short one.
 PROGRAMS = (
     Program("kube", stamps=_kubernetes_stamps()),
@@ -74,9 +87,11 @@ PROGRAMS = (
         cgo=True,
     ),
     Program("cri-dockerd", "github.com/Mirantis/cri-dockerd"),
+    _buildkit("buildkitd"),
     Program("coredns"),
     Program("storage-provisioner"),
     Program("crictl", "sigs.k8s.io/cri-tools/cmd/crictl"),
+    _buildkit("buildctl"),
     Program("runc-wrapper"),
     Program("pause"),
 )
@@ -88,7 +103,7 @@ def parts() -> dict[str, Part]:
 
 
 def _part(program: Program) -> Part:
-    folder = paths.SOURCE / "go" / program.name
+    folder = paths.SOURCE / "go" / (program.module or program.name)
 
     def make(target: Path, store: Store) -> None:
         process.run(

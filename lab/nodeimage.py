@@ -171,16 +171,22 @@ def _run_as(names: tuple[str, ...]) -> dict[str, list[str]]:
 
 def _node_programs(go: Mapping[str, Part]) -> Part:
     binaries = f"var/lib/minikube/binaries/{gobuild.KUBERNETES}"
+    links = {f"{binaries}/{name}": f"={binaries}/kubelet" for name in ("kubeadm", "kubectl")}
+    # Enabled: it costs a profile nothing until its first build.
+    wanted = "etc/systemd/system/sockets.target.wants/buildkit.socket"
+    links[wanted] = "/usr/lib/systemd/system/buildkit.socket"
     return _layer(
         "node-layer",
         {
             "usr/bin/cri-dockerd": go["cri-dockerd"],
             "usr/bin/crictl": go["crictl"],
+            "usr/local/bin/buildctl": go["buildctl"],
+            "usr/local/bin/buildkitd": go["buildkitd"],
             # Found before Debian's runc, by dockerd as well as by BuildKit.
             "usr/local/sbin/runc": go["runc-wrapper"],
             f"{binaries}/kubelet": go["kube"],
         },
-        links={f"{binaries}/{name}": f"={binaries}/kubelet" for name in ("kubeadm", "kubectl")},
+        links=links,
         texts={"etc/lab-resolv.conf": resolver()},
         folder=_SOURCE / "root",
     )

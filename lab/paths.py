@@ -6,8 +6,12 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 PROFILE = "kubekit-lab"
+# What the lab has beside it, on demand: another runtime, more than one node.
+Kind = Literal["containerd", "two-node"]
+FURTHER: dict[Kind, str] = {kind: f"{PROFILE}-{kind}" for kind in get_args(Kind)}
 SOURCE = Path(__file__).resolve().parent
 
 

@@ -30,7 +30,7 @@ def up(stream: TextIO | None = None) -> dict[str, str]:
     if known and _alive(places, known):
         _tell_if_outdated(places, known, stream or sys.stderr)
         return _reaching(places, known)
-    with _work(places, stream or sys.stderr) as progress:
+    with work(places, stream or sys.stderr) as progress:
         known = record.load(places)
         if known and _alive(places, known):
             return _reaching(places, known)  # Whoever held the lock has done it.
@@ -45,7 +45,7 @@ def up(stream: TextIO | None = None) -> dict[str, str]:
 def down(*, purge: bool = False, stream: TextIO | None = None) -> None:
     """End what `up` started and nothing else; `purge` also forgets what was built."""
     places = paths.places()
-    with _work(places, stream or sys.stderr) as progress:
+    with work(places, stream or sys.stderr) as progress:
         known = record.load(places)
         if known and known.minikube == "found":
             with progress.step("delete the profile"):
@@ -80,10 +80,18 @@ def status() -> tuple[bool, list[str]]:
             f"Minikube: {known.minikube}, Docker: {known.engine}",
             f"node: {known.image}",
         ]
+        further = sorted(set(cluster.profiles(places)) - {paths.PROFILE})
+        lines += [f"further profiles: {', '.join(further)}"] if further else []
     for name, folder in (("cache", places.cache), ("state", places.state)):
         if folder.exists():
             lines.append(f"{name}: {folder} ({_size(folder)})")
     return alive, lines
+
+
+def is_ours(places: Places) -> bool:
+    """Tell whether the lab that is up runs by the Minikube that the lab built."""
+    known = record.load(places)
+    return known is not None and known.minikube == "ours"
 
 
 def _reaching(places: Places, known: Record) -> dict[str, str]:
@@ -105,7 +113,8 @@ def _tell_if_outdated(places: Places, known: Record, stream: TextIO) -> None:
 
 
 @contextmanager
-def _work(places: Places, stream: TextIO) -> Iterator[Progress]:
+def work(places: Places, stream: TextIO) -> Iterator[Progress]:
+    """Show steps while nobody else works on this lab."""
     progress = Progress(stream, places.cache / "durations.json")
     try:
         with exclusive(places.state / "lock", say=progress.say):
@@ -158,9 +167,9 @@ def _with_ours(places: Places, progress: Progress) -> Record:
 
 def _start(places: Places, progress: Progress, env: dict[str, str]) -> None:
     with progress.step("minikube start"):
-        cluster.start(places, env)
+        cluster.start(places, env, paths.PROFILE, "--container-runtime=docker")
     with progress.step("wait for DNS and storage"):
-        cluster.wait(env)
+        cluster.wait(env, paths.PROFILE)
 
 
 def _record(
