@@ -117,7 +117,7 @@ def named(kube: Kube, project: str) -> frozenset[str]:
     More than the containers there are: what a pod that comes will be made from, and what a
     Deployment, StatefulSet or DaemonSet can be rolled back to.
     """
-    reference = re.compile(rf'"({_pattern(project)})"')
+    reference = re.compile(rf'["/]({_pattern(project)})"')
     return frozenset(
         name
         for resource in _POD_MAKERS
