@@ -28,6 +28,7 @@ _VARIABLE = re.compile(
     r"|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<op>[-+])(?P<word>[^}]*))?\})"
 )
 _STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
+_CLASSIC_STEP = re.compile(r"Step (?P<number>\d+)/\d+ : .*", re.DOTALL)
 _PLATFORM = re.compile(r"\$\{?(BUILD|TARGET)(PLATFORM|OS|ARCH)")
 _WITH_HEREDOC = frozenset({"RUN", "COPY", "ADD"})
 _OPEN = re.compile(r"[$\"'\\`]")
@@ -166,7 +167,12 @@ class Dockerfile:
         return tuple(found[index] for index in sorted(found))
 
     def locate(self, step: str) -> Instruction | None:
-        """Find the instruction of a step as BuildKit names it, ``[builder 2/5] RUN make``."""
+        """Find the instruction of a step.
+
+        BuildKit calls it ``[builder 2/5] RUN make``, the classic builder ``Step 4/9 : RUN make``.
+        """
+        if classic := _CLASSIC_STEP.fullmatch(step):
+            return dict(enumerate(self.instructions, start=1)).get(int(classic["number"]))
         match = _STEP.fullmatch(step)
         if not match or not self.stages:
             return None

@@ -38,7 +38,7 @@ class DockerStore:
         plan = order.plan
         parsed = dockerfile.read(plan.settings.dockerfile)
         _refuse_sessions(parsed, plan)
-        account = Account(emit)
+        account = Account(emit, parsed)
         for message in self.engine.build(
             context.tar(plan),
             dockerfile=plan.dockerfile,

@@ -33,7 +33,7 @@ ONE = "[builder 4/4] RUN echo one &&     printf 'no newline'"
 
 def replay(name: str) -> tuple[Account, list[Event]]:
     events: list[Event] = []
-    account = Account(events.append)
+    account = Account(events.append, dockerfile.parse(DOCKERFILE))
     recorded = Path(__file__).with_name(f"build_{name}.jsonl")
     for line in recorded.read_text().splitlines():
         account.add(json.loads(line))
@@ -53,9 +53,10 @@ def plan(root: Path) -> BuildPlan:
 
 
 def failure(said: str, failed: str, root: Path, text: str = DOCKERFILE) -> BuildError:
-    account = Account(lambda _: None)
-    account.error, account.failed = said, failed
-    return explain(account, dockerfile.parse(text), plan(root))
+    parsed = dockerfile.parse(text)
+    account = Account(lambda _: None, parsed)
+    account.error, account.failed, account.instruction = said, failed, parsed.locate(failed)
+    return explain(account, parsed, plan(root))
 
 
 def test_a_good_build() -> None:
@@ -145,7 +146,8 @@ def test_a_missing_source_in_another_stage_is_not_looked_for_in_the_context(
 
 def test_a_full_disk_has_a_hint(tmp_path: Path) -> None:
     error = failure("write /x: no space left on device", ONE, tmp_path)
-    assert "system prune" in error.hints[0]
+    assert error.id == "disk-full"
+    assert "system df" in error.hints[0]
 
 
 def test_a_syntax_image_that_cannot_be_pulled(tmp_path: Path) -> None:

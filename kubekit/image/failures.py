@@ -1,0 +1,89 @@
+"""What the output of a failed step, or the daemon, tells of the cause, and what to do. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+_LAST = 60
+"""Lines at the end of an output that are looked at: a cause stands near the end."""
+
+FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+ROOM = (
+    "see what takes the room: `kubekit docker -- system df`",
+    "free what no build needs: `kubekit docker -- builder prune`",
+    "images that kubekit built go with `kubekit teardown --images`",
+)
+KILLED = 137
+
+_CLUES = (
+    (
+        r"exec format error",
+        (
+            "the program is for another kind of processor than the daemon's: take the base image,"
+            " or what is copied in, for that one"
+        ),
+    ),
+    (
+        r"sh: (?:\d+|line \d+): (?P<name>[^\s/:]+): (?:command )?not found",
+        "`{name}` is not in the image: install it in a step before this one",
+    ),
+    (
+        (
+            r"certificate verify failed|CERTIFICATE_VERIFY_FAILED|confirming the ssl certificate"
+            r"|self-signed certificate|unable to get local issuer"
+        ),
+        (
+            "the server's certificate is not trusted inside the build: copy your CA into the image"
+            " above, and point `PIP_CERT` and `SSL_CERT_FILE` at it"
+        ),
+    ),
+    (
+        (
+            r"name resolution|Name or service not known|Could not resolve|new connection: "
+            r"|Network is unreachable|Connection refused|Connection timed out|ConnectTimeout"
+        ),
+        (
+            "the server cannot be reached from inside the build; a proxy is given by `build.args`:"
+            " `HTTPS_PROXY`, `NO_PROXY`"
+        ),
+    ),
+    (
+        r"No matching distribution found for (?P<name>\S+)",
+        (
+            "no release of `{name}` fits: look at its name, its version, and the Python of the base"
+            " image"
+        ),
+    ),
+    (
+        r"command '\S*(?:gcc|g\+\+|cc)' failed|Unable to find a compiler|Unknown compiler",
+        (
+            "it is compiled here, and there is no compiler: install one in this stage, or take a"
+            " release that has a wheel"
+        ),
+    ),
+    (
+        r"E: (?:Unable to locate package|Package) (?:'|)(?P<name>[^\s']+)",
+        (
+            "run `apt-get update` before it, in the same `RUN`; if that is done, `{name}` is not in"
+            " this release"
+        ),
+    ),
+    (
+        r"\((?:13: )?Permission denied\)|are you root\?",
+        "do what needs root above the line with `USER`",
+    ),
+)
+
+
+def clues(output: Iterable[str], code: int | None) -> tuple[str, ...]:
+    """Return what to do about a step, as far as its output and exit code tell."""
+    if code == KILLED:
+        return ("most often memory ran out: give the profile more, or let the step use less",)
+    text = "\n".join([*output][-_LAST:])
+    if FULL.search(text):
+        return ("unless it writes to a mount, that is the disk of the Docker daemon", *ROOM)
+    for pattern, hint in _CLUES:
+        if found := re.search(pattern, text):
+            return (hint.format(**found.groupdict()),)
+    return ()
