@@ -64,7 +64,7 @@ def prepare(settings: Settings) -> Prepared:
     Raises:
         FilesError: something in the files is wrong by itself.
     """
-    plan = context.plan(settings.build, name=settings.name) if settings.build else None
+    plan = context.plan(settings.build, name=settings.image_name) if settings.build else None
     image = expected(plan, Memory.of(settings)) if plan else None
     return Prepared(plan=plan, image=image, manifests=objects(settings, image=image))
 

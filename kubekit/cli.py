@@ -34,7 +34,7 @@ Exit codes:
    1  unexpected; a log file's path is printed
    2  usage, config or a refused context
    3  wrong in the files by themselves: syntax, schema, templates
-   4  the image could not be built
+   4  the image could not be built or pushed
    5  the API server refuses an object or the pod
    6  a workload that cannot run
    7  timed out, with the cause if one is known
@@ -112,7 +112,18 @@ _JUDGING: dict[str, Any] = {
         None,
     ),
 }
-_SETTINGS = ("profile", "context", "namespace", "file", "timeout", *_JUDGING)
+_REGISTRY: dict[str, Any] = {
+    "registry": (
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="HOST/PATH", help="Push the image there; pods pull it from there."
+            ),
+        ],
+        None,
+    ),
+}
+_SETTINGS = ("profile", "context", "namespace", "file", "timeout", *_JUDGING, *_REGISTRY)
 
 
 def _command(
@@ -177,7 +188,7 @@ def _up(settings: "Settings", run: "Run") -> None:
     workflow.up(settings, run)
 
 
-@_command(app, "build-and-apply", settings=_JUDGING)
+@_command(app, "build-and-apply", settings={**_JUDGING, **_REGISTRY})
 def _build_and_apply(
     settings: "Settings",
     run: "Run",
@@ -192,13 +203,37 @@ def _build_and_apply(
     kubekit build-and-apply --dry-run      what it would do
     kubekit build-and-apply -n try-this    a copy in a namespace of its own
     kubekit build-and-apply --patience 3   on a machine that is slow today
+    kubekit build-and-apply --context staging --registry registry.example.com/team
     """
     from kubekit import workflow
 
     workflow.build_and_apply(settings, run, dry_run=dry_run)
 
 
-@_command(app, "render")
+@_command(app, "push", settings=_REGISTRY)
+def _push(
+    settings: "Settings",
+    run: "Run",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="Such as 1.4.0.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Move a version that is another image's.")
+    ] = False,
+) -> None:
+    """Give the image a version in a registry; print its name with the digest.
+
+    Builds it if the files have changed since it was there last. What is deployed from the registry
+    and what gets the version is one image.
+
+    \b
+    kubekit push 1.4.0
+    kubekit push 1.4.0 --registry registry.example.com/team
+    """
+    from kubekit import workflow
+
+    workflow.push(settings, run, version=version, force=force)
+
+
+@_command(app, "render", settings=_REGISTRY)
 def _render(settings: "Settings", run: "Run") -> None:
     """Print the objects as they would be applied, secret values masked; asks no cluster."""
     from kubekit import workflow

@@ -5,7 +5,7 @@
     KubekitError            1  unexpected; a log file's path is printed
     ├── UsageError          2  usage, config or a refused context
     ├── FilesError          3  wrong in the files by themselves: syntax, schema, templates
-    ├── BuildError          4  the image could not be built
+    ├── BuildError          4  the image could not be built or pushed
     ├── RefusedError        5  the API server refuses an object or the pod
     ├── WorkloadError       6  a workload that cannot run
     ├── RolloutTimeoutError 7  timed out, with the cause if one is known
@@ -120,7 +120,7 @@ class FilesError(KubekitError):
 
 
 class BuildError(KubekitError):
-    """The image could not be built."""
+    """The image could not be built or pushed."""
 
     exit_code = 4
     default_id = "build"

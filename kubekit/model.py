@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kubekit.errors import Place, nearest
 from kubekit.events import Warned
@@ -54,6 +54,8 @@ class Settings:
     Attributes:
         file: the kubekit.yaml that was read; relative paths in it start at its folder.
         profile: the Minikube profile, or None when `context` names a cluster instead.
+        registry: where images are pushed to and pods pull them from, ``HOST[:PORT][/PATH]``; None
+            when the pods find them where they are built.
         timeout: seconds the wait on the rollout may take.
         patience: the judge's waiting windows are this many times as long as usual.
         tolerate: ids of causes that are told, but never end the run.
@@ -66,6 +68,7 @@ class Settings:
     profile: str | None
     context: str | None = None
     build: BuildSettings | None = None
+    registry: str | None = None
     manifests: tuple[Path, ...] = ()
     env_file: Path | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +83,16 @@ class Settings:
     def root(self) -> Path:
         """The folder of kubekit.yaml."""
         return self.file.parent
+
+    @property
+    def image_name(self) -> str:
+        """The image's name without a tag, with its registry if there is one."""
+        return self.repository or self.name
+
+    @property
+    def repository(self) -> str | None:
+        """The image's name in its registry; None without one."""
+        return f"{self.registry}/{self.name}" if self.registry else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +111,16 @@ class Where:
 
 @dataclass(frozen=True, kw_only=True)
 class DockerEndpoint:
-    """A Docker daemon inside a Minikube node, and how to reach it."""
+    """A Docker daemon and how to reach it.
+
+    Attributes:
+        cert_path: a folder with ``ca.pem``, ``cert.pem`` and ``key.pem``, None without TLS.
+        own: it is this machine's own, not one in a Minikube node.
+    """
 
     host: str
     cert_path: Path | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,14 +136,27 @@ class ClusterTarget:
     profile: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class ContextFile:
-    """One file of the build context: its path relative to it with `/`, and where it really is."""
+class ContextFile(NamedTuple):
+    """One file of the build context; a tuple, because there may be tens of thousands.
+
+    Attributes:
+        path: where it lies in the context, with `/`.
+        at: where it really is.
+        mode: the full `st_mode`.
+        size: bytes; 0 for folders and links.
+        stamp: what of its status would be another one had it been written since.
+    """
 
     path: str
-    source: Path
+    at: str
     mode: int
     size: int
+    stamp: bytes = b""
+
+    @property
+    def source(self) -> Path:
+        """Where it really is."""
+        return Path(self.at)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +179,11 @@ class BuildPlan:
     files: tuple[ContextFile, ...]
     hashes: Mapping[str, str]
     apart: bool = False
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together: what a daemon that has none of them is sent."""
+        return sum(file.size for file in self.files)
 
     def reference(self, bases: Mapping[str, str]) -> str:
         """What the image is called; made from other base images it is another one.

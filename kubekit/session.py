@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from kubekit.api.kube import Kube, TransientError
 from kubekit.cluster import dockerenv, minikube
-from kubekit.cluster.target import need_docker_runtime, resolve
+from kubekit.cluster.target import need_docker_runtime, read_profile, resolve
 from kubekit.errors import UnreachableError
 from kubekit.events import Emit, StageDone, StageStarted
 from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine
+from kubekit.image.engine import Engine, own
+from kubekit.image.registry import RegistryStore
 from kubekit.image.store import Store
 from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Settings
 
@@ -107,8 +108,32 @@ def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def open_store(target: ClusterTarget, run: Run) -> Iterator[Store]:
-    """Where the target's images are built, and its pods find them."""
+def open_builder(target: ClusterTarget, run: Run) -> Iterator[Engine]:
+    """The Docker to build in for a registry: the one of the target's only node, else our own."""
+    profile = read_profile(target.profile) if target.profile else None
+    if profile is not None and profile.runtime == "docker" and profile.nodes == 1:
+        with open_engine(target, run) as engine:
+            yield engine
+    else:
+        with contextlib.closing(own()) as engine:
+            yield engine
+
+
+@contextlib.contextmanager
+def open_store(
+    target: ClusterTarget, run: Run, *, repository: str | None = None
+) -> Iterator[Store]:
+    """Where the target's images are built, and its pods find them.
+
+    Args:
+        target: the cluster.
+        run: of this command.
+        repository: the image's name in a registry that the pods pull from; None without one.
+    """
+    if repository is not None:
+        with open_builder(target, run) as engine:
+            yield RegistryStore(engine, repository=repository, emit=run.emit, cancel=run.cancel)
+        return
     with open_engine(target, run) as engine:
         yield DockerStore(engine)
 

@@ -21,13 +21,10 @@ from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, ObjectChanged, Output, Warned
 from kubekit.image import cleanup
-from kubekit.image.build import ensure
-from kubekit.image.changes import Memory
 from kubekit.image.engine import on_host
 from kubekit.manifests import render as rendering
 from kubekit.model import (
     Applied,
-    BuildPlan,
     BuiltImage,
     Cancel,
     ClusterTarget,
@@ -35,6 +32,7 @@ from kubekit.model import (
     Settings,
     Where,
 )
+from kubekit.publish import provide, publish
 from kubekit.redact import Redactor
 from kubekit.rollout.preflight import foresee
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
@@ -66,8 +64,8 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         built: BuiltImage | None = None
         with cleanup.turn(target.context, settings.name, cancel=run.cancel):
             if plan is not None:
-                _warn_of_env_file(settings, plan, run)
-                built = _build(settings, target, plan, run)
+                opened = open_store(target, run, repository=settings.repository)
+                built = provide(settings, plan, opened, run)
                 if built.reference != prepared.image:
                     rendered = objects(settings, image=built.reference)
             owned = OwnedSet(project=settings.name, namespace=settings.namespace)
@@ -109,6 +107,14 @@ def why(where: Where, run: Run, *, name: str | None = None, every_namespace: boo
     diagnose(where, run, name=name, every_namespace=every_namespace)
 
 
+def push(settings: Settings, run: Run, *, version: str, force: bool = False) -> None:
+    """Give the image, as the files are now, a version in the registry; emit its name and digest.
+
+    With `force` also one that another image has.
+    """
+    publish(settings, run, version=version, force=force)
+
+
 def teardown(
     settings: Settings,
     run: Run,
@@ -134,13 +140,15 @@ def teardown(
         owned |= dict.fromkeys(owned_sets(kube, settings.namespace))
     kept = _remove(kube, list(owned), data=data, run=run)
     if images:
-        with run.stage("images", "deleting images") as stage, open_store(target, run) as store:
+        opened = open_store(target, run, repository=settings.repository)
+        with run.stage("images", "deleting images") as stage, opened as store:
             cleaned = [
                 cleanup.clear(store, kube, one.project, emit=run.emit, cancel=run.cancel)
                 for one in owned
             ]
             total = sum(cleaned, cleanup.Cleaned())
-            stage.did(total.told(), changed=total.count > 0)
+            stays = f"; what is in `{settings.registry}` stays" if settings.registry else ""
+            stage.did(f"{total.told()}{stays}", changed=total.count > 0)
     if profile is not None:
         with run.stage("stop", f"stopping Minikube profile `{profile}`") as stage:
             minikube.stop(profile, cancel=run.cancel)
@@ -227,41 +235,12 @@ def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:
         )
 
 
-def _warn_of_env_file(settings: Settings, plan: BuildPlan, run: Run) -> None:
-    """Name an env file that a `COPY .` would put into the image, for everybody who gets it."""
-    for file in plan.files:
-        if file.source == settings.env_file:
-            run.emit(
-                Warned(
-                    text=f"`{file.path}` is in the build context, so a `COPY .` puts its secrets "
-                    "into the image",
-                    hints=(f"add `{file.path}` to `.dockerignore`",),
-                )
-            )
-
-
 @contextlib.contextmanager
 def _redacted(redactor: Redactor) -> Iterator[None]:
     try:
         yield
     except KubekitError as error:
         raise redactor.error(error) from None
-
-
-def _build(settings: Settings, target: ClusterTarget, plan: BuildPlan, run: Run) -> BuiltImage:
-    """Build unless it is there."""
-    with run.stage("image", f"image `{plan.name}`") as stage, open_store(target, run) as store:
-        image = ensure(
-            plan,
-            store,
-            name=settings.name,
-            memory=Memory.of(settings),
-            emit=run.emit,
-            cancel=run.cancel,
-        )
-        what = "built" if image.built else "is there"
-        stage.did(f"`{image.reference}` {what}: {image.reason}", changed=image.built)
-    return image
 
 
 def _apply(
@@ -320,7 +299,7 @@ def _wait(
 
 def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
     """Delete the project's old images, now that its new one runs; what to say of it."""
-    opened = open_store(target, run)
+    opened = open_store(target, run, repository=settings.repository)
     cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit, cancel=run.cancel)
     return f"; {cleaned.told('old image')}" if cleaned.count else ""
 
@@ -335,9 +314,10 @@ def _rehearse(
     start = run.clock.now()
     rendered = prepared.manifests
     if prepared.image is not None:
-        with open_store(target, run) as store:
+        with open_store(target, run, repository=settings.repository) as store:
             there = bool(store.image_ids([prepared.image]))
-        action = "unchanged" if there else "would be built"
+        would = "would be pushed" if settings.registry else "would be built"
+        action = "unchanged" if there else would
         run.emit(ObjectChanged(ref=f"Image/{prepared.image}", action=action))
     if kube.get(NAMESPACE.path("", settings.namespace)) is None:
         for item in rendered.items:

@@ -101,6 +101,7 @@ def _rows(settings: Settings) -> Iterator[tuple[str, Any]]:
         for key in ("context", "dockerfile", "target"):
             yield f"build.{key}", getattr(build, key)
         yield from _nested("build.args", build.args)
+    yield "registry", settings.registry
     yield "manifests", [shown(path) for path in settings.manifests]
     yield "env_file", settings.env_file
     yield from _nested("values", settings.values)

@@ -22,11 +22,13 @@ from kubekit.config.validators import (
     BUILT_IN_VARIABLES,
     LABEL,
     MAX_PORT,
+    REGISTRY,
     absolute,
     check_port,
     factor,
     identifiers,
     label,
+    registry,
     seconds,
     variable,
 )
@@ -54,6 +56,11 @@ _Label = Annotated[
     str,
     AfterValidator(label),
     WithJsonSchema({"type": "string", "pattern": f"^{LABEL.pattern}$"}),
+]
+_Registry = Annotated[
+    str,
+    AfterValidator(registry),
+    WithJsonSchema({"type": "string", "pattern": f"^{REGISTRY.pattern}$"}),
 ]
 _Text = Annotated[str, Field(min_length=1)]
 _Variables = Annotated[
@@ -134,6 +141,8 @@ class Project(_Section):
     namespace: _Label | None = None
     """Namespace everything lives in, created if missing; default: the name."""
     build: Build | None = None
+    registry: _Registry | None = None
+    """Registry to push the image to and to pull it from, such as `registry.example.com/team`."""
     manifests: list[_Text] = Field(default_factory=lambda: ["manifests"])
     """Files or folders, relative to kubekit.yaml; `*.j2` are templates."""
     env_file: _Text | None = None
@@ -301,6 +310,7 @@ def _settings(project: Project, file: Path, given: Given, origins: dict[str, str
         namespace=given.pick("namespace", label, origins) or project.namespace or name,
         profile=None,
         build=_build(project.build, root) if project.build else None,
+        registry=given.pick("registry", registry, origins) or project.registry,
         manifests=tuple(absolute_path(path, root) for path in project.manifests),
         env_file=env_file,
         values=project.values,

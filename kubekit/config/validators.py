@@ -10,6 +10,11 @@ BUILT_IN_VARIABLES = ("name", "namespace", "image", "secret", "env")
 """What every template can use; `values` cannot replace them."""
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+REGISTRY = re.compile(
+    # A first part without a dot or port would be a user of Docker Hub.
+    r"(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:)|\[[0-9A-Fa-f:]+\])(?::[0-9]+)?"
+    r"(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*"
+)
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s?)?")
 MAX_PORT = 65535
 
@@ -26,6 +31,22 @@ def label(text: str) -> str:
         raise ValueError(
             f"`{text}` is no DNS label (RFC 1123): at most 63 of a-z, 0-9 and `-`, "
             "beginning and ending with a letter or digit"
+        )
+    return text
+
+
+def registry(text: str) -> str:
+    """Check where images are pushed to: a registry's host, and the path images have there.
+
+    Source: github.com/distribution/reference, regexp.go.
+
+    Raises:
+        ValueError: says how it is written.
+    """
+    if not REGISTRY.fullmatch(text):
+        raise ValueError(
+            f"`{text}` is no registry; expected `HOST[:PORT][/PATH]`, "
+            "such as `registry.example.com/team` or `docker.io/USER`"
         )
     return text
 

@@ -55,7 +55,8 @@ class Memory:
     @classmethod
     def of(cls, settings: Settings) -> Memory:
         """Choose the file for this project at its place, in the cluster that is meant."""
-        key = "\0".join([str(settings.file), settings.profile or "", settings.context or ""])
+        meant = [str(settings.file), settings.profile or "", settings.context or ""]
+        key = "\0".join([*meant, settings.registry] if settings.registry else meant)
         short = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         name = f"{settings.name}-{short}.json"
         return cls(platformdirs.user_cache_path("kubekit") / "builds" / name)

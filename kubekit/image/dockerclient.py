@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -16,6 +17,7 @@ from docker.tls import TLSConfig
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
+from kubekit.errors import UnreachableError
 from kubekit.image.dockererrors import require_certificates, unreachable
 from kubekit.model import DockerEndpoint
 
@@ -87,6 +89,46 @@ def connect(endpoint: DockerEndpoint) -> Client:
         client.close()
         raise unreachable(endpoint, error) from error
     return client
+
+
+def own_endpoint() -> DockerEndpoint:
+    """This machine's own Docker: the one the `docker` command speaks to, found as it finds it.
+
+    That is what DOCKER_HOST names, else DOCKER_CONTEXT, else the context that is in use.
+
+    Raises:
+        UnreachableError: the context is not there, or cannot be used.
+    """
+    if host := os.environ.get("DOCKER_HOST"):
+        certs = os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker"
+        tls = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        return _own(host, Path(certs) if tls else None)
+    name = os.environ.get("DOCKER_CONTEXT") or None
+    try:
+        context = ContextAPI.get_context(name)
+    except Exception as error:  # docker-py raises it plain for a damaged file
+        raise _no_context(f"Docker's contexts cannot be read: {error}") from error
+    # docker-py's hints have it that none of the three can be missing.
+    found: Any = context
+    if found is None or not found.Host:
+        raise _no_context(f"there is no Docker context `{name}`, or it names no Docker")
+    authority = found.TLSConfig.ca_cert if found.TLSConfig else None
+    return _own(str(found.Host), Path(authority).parent if authority else None)
+
+
+def _own(host: str, cert_path: Path | None) -> DockerEndpoint:
+    if host.startswith("ssh:"):
+        raise UnreachableError(
+            f"kubekit does not speak to a Docker by ssh, as at `{host}`",
+            hints=("name another one by DOCKER_HOST or `docker context use`",),
+            id="docker-ssh",
+        )
+    return DockerEndpoint(host=host, cert_path=cert_path, own=True)
+
+
+def _no_context(message: str) -> UnreachableError:
+    hint = "see `docker context ls`, and choose one: `docker context use`"
+    return UnreachableError(message, hints=(hint,), id="docker-context")
 
 
 def host_has(reference: str) -> bool:

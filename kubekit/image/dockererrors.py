@@ -46,6 +46,10 @@ def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableEr
     """
     where = f"the Docker daemon at `{endpoint.host}`"
     chain = list(causes(error))
+    return _own(where, chain) if endpoint.own else _in_minikube(where, chain, str(error))
+
+
+def _in_minikube(where: str, chain: list[BaseException], text: str) -> UnreachableError:
     if any("Timeout" in type(cause).__name__ for cause in chain):
         return _unreachable(f"{where} does not answer", "see what it does: `minikube status`")
     for cause in chain:
@@ -62,7 +66,18 @@ def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableEr
         return _unreachable(f"{where} answers: {first}", "see its state: `minikube status`")
     if _CUT & {type(cause).__name__ for cause in chain}:
         return _unreachable(f"{where} closed the connection", _START)
-    return _unreachable(f"{where} cannot be used: {str(error).splitlines()[0]}", _START)
+    return _unreachable(f"{where} cannot be used: {text.splitlines()[0]}", _START)
+
+
+def _own(where: str, chain: list[BaseException]) -> UnreachableError:
+    """The same of this machine's Docker, which the `docker` command speaks to as well."""
+    system = next((it for it in chain if isinstance(it, OSError) and it.errno is not None), None)
+    if system is not None and not isinstance(system, ssl.SSLError):
+        message = _system(where, system).message
+    else:
+        said = next((text for it in chain if (text := getattr(it, "explanation", None))), chain[0])
+        message = f"{where} cannot be used: {str(said).strip().splitlines()[0]}"
+    return _unreachable(message, "see that this works: `docker version`; it is the same one")
 
 
 def _system(where: str, cause: OSError) -> UnreachableError:
@@ -87,41 +102,48 @@ def require_certificates(endpoint: DockerEndpoint) -> None:
     """Raise UnreachableError unless the client's certificates of `endpoint` are there."""
     for name in ("ca.pem", "cert.pem", "key.pem"):
         if endpoint.cert_path is not None and not (endpoint.cert_path / name).is_file():
+            asking = "your Docker" if endpoint.own else "Docker in Minikube"
+            hint = "Minikube makes it anew with each start: `kubekit up`"
             raise UnreachableError(
-                f"`{endpoint.cert_path / name}`, which Docker in Minikube asks for, does not exist",
-                hints=("Minikube makes it anew with each start: `kubekit up`",),
+                f"`{endpoint.cert_path / name}`, which {asking} asks for, does not exist",
+                hints=("see that this works: `docker version`" if endpoint.own else hint,),
                 id="docker-certificates",
             )
 
 
-def pull_failed(reference: str, text: str) -> BuildError:
+def pull_failed(reference: str, text: str, *, own: bool = False) -> BuildError:
     """Say why an image cannot be pulled, and how else to provide it.
 
     Args:
         reference: the image.
         text: what the daemon said.
+        own: it is this machine's own Docker that said it.
     """
     id_, why = "registry-unreachable", "the registry cannot be reached from there"
     for pattern, id_found, why_found in _PULL:
         if re.search(pattern, text, re.IGNORECASE):
             id_, why = id_found, why_found
             break
+    where = "this machine's" if own else "Minikube's"
     hints = [f"bring it there yourself: `docker save {reference} | kubekit docker -- load`"]
+    if own:
+        hints = [f"see that this works: `docker pull {reference}`"]
     if id_ == "image-name-invalid":
         hints = ["write it as `NAME:TAG`, the name in small letters"]
     if id_ == "image-denied":
         hints.insert(
-            0, f"log in to its registry: `{f'docker login {_registry(reference)}'.strip()}`"
+            0, f"log in to its registry: `{f'docker login {registry_of(reference)}'.strip()}`"
         )
     return BuildError(
-        f"the base image `{reference}` is not in Minikube's Docker and cannot be pulled: {why}",
+        f"the base image `{reference}` is not in {where} Docker and cannot be pulled: {why}",
         hints=tuple(hints),
         details=(text.strip(),),
         id=id_,
     )
 
 
-def _registry(reference: str) -> str:
+def registry_of(reference: str) -> str:
+    """The host an image's name begins with; empty for Docker Hub."""
     first, slash, _ = reference.partition("/")
     is_host = slash and ("." in first or ":" in first or first == "localhost")
     return first if is_host else ""

@@ -18,14 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image import dockerimages
-from kubekit.image.dockererrors import causes, pull_failed, push_failed, unreachable
+from kubekit.image.dockererrors import causes, pull_failed, unreachable
+from kubekit.image.pusherrors import push_failed
 from kubekit.image.store import StoredImage
+from kubekit.image.transfer import Layers, patiently
 from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
     import docker
     import requests
-    import tenacity
 
 _CONNECT = 5.0
 _REGISTRY = 60.0
@@ -96,7 +97,7 @@ class Engine:
             BuildError: the registry does not give it; says why, and how else to provide it.
             CancelledError: the person interrupted.
         """
-        _patiently(cancel)(self._pull, reference, platform, emit, cancel)
+        patiently(cancel)(self._pull, reference, platform, emit, cancel)
 
     def tag(self, image: str, reference: str) -> None:
         """Give an image of the daemon another name, which no other image keeps."""
@@ -122,7 +123,8 @@ class Engine:
                 return None
             raise push_failed(reference, _explanation(answer), login=bool(headers))
 
-        return _patiently(cancel)(self._ask, look)
+        found: str | None = patiently(cancel)(self._ask, look)
+        return found
 
     def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
         """Push an image with the user's login; the daemon tries again if the registry is busy.
@@ -135,7 +137,8 @@ class Engine:
             CancelledError: the person interrupted.
         """
         repository, _, tag = reference.rpartition(":")
-        progress = _Layers("pushing", reference, emit)
+        emit(Progress(stage="image", text=f"pushing `{reference}`"))
+        progress = Layers("pushing", reference, emit)
         login = self._credentials(repository, emit)
         for message in self._messages(
             f"/images/{repository}/push",
@@ -204,13 +207,13 @@ class Engine:
         params = {"fromImage": repository, "tag": tag or "latest"}
         if platform is not None:
             params["platform"] = platform
-        progress = _Layers("pulling", reference, emit)
+        progress = Layers("pulling", reference, emit)
         headers = self._credentials(repository, emit)
         for message in self._messages(
             "/images/create", params=params, headers=headers, data=None, cancel=cancel
         ):
             if "error" in message:
-                raise pull_failed(reference, str(message["error"]))
+                raise pull_failed(reference, str(message["error"]), own=self.endpoint.own)
             progress.update(message)
 
     def _credentials(self, repository: str, emit: Emit) -> dict[str, str]:
@@ -290,6 +293,17 @@ class Engine:
             return self._api
 
 
+def own() -> Engine:
+    """This machine's own Docker, which the `docker` command speaks to.
+
+    Raises:
+        UnreachableError: what is set for that command leads nowhere.
+    """
+    from kubekit.image.dockerclient import own_endpoint
+
+    return Engine(own_endpoint())
+
+
 def on_host(reference: str) -> bool:
     """Whether this machine's own Docker, which is not Minikube's, has an image; never raises."""
     from kubekit.image.dockerclient import host_has
@@ -332,43 +346,3 @@ def _explanation(response: requests.Response) -> str:
         return str(response.json()["message"])
     except (ValueError, KeyError, TypeError):
         return response.text.strip()
-
-
-def _patiently(cancel: Cancel) -> tenacity.Retrying:
-    """Try again, twice, what fails because a registry is busy."""
-    import tenacity
-
-    def wait(seconds: float) -> None:
-        cancel.wait(seconds)
-
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception(
-            lambda error: isinstance(error, BuildError) and error.id == "registry-busy"
-        ),
-        stop=tenacity.stop_after_attempt(3),
-        wait=tenacity.wait_random_exponential(multiplier=1, max=5),
-        sleep=wait,
-        reraise=True,
-    )
-
-
-class _Layers:
-    """The progress of a pull or push: its layers' bytes, summed up, told with each megabyte."""
-
-    def __init__(self, doing: str, reference: str, emit: Emit) -> None:
-        self._text = f"{doing} `{reference}`"
-        self._emit = emit
-        self._layers: dict[str, tuple[int, int]] = {}
-        self._shown = -1
-
-    def update(self, message: Mapping[str, Any]) -> None:
-        detail = message.get("progressDetail") or {}
-        if message.get("status") not in {"Downloading", "Pushing"} or "total" not in detail:
-            return
-        # Of a layer that is pushed more is sent than it is said to be.
-        current, total = int(detail["current"]), int(detail["total"])
-        self._layers[str(message.get("id"))] = (min(current, total), total)
-        done, whole = (sum(column) / 1e6 for column in zip(*self._layers.values(), strict=True))
-        if int(done) != self._shown:
-            self._shown = int(done)
-            self._emit(Progress(stage="image", text=f"{self._text}: {done:.0f} of {whole:.0f} MB"))

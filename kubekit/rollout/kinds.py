@@ -126,14 +126,18 @@ def _pod(live: Object) -> str | None:
 def outdated(pod: Object, images: Mapping[str, frozenset[str]]) -> Object | None:
     """The status of a container that runs another image than the one its reference means now.
 
-    Docker names a local image by its ID (``docker://sha256:...``); where the runtime shows a
-    repository's digest instead, the two cannot be compared.
+    A runtime shows an image's ID, ``docker://sha256:...``, or the digest it has in a registry,
+    ``docker-pullable://NAME@sha256:...``: two of one sort can be compared, whatever the name.
     """
     names = {item["name"]: item["image"] for item in pod["spec"]["containers"]}
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        built = images.get(names.get(status["name"], ""))
-        running = (status.get("imageID") or "").partition("://")[2]
-        if built and running.startswith("sha256:") and running not in built:
+        running = (status.get("imageID") or "").rpartition("://")[2]
+        built = {
+            known.rpartition("@")[2]
+            for known in images.get(names.get(status["name"], ""), ())
+            if ("@" in known) == ("@" in running)
+        }
+        if built and running and running.rpartition("@")[2] not in built:
             return dict(status)
     return None
 

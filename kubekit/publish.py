@@ -1,0 +1,130 @@
+"""The stages about the image: made where the pods find it, and given a version in a registry."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+
+from kubekit.cluster.target import read_profile, resolve
+from kubekit.errors import UsageError
+from kubekit.events import Ended, Output, Warned
+from kubekit.image import context
+from kubekit.image.build import ensure
+from kubekit.image.changes import Memory
+from kubekit.image.dockerstore import DockerStore
+from kubekit.image.engine import Engine, own
+from kubekit.image.registry import RegistryStore, release
+from kubekit.image.store import Store
+from kubekit.model import BuildPlan, BuiltImage, Settings
+from kubekit.session import Run, open_builder
+
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+
+
+def provide(
+    settings: Settings, plan: BuildPlan, opened: AbstractContextManager[Store], run: Run
+) -> BuiltImage:
+    """Build the image, and push it if it belongs into a registry, unless it is there.
+
+    Raises:
+        KubekitError: as `ensure` does.
+    """
+    _warn_of_env_file(settings, plan, run)
+    with run.stage("image", f"image `{plan.name}`") as stage, opened as store:
+        image = ensure(
+            plan,
+            store,
+            name=settings.name,
+            memory=Memory.of(settings),
+            emit=run.emit,
+            cancel=run.cancel,
+        )
+        what = ("pushed" if settings.registry else "built") if image.built else "is there"
+        stage.did(f"`{image.reference}` {what}{_by(store)}: {image.reason}", changed=image.built)
+    return image
+
+
+def publish(settings: Settings, run: Run, *, version: str, force: bool) -> None:
+    """Give the image, as the files are now, a version in the registry; emit its name and digest.
+
+    Args:
+        settings: of the project.
+        run: of this command.
+        version: the tag, such as ``1.4.0``.
+        force: also when it is another image's.
+
+    Raises:
+        UsageError: there is nothing to build, no registry, or the version is no tag.
+        BuildError: it cannot be built or pushed, or the version is another image's.
+    """
+    start = run.clock.now()
+    plan, repository = _wanted(settings, version)
+    with _open_engine(settings, run) as engine:
+        store = RegistryStore(engine, repository=repository, emit=run.emit, cancel=run.cancel)
+        image = provide(settings, plan, contextlib.nullcontext(store), run)
+        with run.stage("push", f"version `{version}`") as stage:
+            done = release(image, version, engine, move=force, emit=run.emit, cancel=run.cancel)
+            changed = done.before != done.digest
+            moved = f" moved from `{done.before}`" if done.before else " pushed"
+            what = moved if changed else " is there already"
+            stage.did(f"`{done.reference}`{what}", changed=changed)
+    data = {"reference": done.reference, "digest": done.digest, "before": done.before}
+    run.emit(Output(text=f"{done.reference}@{done.digest}", data=data))
+    text = f"{settings.name} {version} is in `{settings.registry}`"
+    run.emit(Ended(text=text, seconds=run.clock.now() - start))
+
+
+def _wanted(settings: Settings, version: str) -> tuple[BuildPlan, str]:
+    """What is to be built, and its name in the registry."""
+    if settings.build is None:
+        raise UsageError(
+            f"`{settings.file.name}` builds no image, so there is nothing to push",
+            hints=("say under `build` what it is built from",),
+        )
+    if settings.repository is None:
+        raise UsageError(
+            "there is no registry to push to",
+            hints=(f"name one: `--registry HOST/PATH`, or `registry` in {settings.file.name}",),
+            id="registry-missing",
+        )
+    if not _TAG.fullmatch(version):
+        raise UsageError(
+            f"`{version}` can be no tag of an image",
+            hints=("use letters, digits, `.`, `-` and `_`, such as `1.4.0`",),
+        )
+    return context.plan(settings.build, name=settings.repository), settings.repository
+
+
+@contextlib.contextmanager
+def _open_engine(settings: Settings, run: Run) -> Iterator[Engine]:
+    """Where to build: as for a deployment, but there need be no cluster for it."""
+    by_default = settings.origins.get("profile") == "default"
+    no_profile = by_default and settings.profile and read_profile(settings.profile) is None
+    if settings.context is not None or no_profile:
+        with contextlib.closing(own()) as engine:
+            yield engine
+    else:
+        with open_builder(resolve(settings), run) as engine:
+            yield engine
+
+
+def _warn_of_env_file(settings: Settings, plan: BuildPlan, run: Run) -> None:
+    """Name an env file that a `COPY .` would put into the image, for everybody who gets it."""
+    for file in plan.files:
+        if file.source == settings.env_file:
+            run.emit(
+                Warned(
+                    text=f"`{file.path}` is in the build context, so a `COPY .` puts its secrets "
+                    "into the image",
+                    hints=(f"add `{file.path}` to `.dockerignore`",),
+                )
+            )
+
+
+def _by(store: Store) -> str:
+    """Which Docker it was, if it is not the one in Minikube."""
+    if isinstance(store, DockerStore) and store.engine.endpoint.own:
+        return f" by this machine's Docker at `{store.engine.endpoint.host}`"
+    return ""
