@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import docker.constants
 import docker.errors
 import requests
 from docker.context import ContextAPI
@@ -17,13 +16,15 @@ from docker.tls import TLSConfig
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
-from kubekit.errors import UnreachableError
+from kubekit.errors import KubekitError, UnreachableError
+from kubekit.image import apiversion
 from kubekit.image.dockererrors import require_certificates, unreachable
 from kubekit.model import DockerEndpoint
 
 _CONNECT = 5
 _ANSWER = 30
-_ANY = docker.constants.MINIMUM_DOCKER_API_VERSION
+_CLASSIC = "1"
+"""What a daemon that has no BuildKit, or was told not to use it, calls its builder."""
 _SILENCE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
 """A daemon whose machine is gone is noticed after 30 s, however long a build may be silent."""
 
@@ -32,7 +33,13 @@ _ASIDE = 0.6
 
 
 class Client(docker.APIClient):
-    """A client that leaves the environment's proxies and REQUESTS_CA_BUNDLE to other servers."""
+    """A client that leaves the environment's proxies and REQUESTS_CA_BUNDLE to other servers.
+
+    Attributes:
+        has_buildkit: whether the daemon builds with BuildKit, as far as it tells beforehand.
+    """
+
+    has_buildkit = True
 
     def merge_environment_settings(self, url, proxies, stream, verify, cert):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002, D102 - of requests.Session
         return {
@@ -43,15 +50,30 @@ class Client(docker.APIClient):
         }
 
     def negotiate(self, timeout: tuple[float, float] = (_CONNECT, _ANSWER)) -> None:
-        """Take the API version of the daemon, which `/_ping` tells far faster than `/version`.
+        """Agree on an API version, which `/_ping` tells far faster than `/version`.
 
         Raises:
-            requests.RequestException: the daemon is not there, or answers with an error.
+            requests.RequestException: the daemon is not there.
+            docker.errors.APIError: it answers with an error.
+            UnreachableError: it is too old.
+            UsageError: DOCKER_API_VERSION is no version.
         """
-        answer = self.get(f"{self.base_url}/_ping", timeout=timeout)
+        asked = apiversion.asked_for()
+        prefix = f"/v{asked}" if asked else ""
+        answer = self._asked(f"{prefix}/_ping", timeout)
+        theirs = least = asked or answer.headers.get("Api-Version", apiversion.OLDEST)
+        if not asked and apiversion.number(theirs) > apiversion.number(apiversion.NEWEST):
+            least = str(self._asked("/version", timeout).json()["MinAPIVersion"])
+        self._version = asked or apiversion.agreed(theirs, least)
+        self.has_buildkit = answer.headers.get("Builder-Version") != _CLASSIC and apiversion.number(
+            self._version
+        ) >= apiversion.number(apiversion.BUILDKIT)
+
+    def _asked(self, path: str, timeout: tuple[float, float]) -> requests.Response:
+        answer = self.get(f"{self.base_url}{path}", timeout=timeout)
         if not answer.ok:
-            raise docker.errors.APIError("/_ping", response=answer, explanation=answer.text)
-        self._version = answer.headers.get("Api-Version", _ANY)
+            raise docker.errors.APIError(path, response=answer, explanation=answer.text)
+        return answer
 
 
 class _KeepAlive(HTTPAdapter):
@@ -78,7 +100,7 @@ def connect(endpoint: DockerEndpoint) -> Client:
         ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
         tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
     try:
-        client = Client(base_url=endpoint.host, version=_ANY, timeout=_ANSWER, tls=tls)
+        client = Client(base_url=endpoint.host, version=apiversion.OLDEST, timeout=_ANSWER, tls=tls)
     except docker.errors.DockerException as error:
         raise unreachable(endpoint, error) from error
     client.mount("https://", _KeepAlive())
@@ -88,6 +110,9 @@ def connect(endpoint: DockerEndpoint) -> Client:
     except (docker.errors.DockerException, requests.RequestException) as error:
         client.close()
         raise unreachable(endpoint, error) from error
+    except KubekitError:
+        client.close()
+        raise
     return client
 
 
@@ -146,7 +171,7 @@ def host_has(reference: str) -> bool:
             host, tls = context.Host, context.TLSConfig
         if host and host.startswith("ssh:"):
             return False
-        client = Client(base_url=host, version=_ANY, tls=tls or False)
+        client = Client(base_url=host, version=apiversion.OLDEST, tls=tls or False)
         client.timeout = (_ASIDE, _ASIDE)  # type: ignore[assignment] # as requests takes it
     except Exception:  # noqa: BLE001 - of whatever a broken configuration makes docker-py raise
         return False
@@ -154,6 +179,6 @@ def host_has(reference: str) -> bool:
         try:
             client.negotiate((_ASIDE, _ASIDE))
             client.inspect_image(reference)  # type: ignore[no-untyped-call]
-        except (docker.errors.DockerException, requests.RequestException, OSError):
+        except (docker.errors.DockerException, requests.RequestException, OSError, KubekitError):
             return False
     return True

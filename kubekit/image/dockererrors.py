@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterator
 
 from kubekit.errors import BuildError, UnreachableError
+from kubekit.image import apiversion
 from kubekit.model import DockerEndpoint
 
 _CUT = {"RemoteDisconnected", "IncompleteRead", "ChunkedEncodingError", "JSONDecodeError"}
@@ -46,6 +47,10 @@ def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableEr
     """
     where = f"the Docker daemon at `{endpoint.host}`"
     chain = list(causes(error))
+    for cause in chain:
+        explanation = str(getattr(cause, "explanation", None) or "")
+        if version := apiversion.refused(where, explanation):
+            return version
     return _own(where, chain) if endpoint.own else _in_minikube(where, chain, str(error))
 
 
