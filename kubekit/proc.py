@@ -49,8 +49,11 @@ def run(
     timeout: float,
     cancel: Cancel,
     on_line: Callable[[str], None] | None = None,
+    given: str | None = None,
 ) -> Finished:
     """Run a program to its end and keep what it prints; `on_line` sees each line of stdout at once.
+
+    What is `given` it can read from its stdin, a few lines at most.
 
     Raises:
         MissingError: it is there, but the system cannot execute it.
@@ -60,7 +63,7 @@ def run(
     try:
         child = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,6 +85,7 @@ def run(
     try:
         timer.start()
         cancel.on_set(end)
+        _give(child, given)
         out, err = _read(child, on_line)
     finally:
         timer.cancel()
@@ -114,6 +118,12 @@ def _unusable(program: str, error: OSError) -> MissingError:
         hints=("install it anew, for this system and processor",),
         id="program-unusable",
     )
+
+
+def _give(child: subprocess.Popen[str], text: str | None) -> None:
+    if child.stdin is not None:
+        with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+            stdin.write(text or "")
 
 
 def _read(child: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """The images kubekit has built and nobody needs any more: found, and taken away.
 
-Only what kubekit itself named, ``PROJECT:kk-...``, is ever deleted. An image that somebody has
-given another name loses kubekit's, and stays.
+Only what kubekit itself named, ``PROJECT:kk-...`` with or without a registry, is ever deleted. An
+image that somebody has given another name loses kubekit's, and stays.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from kubekit.model import Cancel
 KEPT = 3
 """So many of the newest images stay in any case."""
 
+_TAG = "kk-[0-9a-f]{12}"
 _TURN_SECONDS = 10.0
 _POD_KINDS = {"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
 _POD_MAKERS = (
@@ -86,14 +87,15 @@ def prune(
 
 
 def delete_old(store: Store, project: str, needed: Callable[[], frozenset[str]]) -> Cleaned:
-    """As `prune`, whoever else is at work; `needed` is asked only if there is something to do."""
+    """As `prune`, whoever else is at work; `needed` tells tags, if there is something to do."""
     images = store.images(project)
     newest = [image for image in images if _ours(image, project)][:KEPT]
     old = [image for image in images if image not in newest]
     if not _doomed(old, project):
         return Cleaned()
     keep = needed()
-    return _delete(store, project, [image for image in old if not keep & set(image.names)])
+    tags = {image: {name.rpartition(":")[2] for name in _ours(image, project)} for image in old}
+    return _delete(store, project, [image for image in old if not keep & tags[image]])
 
 
 def delete_all(store: Store, project: str) -> Cleaned:
@@ -112,17 +114,17 @@ def clear(store: Store, kube: Kube, project: str, *, emit: Emit, cancel: Cancel)
 
 
 def named(kube: Kube, project: str) -> frozenset[str]:
-    """The images of the project that live objects name, in every namespace.
+    """The tags of the project's images, ``kk-...``, that live objects name, in every namespace.
 
     More than the containers there are: what a pod that comes will be made from, and what a
     Deployment, StatefulSet or DaemonSet can be rolled back to.
     """
-    reference = re.compile(rf'["/]({_pattern(project)})"')
+    reference = re.compile(rf'["/]{re.escape(project)}:({_TAG})')
     return frozenset(
-        name
+        tag
         for resource in _POD_MAKERS
         for obj in kube.list(resource.path(""))
-        for name in reference.findall(json.dumps(obj))
+        for tag in reference.findall(json.dumps(obj))
     )
 
 
@@ -144,13 +146,10 @@ def turn(context: str, project: str, *, cancel: Cancel, alone: bool = False) -> 
         yield mine
 
 
-def _pattern(project: str) -> str:
-    return rf"{re.escape(project)}:kk-[0-9a-f]{{12}}"
-
-
 def _ours(image: StoredImage, project: str) -> list[str]:
     """The names kubekit gave it."""
-    return [name for name in image.names if re.fullmatch(_pattern(project), name)]
+    ours = re.compile(rf"(.*/)?{re.escape(project)}:{_TAG}")
+    return [name for name in image.names if ours.fullmatch(name)]
 
 
 def _doomed(images: list[StoredImage], project: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress, Warned
-from kubekit.image import dockerimages
+from kubekit.image import credentials, dockerimages
 from kubekit.image.dockererrors import causes, pull_failed, unreachable
 from kubekit.image.pusherrors import push_failed
 from kubekit.image.store import StoredImage
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _CONNECT = 5.0
 _REGISTRY = 60.0
 _NO_LOGIN = "e30="  # {}, which daemons before 25 insist on
-_OLDEST_BUILDKIT = (1, 39)
 
 _T = TypeVar("_T")
 
@@ -112,7 +111,7 @@ class Engine:
         Raises:
             BuildError: the registry does not say; says why.
         """
-        headers = self._credentials(reference.rpartition(":")[0], emit)
+        headers = self._credentials(reference.rpartition(":")[0], emit, cancel)
 
         def look(api: docker.APIClient) -> str | None:
             url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
@@ -139,7 +138,7 @@ class Engine:
         repository, _, tag = reference.rpartition(":")
         emit(Progress(stage="image", text=f"pushing `{reference}`"))
         progress = Layers("pushing", reference, emit)
-        login = self._credentials(repository, emit)
+        login = self._credentials(repository, emit, cancel)
         for message in self._messages(
             f"/images/{repository}/push",
             params={"tag": tag},
@@ -177,16 +176,8 @@ class Engine:
             cancel: ends the connection, which stops the build in the daemon.
 
         Raises:
-            BuildError: the daemon is too old for BuildKit.
             CancelledError: the person interrupted.
         """
-        version = self._connected().api_version
-        if tuple(int(part) for part in version.split(".")) < _OLDEST_BUILDKIT:
-            raise BuildError(
-                f"the Docker daemon at `{self.endpoint.host}` is too old for BuildKit",
-                hints=("recreate the profile with a current Minikube: `minikube delete`",),
-                id="buildkit-missing",
-            )
         params = {
             "version": "2",
             "t": tag,
@@ -200,6 +191,18 @@ class Engine:
         body = _until(upload, cancel)
         return self._messages("/build", params=params, headers=headers, data=body, cancel=cancel)
 
+    def has_buildkit(self) -> bool:
+        """Whether the daemon builds with BuildKit, as far as it tells beforehand."""
+        return self._connected().has_buildkit
+
+    def build_classic(
+        self, upload: Iterable[bytes], *, params: Mapping[str, str], cancel: Cancel
+    ) -> Iterator[Mapping[str, Any]]:
+        """Build with the classic builder, to which the context is sent as one tar stream."""
+        headers = {"Content-Type": "application/x-tar"}
+        body = _until(upload, cancel)
+        return self._messages("/build", params=params, headers=headers, data=body, cancel=cancel)
+
     def _pull(self, reference: str, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         from docker.utils import parse_repository_tag
 
@@ -208,7 +211,7 @@ class Engine:
         if platform is not None:
             params["platform"] = platform
         progress = Layers("pulling", reference, emit)
-        headers = self._credentials(repository, emit)
+        headers = self._credentials(repository, emit, cancel)
         for message in self._messages(
             "/images/create", params=params, headers=headers, data=None, cancel=cancel
         ):
@@ -216,17 +219,14 @@ class Engine:
                 raise pull_failed(reference, str(message["error"]), own=self.endpoint.own)
             progress.update(message)
 
-    def _credentials(self, repository: str, emit: Emit) -> dict[str, str]:
-        import docker.errors
-        from docker import auth
-
-        registry, _ = auth.resolve_repository_name(repository)
+    def _credentials(self, repository: str, emit: Emit, cancel: Cancel) -> dict[str, str]:
         try:
-            header = auth.get_config_header(self._connected(), registry)
-        except docker.errors.DockerException as error:
-            emit(Warned(text=f"no credentials for `{registry}` can be read: {error}"))
+            header = credentials.header(repository, cancel=cancel)
+        except BuildError as error:
+            text = f"without a login at the registry: {error.message}"
+            emit(Warned(text=text, hints=error.hints))
             return {}
-        return {"X-Registry-Auth": header.decode()} if header else {}
+        return {"X-Registry-Auth": header} if header else {}
 
     def _messages(
         self,
