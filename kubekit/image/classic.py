@@ -7,6 +7,7 @@ Source: moby, builder/dockerfile (dispatchers.go, evaluator.go); Podman's differ
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Literal
 
 from kubekit.errors import BuildError, Place
 from kubekit.image.dockerfile import Dockerfile
-from kubekit.image.store import PROJECT_LABEL
+from kubekit.image.store import PROJECT_LABEL, Order
 from kubekit.model import BuildPlan
 
 _STEP = re.compile(r"step (?P<number>\d+)/(?P<of>\d+) ?: (?P<text>.*)", re.IGNORECASE | re.DOTALL)
@@ -30,6 +31,7 @@ _COLOUR = re.compile(r"\x1b\[(?:91|0)m")
 _LABELS = f"LABEL {PROJECT_LABEL}"
 """The instruction that the daemon makes of the labels, and that nobody has written."""
 
+_NO_BUILDKIT = re.compile(r"buildkit\b.{0,20}\b(?:not|only) supported", re.IGNORECASE)
 _KNOWN_FLAGS = frozenset({"from", "chown"})
 
 
@@ -99,6 +101,25 @@ class Stream:
         text = _COLOUR.sub("", text)
         if self.step and text.strip("\n"):
             yield Told(step=self.step, kind="printed", text=text)
+
+
+def params(order: Order) -> dict[str, str]:
+    """Return the query of `POST /build` without BuildKit."""
+    settings = order.plan.settings
+    query = {
+        "t": order.reference,
+        "dockerfile": order.plan.dockerfile,
+        "buildargs": json.dumps(dict(settings.args)),
+        "labels": json.dumps(dict(order.labels)),
+        # As BuildKit does; what is left of a failed step nobody looks for.
+        "forcerm": "1",
+    }
+    return query if settings.target is None else {**query, "target": settings.target}
+
+
+def needed(error: str | None) -> bool:
+    """Whether what a daemon answers means that it cannot build with BuildKit."""
+    return error is not None and _NO_BUILDKIT.search(error) is not None
 
 
 def refuse(parsed: Dockerfile, plan: BuildPlan) -> None:

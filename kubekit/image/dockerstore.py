@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubekit.errors import BuildError, Place
-from kubekit.events import Emit
-from kubekit.image import context, dockerfile
+from kubekit.events import Emit, Warned
+from kubekit.image import classic, context, dockerfile, fulldisk
 from kubekit.image.dockerfile import Dockerfile
 from kubekit.image.engine import Engine
 from kubekit.image.steps import Account, explain
@@ -29,6 +29,10 @@ class DockerStore:
         found = {reference: self.engine.image_id(reference) for reference in references}
         return {reference: id_ for reference, id_ in found.items() if id_ is not None}
 
+    def base_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """See Store."""
+        return self.image_ids(references)
+
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store."""
         self.engine.pull(reference, platform=platform, emit=emit, cancel=cancel)
@@ -37,6 +41,9 @@ class DockerStore:
         """See Store."""
         plan = order.plan
         parsed = dockerfile.read(plan.settings.dockerfile)
+        if not self.engine.has_buildkit():
+            self._build_classic(order, parsed, emit=emit, cancel=cancel)
+            return
         _refuse_sessions(parsed, plan)
         account = Account(emit, parsed)
         for message in self.engine.build(
@@ -49,8 +56,26 @@ class DockerStore:
             cancel=cancel,
         ):
             account.add(message)
+        if classic.needed(account.error):
+            self._build_classic(order, parsed, emit=emit, cancel=cancel)
+        else:
+            self._conclude(account, parsed, plan)
+
+    def _build_classic(
+        self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel
+    ) -> None:
+        emit(Warned(text="this Docker has no BuildKit: building with its classic builder"))
+        classic.refuse(parsed, order.plan)
+        account = Account(emit, parsed)
+        upload, params = context.tar(order.plan), classic.params(order)
+        for message in self.engine.build_classic(upload, params=params, cancel=cancel):
+            account.add(message)
+        self._conclude(account, parsed, order.plan)
+
+    def _conclude(self, account: Account, parsed: Dockerfile, plan: BuildPlan) -> None:
         if account.error is not None:
-            raise explain(account, parsed, plan)
+            error = explain(account, parsed, plan)
+            raise fulldisk.told(error, self.engine) if error.id == "disk-full" else error
 
     def images(self, project: str) -> list[StoredImage]:
         """See Store."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import docker
     import requests
 
+    from kubekit.image.dockerclient import Client
+
 _CONNECT = 5.0
 _REGISTRY = 60.0
 _NO_LOGIN = "e30="  # {}, which daemons before 25 insist on
@@ -43,7 +45,7 @@ class Engine:
 
     def __init__(self, endpoint: DockerEndpoint) -> None:
         self.endpoint = endpoint
-        self._api: docker.APIClient | None = None
+        self._api: Client | None = None
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -56,6 +58,10 @@ class Engine:
     def info(self) -> Mapping[str, Any]:
         """Return what `docker info` shows; `Name` is the host's, in Minikube the profile's."""
         return self._ask(lambda api: api.info())
+
+    def usage(self) -> Mapping[str, Any]:
+        """Return what `docker system df` is made of; a daemon whose disk is full may not tell."""
+        return self._ask(lambda api: api.df())
 
     def platform(self) -> tuple[str, str]:
         """Return the daemon's operating system and architecture, as in ``linux/amd64``."""
@@ -284,7 +290,7 @@ class Engine:
         except (docker.errors.DockerException, requests.RequestException) as error:
             raise unreachable(self.endpoint, error) from error
 
-    def _connected(self) -> docker.APIClient:
+    def _connected(self) -> Client:
         with self._lock:
             if self._api is None:
                 from kubekit.image.dockerclient import connect
