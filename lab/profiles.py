@@ -31,13 +31,17 @@ _NETWORK: dict[Kind, str] = {"containerd": "bridge", "two-node": f"{paths.SOURCE
 def profile(kind: Kind, stream: TextIO | None = None) -> Iterator[dict[str, str]]:
     """Have the profile while the block runs; gives the environment that leads to it.
 
+    One that ran before stays: somebody works on it.
+
     Raises:
         LabError: the lab is not up, or Minikube failed.
     """
+    before = cluster.runs(_environment(session.environment()), FURTHER[kind])
     try:
         yield up(kind, stream)
     finally:
-        down(kind, stream)
+        if not before:
+            down(kind, stream)
 
 
 def up(kind: Kind, stream: TextIO | None = None) -> dict[str, str]:

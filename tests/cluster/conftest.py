@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import lab
 from tests.conftest import Result, kubekit
 
 PROFILE = "kubekit-lab"
@@ -56,6 +58,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-docs", action="store_true", help="write docs/endings.md anew from what was seen"
     )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Those of one further profile together, at the end: each is started once, one at a time.
+    items.sort(key=_further)
+
+
+def _further(item: pytest.Item) -> str:
+    called = getattr(item, "callspec", None)
+    return str(called.params.get("further", "")) if called else ""
+
+
+@pytest.fixture(scope="session")
+def further(request: pytest.FixtureRequest, cluster: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The environment of a shell on a further profile of the lab, deleted after its last test.
+
+    Used as `@pytest.mark.parametrize("further", ["containerd"], indirect=True)`.
+    """
+    with lab.profile(request.param) as found:
+        yield {**os.environ, **cluster, **found}
 
 
 @dataclass(kw_only=True)
