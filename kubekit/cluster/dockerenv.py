@@ -152,6 +152,9 @@ def classify(profile: str, done: Finished) -> KubekitError:
     ending = DOCKER_ENV_ENDINGS.get(done.code, _OTHER)
     if reason == _NERDCTLD:
         ending = DOCKER_ENV_ENDINGS[14]
+    if ending.id == "node-missing" and (misled := minikube.node_elsewhere(profile)):
+        misled.details = tuple(line for line in done.err.splitlines() if line.strip())[-2:]
+        return misled
     said = [line for line in done.err.splitlines() if line.strip()]
     return UnreachableError(
         ending.cause.format(profile=profile),
@@ -168,20 +171,24 @@ class EndpointCache:
     """
 
     def __init__(self, profile: Profile) -> None:
-        content = hashlib.sha256(str(profile.file).encode() + profile.file.read_bytes())
-        name = f"{profile.name}-{content.hexdigest()[:16]}.json"
-        self._file = platformdirs.user_cache_path("kubekit") / "endpoints" / name
+        place = hashlib.sha256(str(profile.file).encode()).hexdigest()[:16]
+        folder = platformdirs.user_cache_path("kubekit") / "endpoints"
+        self._file = folder / f"{profile.name}-{place}.json"
+        self._config = hashlib.sha256(profile.file.read_bytes()).hexdigest()
 
     def read(self) -> DockerEndpoint | None:
-        """The last endpoint, or None."""
+        """The last endpoint, or None: also when the profile's config has changed since."""
         try:
             data = json.loads(self._file.read_bytes())
             certs = data["cert_path"]
+            if data["config"] != self._config:
+                return None
             return DockerEndpoint(host=data["host"], cert_path=Path(certs) if certs else None)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, endpoint: DockerEndpoint) -> None:
         """Remember it; a cache that cannot be written is no error."""
-        data = {"host": endpoint.host, "cert_path": str(endpoint.cert_path or "")}
+        certs = str(endpoint.cert_path or "")
+        data = {"host": endpoint.host, "cert_path": certs, "config": self._config}
         keep(self._file, json.dumps(data))

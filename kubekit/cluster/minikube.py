@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -161,9 +162,29 @@ def why_silent(profile: str, *, cancel: Cancel) -> UnreachableError | None:
     if state not in _SILENT:
         return None
     cause, id_, fix = _SILENT[state]
+    if id_ == "node-missing" and (misled := node_elsewhere(profile)):
+        return misled
     return UnreachableError(
         f"Minikube profile `{profile}` {cause}", hints=(fix.format(profile=profile),), id=id_
     )
+
+
+def node_elsewhere(profile: str) -> UnreachableError | None:
+    """Why Minikube may not find a node that is there; None if nothing of the kind is set.
+
+    It looks in the Docker that the user's environment names, unless `docker-env` has set that
+    (minikube, cmd/minikube/cmd/root.go); to make the profile anew would be the wrong advice.
+    """
+    if os.environ.get("MINIKUBE_ACTIVE_DOCKERD"):
+        return None
+    for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
+        if os.environ.get(name):
+            return UnreachableError(
+                f"the node of Minikube profile `{profile}` is not in the Docker that {name} names",
+                hints=(f"`unset {name}`: it is where Minikube looks for its nodes",),
+                id="node-elsewhere",
+            )
+    return None
 
 
 def _status(profile: str, *, cancel: Cancel) -> str:

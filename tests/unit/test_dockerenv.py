@@ -92,6 +92,44 @@ def test_the_endpoint_comes_back_and_is_private(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_an_endpoint_of_before_the_config_changed_is_forgotten(
+    cache: EndpointCache, tmp_path: Path
+) -> None:
+    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376"))
+    profile = read_profile("dev")
+    assert profile is not None
+    profile.file.write_text('{"Driver": "docker", "KubernetesConfig": {}, "Memory": 1}')
+    changed = EndpointCache(profile)
+    assert changed.read() is None
+    changed.write(DockerEndpoint(host="tcp://192.0.2.2:2376"))
+    assert changed.read() == DockerEndpoint(host="tcp://192.0.2.2:2376")
+    assert len(list((tmp_path / "cache/kubekit/endpoints").iterdir())) == 1
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"host": 1}', "\0"])
+def test_a_damaged_cache_is_as_none(cache: EndpointCache, tmp_path: Path, text: str) -> None:
+    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376"))
+    (file,) = (tmp_path / "cache/kubekit/endpoints").iterdir()
+    file.write_text(text)
+    assert cache.read() is None
+
+
+@pytest.mark.parametrize("name", ["DOCKER_HOST", "DOCKER_CONTEXT"])
+def test_a_node_that_is_missing_where_the_environment_leads_is_not_to_be_made_anew(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for each in ("DOCKER_HOST", "DOCKER_CONTEXT", "MINIKUBE_ACTIVE_DOCKERD"):
+        monkeypatch.delenv(each, raising=False)
+    done = Finished(code=80, out="", err="X Exiting due to GUEST_STATUS: no\nError: No such")
+    assert classify("dev", done).id == "node-missing"
+    monkeypatch.setenv(name, "elsewhere")
+    misled = classify("dev", done)
+    assert (misled.id, misled.hints[0].split(":")[0]) == ("node-elsewhere", f"`unset {name}`")
+    assert "delete" not in " ".join(misled.hints)
+    monkeypatch.setenv("MINIKUBE_ACTIVE_DOCKERD", "dev")
+    assert classify("dev", done).id == "node-missing"
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(cache: EndpointCache, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "kubekit").write_text("a file where a folder should be")
