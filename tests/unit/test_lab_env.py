@@ -23,6 +23,16 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def lab(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "lab", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 def test_values_survive_a_shell() -> None:
     nasty = {"A": 'it\'s $HOME `id` "x" \\', "B": "two\nlines", "C": "", "D": "a b;c"}
     script = (
@@ -37,12 +47,25 @@ def test_values_survive_a_shell() -> None:
 
 
 def test_nothing_on_stdout_when_not_up(elsewhere: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "lab", "env"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = lab("env")
     assert (done.returncode, done.stdout) == (1, "")
     assert "the lab is not up" in done.stderr
     assert "python -m lab up" in done.stderr
+
+
+@pytest.mark.parametrize("do", ["up", "down"])
+def test_no_further_profile_without_the_lab(elsewhere: Path, do: str) -> None:
+    done = lab("profile", "containerd", do)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the lab is not up" in done.stderr
+    # Nothing was begun: what began would be there.
+    assert not paths.places().minikube_home.exists()
+
+
+def test_a_further_profile_that_the_lab_does_not_know_is_refused(elsewhere: Path) -> None:
+    done = lab("profile", "cri-o", "up")
+    assert done.returncode == 2
+    assert "'containerd', 'two-node'" in done.stderr
 
 
 def test_not_up_is_an_error_for_python_too(elsewhere: Path) -> None:
