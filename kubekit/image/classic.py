@@ -133,7 +133,7 @@ def refuse(parsed: Dockerfile, plan: BuildPlan) -> None:
             continue
         flags = [f"--{name}" for name, _ in instruction.flags if name not in _KNOWN_FLAGS]
         if instruction.heredoc:
-            flags.append("<<")
+            flags.append("<<EOF")
         if flags:
             raise BuildError(
                 f"`{instruction.keyword} {flags[0]}` needs BuildKit, which this Docker lacks",

@@ -54,6 +54,15 @@ def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableEr
     return _own(where, chain) if endpoint.own else _in_minikube(where, chain, str(error))
 
 
+def hung(endpoint: DockerEndpoint, seconds: float) -> UnreachableError:
+    """Say that the daemon stopped answering in the middle of its work."""
+    return _unreachable(
+        f"the Docker daemon at `{endpoint.host}` hangs: no sign of life for {seconds:.0f} s",
+        "see whether the machine is out of memory or disk; a restart helps: `kubekit up`",
+        id="docker-hung",
+    )
+
+
 def _in_minikube(where: str, chain: list[BaseException], text: str) -> UnreachableError:
     if any("Timeout" in type(cause).__name__ for cause in chain):
         return _unreachable(f"{where} does not answer", "see what it does: `minikube status`")

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image import credentials, dockerimages
-from kubekit.image.dockererrors import causes, pull_failed, unreachable
+from kubekit.image.dockererrors import causes, hung, pull_failed, unreachable
+from kubekit.image.heartbeat import Heartbeat
 from kubekit.image.pusherrors import push_failed
 from kubekit.image.store import StoredImage
 from kubekit.image.transfer import Layers, patiently
@@ -42,6 +43,9 @@ class Engine:
 
     Every method raises UnreachableError when the daemon cannot be reached or used.
     """
+
+    patience = 45.0
+    """Seconds without any sign of life until a daemon that has work to do counts as hung."""
 
     def __init__(self, endpoint: DockerEndpoint) -> None:
         self.endpoint = endpoint
@@ -250,29 +254,55 @@ class Engine:
         import requests
 
         api = self._connected()
-        with contextlib.ExitStack() as stack:
-            try:
-                response = api.post(
-                    f"{api.base_url}/v{api.api_version}{path}",
-                    params=params,
-                    headers=headers,
-                    data=data,
-                    stream=True,
-                    timeout=(_CONNECT, None),
-                )
-                stack.callback(response.close)
-                stop = functools.partial(_stop, response)
-                stack.callback(cancel.forget, stop)
-                cancel.on_set(stop)
+        try:
+            response = api.post(
+                f"{api.base_url}/v{api.api_version}{path}",
+                params=params,
+                headers=headers,
+                data=data,
+                stream=True,
+                timeout=(_CONNECT, None),
+            )
+            with contextlib.closing(response):
                 if response.ok:
-                    yield from _lines(response.iter_content(chunk_size=None))
+                    yield from self._read(response, cancel)
                 else:
                     yield {"error": _explanation(response)}
-            except (requests.RequestException, OSError, ValueError) as error:
-                if not cancel.is_set():
-                    raise unreachable(self.endpoint, error) from error
-            if cancel.is_set():
-                raise CancelledError("interrupted")
+        except (requests.RequestException, OSError, ValueError) as error:
+            if not cancel.is_set():
+                raise unreachable(self.endpoint, error) from error
+        if cancel.is_set():
+            raise CancelledError("interrupted")
+
+    def _read(self, response: requests.Response, cancel: Cancel) -> Iterator[Mapping[str, Any]]:
+        """Yield each line of an answer that may be silent for long, while the daemon is there."""
+        import requests
+
+        stop = functools.partial(_stop, response)
+        heart = Heartbeat(ask=self._answers, end=stop, patience=self.patience)
+        cancel.on_set(stop)
+        try:
+            with heart:
+                for line in _lines(response.iter_content(chunk_size=None)):
+                    heart.heard()
+                    yield line
+        except (requests.RequestException, OSError, ValueError):
+            if not heart.lost:
+                raise
+        finally:
+            cancel.forget(stop)
+        if heart.lost:
+            raise hung(self.endpoint, self.patience)
+
+    def _answers(self, seconds: float) -> bool:
+        """Whether the daemon answers within this time; beside what else is asked of it."""
+        import requests
+
+        api = self._connected()
+        try:
+            return api.get(f"{api.base_url}/_ping", timeout=(seconds, seconds)).ok
+        except (requests.RequestException, OSError):
+            return False
 
     def _ask(self, call: Callable[[docker.APIClient], _T]) -> _T:
         """Make an idempotent call, a second time if the daemon dropped an idle connection."""

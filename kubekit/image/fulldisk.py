@@ -16,7 +16,7 @@ def told(error: BuildError, engine: Engine) -> BuildError:
     except UnreachableError:
         return error
     root, profile = info["DockerRootDir"], info["Name"]
-    error.message = f"the disk that holds `{root}` in Docker is full: {error.message}"
+    error.message = f"the disk of the Docker daemon, at `{root}`, is full: {error.message}"
     if not engine.endpoint.own:
         error.hints = (f"see how full: `minikube ssh -p {profile} -- df -h {root}`", *error.hints)
     try:
