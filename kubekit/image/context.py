@@ -5,16 +5,18 @@ Pure: reads the user's files, knows no daemon.
 
 from __future__ import annotations
 
+import bisect
 import hashlib
 import json
 import os
 import stat
 import tarfile
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kubekit.errors import FilesError, Place, shown
-from kubekit.image import dockerignore
+from kubekit.errors import FilesError, shown
+from kubekit.image import dockerignore, sources
+from kubekit.image.filehashes import HashCache, fingerprints
+from kubekit.image.walk import entry, unreadable, walk
 from kubekit.model import BuildPlan, BuildSettings, ContextFile
 
 if TYPE_CHECKING:
@@ -26,46 +28,53 @@ ALIAS = ".kubekit.Dockerfile"
 
 _BLOCK = 1 << 20
 _YEAR_2000 = 946_684_800
-_FORMAT = "kubekit-build-1"
+_FORMAT = "kubekit-build-2"
 
 
-def plan(settings: BuildSettings, *, name: str) -> BuildPlan:
+def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPlan:
     """Walk and hash what the image is built from.
 
-    The digest covers the Dockerfile, target, args, and of each file the path, the permissions and
-    the content (of a link where it leads); times and owners do not count. Permissions count in
-    full, because they arrive in the image: a `chmod` must lead to another image.
+    That is what the Dockerfile's instructions take of the context. The digest covers the
+    Dockerfile, target, args, and of each file the path, the permissions and the content (of a link
+    where it leads); times and owners do not count. Permissions count in full, because they arrive
+    in the image: a `chmod` must lead to another image.
 
     Args:
         settings: context, Dockerfile, target and args.
         name: the image's name.
+        whole: take all of the context, for what may ask for more than the Dockerfile says: ONBUILD
+            of a base image, or a builder that builds stages the target does not need.
 
     Raises:
         FilesError: context or Dockerfile missing, a malformed `.dockerignore`, an unreadable file.
     """
     dockerfile = _dockerfile(settings)
-    files = {file.path: file for file in walk(settings.context, ignore_file(settings))}
-    apart = dockerfile.path not in files
-    files[dockerfile.path] = dockerfile
-    hashes: dict[str, str] = {}
-    for path in sorted(files):
-        try:
-            hashes[path] = _fingerprint(files[path])
-        except FileNotFoundError:
-            # Editors write beside the file and rename: what is gone by now was never part of it.
-            continue
+    text = _read(settings.dockerfile)
+    taken = sources.ALL if whole else _sources(settings, text)
+    found = walk(settings.context, ignore_file(settings), taken)
+    files = [file for file in found if file.path != dockerfile.path]
+    apart = len(files) == len(found)
+    bisect.insort(files, dockerfile)
+    hashes = fingerprints(files, HashCache.of(settings.context, settings.dockerfile))
     if dockerfile.path not in hashes:
         raise _no_dockerfile(settings.dockerfile)
-    digest = _digest(settings, dockerfile.path, hashes)
+    if not hashes[dockerfile.path].endswith(hashlib.sha256(text).hexdigest()):
+        # Saved meanwhile: it may take other files by now.
+        return plan(settings, name=name, whole=whole)
     return BuildPlan(
         settings=settings,
         name=name,
-        digest=digest,
+        digest=_digest(settings, dockerfile.path, hashes),
         dockerfile=dockerfile.path,
         apart=apart,
-        files=tuple(files[path] for path in hashes),
+        files=tuple(file for file in files if file.path in hashes),
         hashes=hashes,
     )
+
+
+def _sources(settings: BuildSettings, text: bytes) -> sources.Sources:
+    decoded = text.decode("utf-8", "replace")
+    return sources.of(decoded, target=settings.target, args=settings.args)
 
 
 def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:
@@ -77,80 +86,9 @@ def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            raise _unreadable(file, error) from error
+            raise unreadable(file, error) from error
         return dockerignore.parse(text, file=file)
     return dockerignore.Ignore()
-
-
-def walk(root: Path, ignore: dockerignore.Ignore) -> list[ContextFile]:
-    """List files, folders and links that are sent, sorted by path.
-
-    Links are not followed; sockets, pipes and devices are left out, as Docker leaves them out.
-    A folder that is excluded itself is listed all the same when something below it is sent.
-
-    Raises:
-        FilesError: the context is missing, is no folder, or holds a folder that cannot be read.
-    """
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "does not exist"
-        raise FilesError(
-            f"the build context `{shown(root)}` {what}",
-            hints=("set `build.context` in kubekit.yaml to the folder the image is built from",),
-            id="context-missing",
-        )
-    found: dict[str, ContextFile] = {}
-    _Walk(root=root, ignore=ignore, found=found).folder(root, "", None)
-    return [found[path] for path in sorted(found)]
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Walk:
-    root: Path
-    ignore: dockerignore.Ignore
-    found: dict[str, ContextFile]
-
-    def folder(self, folder: Path, base: str, above: dockerignore.Matched | None) -> None:
-        for entry in self._entries(folder, above):
-            path = base + entry.name
-            matched = self.ignore.matched(path, above)
-            if not matched.excluded:
-                self._add(entry, path)
-            if entry.is_dir(follow_symlinks=False) and (
-                not matched.excluded or self.ignore.may_hold_exceptions(path)
-            ):
-                self.folder(folder / entry.name, f"{path}/", matched)
-
-    def _entries(self, folder: Path, above: dockerignore.Matched | None) -> list[os.DirEntry[str]]:
-        try:
-            with os.scandir(folder) as entries:
-                return list(entries)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except PermissionError as error:
-            if above is not None and above.excluded:
-                return []
-            raise _unreadable(folder, error) from error
-
-    def _add(self, entry: os.DirEntry[str], path: str) -> None:
-        try:
-            status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        if stat.S_IFMT(status.st_mode) not in {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}:
-            return
-        self._add_parents(path)
-        self.found[path] = _entry(self.root, path, status)
-
-    def _add_parents(self, path: str) -> None:
-        parent = path.rpartition("/")[0]
-        if parent and parent not in self.found:
-            self._add_parents(parent)
-            self.found[parent] = _entry(self.root, parent, (self.root / parent).lstat())
-
-
-def _entry(root: Path, path: str, status: os.stat_result) -> ContextFile:
-    size = status.st_size if stat.S_ISREG(status.st_mode) else 0
-    return ContextFile(path=path, source=root / path, mode=status.st_mode, size=size)
 
 
 def _dockerfile(settings: BuildSettings) -> ContextFile:
@@ -161,7 +99,7 @@ def _dockerfile(settings: BuildSettings) -> ContextFile:
     except FileNotFoundError:
         raise _no_dockerfile(file) from None
     except OSError as error:
-        raise _unreadable(file, error) from error
+        raise unreadable(file, error) from error
     if not stat.S_ISREG(status.st_mode):
         raise FilesError(f"the Dockerfile `{shown(file)}` is not a file", id="dockerfile-missing")
     path = ALIAS
@@ -169,7 +107,16 @@ def _dockerfile(settings: BuildSettings) -> ContextFile:
         inside = file.relative_to(settings.context).as_posix()
         # A longer path needs a second tar header, which `tar` must not begin with.
         path = inside if len(os.fsencode(inside)) < tarfile.LENGTH_NAME else ALIAS
-    return ContextFile(path=path, source=file, mode=status.st_mode, size=status.st_size)
+    return entry(path, str(file), status)
+
+
+def _read(dockerfile: Path) -> bytes:
+    try:
+        return dockerfile.read_bytes()
+    except FileNotFoundError:
+        raise _no_dockerfile(dockerfile) from None
+    except OSError as error:
+        raise unreadable(dockerfile, error) from error
 
 
 def _no_dockerfile(file: Path) -> FilesError:
@@ -180,40 +127,13 @@ def _no_dockerfile(file: Path) -> FilesError:
     )
 
 
-def _unreadable(file: Path, error: OSError) -> FilesError:
-    return FilesError(
-        f"`{shown(file)}` cannot be read: {(error.strerror or str(error)).lower()}",
-        hints=(f"make it readable, or exclude it in `.dockerignore`: `chmod u+r {shown(file)}`",),
-        place=Place(file=file),
-        id="context-unreadable",
-    )
-
-
-def _fingerprint(file: ContextFile) -> str:
-    """Name the content: ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``."""
-    permissions = f"{stat.S_IMODE(file.mode):o}"
-    if stat.S_ISDIR(file.mode):
-        return f"folder:{permissions}"
-    try:
-        if stat.S_ISLNK(file.mode):
-            return f"link:{file.source.readlink()}"
-        with file.source.open("rb", buffering=0) as stream:
-            return f"file:{permissions}:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise _unreadable(file.source, error) from error
-
-
 def _digest(settings: BuildSettings, dockerfile: str, hashes: Mapping[str, str]) -> str:
-    content = [
-        _FORMAT,
-        dockerfile,
-        settings.target,
-        sorted(settings.args.items()),
-        sorted(hashes.items()),
-    ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    head = [_FORMAT, dockerfile, settings.target, sorted(settings.args.items())]
+    seen = hashlib.sha256(json.dumps(head).encode())
+    content = "".join([f"\0{path}\0{fingerprint}" for path, fingerprint in hashes.items()])
+    # In the order of their paths, as they were found.
+    seen.update(content.encode("utf-8", "surrogateescape"))
+    return seen.hexdigest()
 
 
 def tar(plan: BuildPlan) -> Iterator[bytes]:
@@ -287,7 +207,7 @@ def content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
                 size += len(block)
                 held = block
     except OSError as error:
-        raise _unreadable(file.source, error) from error
+        raise unreadable(file.source, error) from error
     if size != file.size or not fingerprint.endswith(seen.hexdigest()):
         raise FilesError(
             f"`{shown(file.source)}` changed while it was sent",

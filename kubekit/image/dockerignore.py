@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kubekit.errors import FilesError, Place
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _WILD = re.compile(r"[*?\[\]\\]")
@@ -90,6 +91,11 @@ class Ignore:
                 excluded = not rule.exception
             seen.append(hit)
         return Matched(excluded, tuple(seen))
+
+    @cached_property
+    def plain(self) -> Callable[[str], object] | None:
+        """What says of any path whether it is excluded itself; None if a rule is an exception."""
+        return None if self._exceptions else self._any.fullmatch
 
     def may_hold_exceptions(self, folder: str) -> bool:
         """Whether something below an excluded folder can be sent after all."""

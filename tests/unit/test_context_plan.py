@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import re
@@ -15,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubekit.errors import FilesError
-from kubekit.image import context
+from kubekit.image import context, filehashes
 from kubekit.model import BuildPlan, BuildSettings
 
 
@@ -23,7 +22,7 @@ from kubekit.model import BuildPlan, BuildSettings
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "backend"
     (root / "app").mkdir(parents=True)
-    (root / "Dockerfile").write_text("FROM scratch\nCOPY app app\n")
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY . .\n")
     (root / "app/main.py").write_text("print(1)\n")
     return root
 
@@ -88,7 +87,7 @@ def _link(root: Path) -> None:
 
 
 def _dockerfile(root: Path) -> None:
-    (root / "Dockerfile").write_text("FROM scratch\n")
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
 
 
 @pytest.mark.parametrize(
@@ -180,12 +179,12 @@ def _refuse(*_: object, **__: object) -> None:
 # Permissions alone would not do: the tests may run as root, who may read everything.
 @pytest.mark.parametrize(
     ("owner", "method", "told"),
-    [(hashlib, "file_digest", "Dockerfile"), (os, "scandir", "backend")],
+    [(filehashes, "open", "Dockerfile"), (os, "scandir", "backend")],
 )
 def test_an_unreadable_file_or_folder_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch, owner: object, method: str, told: str
 ) -> None:
-    monkeypatch.setattr(owner, method, _refuse)
+    monkeypatch.setattr(owner, method, _refuse, raising=False)
     with pytest.raises(FilesError, match="cannot be read: permission denied") as caught:
         plan(root)
     assert str(caught.value.place).endswith(told)
@@ -199,8 +198,8 @@ def test_an_unreadable_folder_that_is_excluded_is_not_asked_for(
     (root / ".dockerignore").write_text("private\n!private/*.md\n")
     scandir = os.scandir
 
-    def refuse_private(folder: Path) -> object:
-        return _refuse() if folder.name == "private" else scandir(folder)
+    def refuse_private(folder: str) -> object:
+        return _refuse() if Path(folder).name == "private" else scandir(folder)
 
     monkeypatch.setattr(os, "scandir", refuse_private)
     assert "private" not in plan(root).hashes
@@ -246,7 +245,7 @@ def test_the_order_files_were_made_in_does_not_count(
     digests = set()
     for shuffle in (False, True):
         root = tmp_path_factory.mktemp("context")
-        (root / "Dockerfile").write_text("FROM scratch\n")
+        (root / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
         order = sorted(files)
         if shuffle:
             random.Random(seed).shuffle(order)

@@ -21,7 +21,7 @@ def plan(tmp_path: Path) -> BuildPlan:
     (tmp_path / "run.sh").write_text("#!/bin/sh\n")
     (tmp_path / "run.sh").chmod(0o750)
     (tmp_path / "link").symlink_to("app")
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /\n")
     settings = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile")
     return context.plan(settings, name="tasks")
 
@@ -60,7 +60,7 @@ def test_its_first_kilobyte_is_a_tar_by_itself(plan: BuildPlan) -> None:
 def test_a_very_long_path_of_the_dockerfile_gets_a_short_name(tmp_path: Path) -> None:
     file = tmp_path / ("d" * 60) / ("e" * 60) / "Dockerfile"
     file.parent.mkdir(parents=True)
-    file.write_text("FROM scratch\n")
+    file.write_text("FROM scratch\nCOPY . /\n")
     settings = BuildSettings(context=tmp_path, dockerfile=file)
     plan = context.plan(settings, name="tasks")
     assert plan.dockerfile == context.ALIAS
