@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 
 from kubekit.api.kube import Kube, TransientError
 from kubekit.cluster import dockerenv, minikube
-from kubekit.cluster.target import need_docker_runtime, read_profile, resolve
+from kubekit.cluster.target import need_docker_runtime, need_profile, read_profile, resolve
 from kubekit.errors import UnreachableError
 from kubekit.events import Emit, StageDone, StageStarted
 from kubekit.image.dockerstore import DockerStore
 from kubekit.image.engine import Engine, own
+from kubekit.image.nodestore import NodeStore
 from kubekit.image.registry import RegistryStore
 from kubekit.image.store import Store
 from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Settings
@@ -93,16 +94,8 @@ def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
     cache = dockerenv.EndpointCache(profile)
     engine = _proved(cache.read(), profile.name)
     if engine is None:
-        endpoint = dockerenv.docker_env(profile.name, cancel=run.cancel)
-        engine = Engine(endpoint)
-        found = engine.info()["Name"]
-        if found != profile.name:
-            raise UnreachableError(
-                f"Minikube leads to the Docker of `{found}` instead of profile `{profile.name}`",
-                hints=(f"restart it: `minikube stop -p {profile.name}`, then `kubekit up`",),
-                id="wrong-docker",
-            )
-        cache.write(endpoint)
+        engine = _asked(profile.name, run)
+        cache.write(engine.endpoint)
     with contextlib.closing(engine):
         yield engine
 
@@ -111,7 +104,7 @@ def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
 def open_builder(target: ClusterTarget, run: Run) -> Iterator[Engine]:
     """The Docker to build in for a registry: the one of the target's only node, else our own."""
     profile = read_profile(target.profile) if target.profile else None
-    if profile is not None and profile.runtime == "docker" and profile.nodes == 1:
+    if profile is not None and profile.has_docker:
         with open_engine(target, run) as engine:
             yield engine
     else:
@@ -134,8 +127,32 @@ def open_store(
         with open_builder(target, run) as engine:
             yield RegistryStore(engine, repository=repository, emit=run.emit, cancel=run.cancel)
         return
+    profile = need_profile(target)
+    if not profile.has_docker:
+        yield NodeStore(profile, cancel=run.cancel)
+        return
     with open_engine(target, run) as engine:
         yield DockerStore(engine)
+
+
+def _asked(profile: str, run: Run) -> Engine:
+    """The Docker that Minikube leads to.
+
+    Raises:
+        UnreachableError: it does not answer, or is another profile's.
+    """
+    engine = Engine(dockerenv.docker_env(profile, cancel=run.cancel))
+    with contextlib.ExitStack() as stack:
+        stack.callback(engine.close)
+        found = engine.info()["Name"]
+        if found != profile:
+            raise UnreachableError(
+                f"Minikube leads to the Docker of `{found}` instead of profile `{profile}`",
+                hints=(f"restart it: `minikube stop -p {profile}`, then `kubekit up`",),
+                id="wrong-docker",
+            )
+        stack.pop_all()
+    return engine
 
 
 def _proved(endpoint: DockerEndpoint | None, profile: str) -> Engine | None:

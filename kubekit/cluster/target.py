@@ -189,7 +189,10 @@ def need_profile(target: ClusterTarget) -> Profile:
     if profile is None:
         raise UnreachableError(
             f"context `{target.context}` has no Minikube profile in which an image could be built",
-            hints=("use a Minikube profile", "or leave `build` out of kubekit.yaml"),
+            hints=(
+                "name a registry that its nodes can pull from: `--registry HOST/PATH`",
+                "or leave `build` out of kubekit.yaml",
+            ),
             id="no-docker",
         )
     return profile

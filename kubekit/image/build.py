@@ -41,7 +41,7 @@ def ensure(
     """
     before = memory.read()
     wanted = {image.reference: image for image in _bases(plan, store)}
-    there = store.image_ids(wanted)
+    there = store.base_ids(wanted)
     # A base that has been removed since the last build is missed only by the next one.
     remembered = before.bases if before is not None and before.digest == plan.digest else {}
     bases = {**remembered, **there}
@@ -49,7 +49,7 @@ def ensure(
     if found is None and there.keys() < wanted.keys():
         for reference in wanted.keys() - there.keys():
             _pull(wanted[reference], plan, store, emit=emit, cancel=cancel)
-        bases = store.image_ids(wanted)
+        bases = store.base_ids(wanted)
         found = _find(plan, bases, store)
     now = Record.of(plan, bases)
     reference, why = plan.reference(bases), reason(before, now)

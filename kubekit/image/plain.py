@@ -11,9 +11,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from kubekit.events import BuildLog, BuildStep, Emit
+from kubekit.image.dockerfile import Dockerfile, Instruction
 from kubekit.image.steps import Account
 
-_TAIL = 30
+_KEPT = 10_000
+"""Lines of a step's output that are kept, for the case that it fails."""
 _INTERNAL = "[internal]"
 _MARK = re.compile(r"#(?P<number>\d+) (?P<text>.*)", re.DOTALL)
 _END = re.compile(
@@ -31,18 +33,19 @@ _RULE = "------"
 class _Step:
     name: str
     ended: bool = False
-    tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL))
+    output: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT))
 
 
 class PlainText:
-    """Takes a builder's lines, emits them as events, and keeps what an error needs in `account`."""
+    """Takes a builder's lines, emits them as events, and keeps what an error needs."""
 
-    def __init__(self, emit: Emit) -> None:
-        self.account = Account(emit)
+    def __init__(self, emit: Emit, parsed: Dockerfile) -> None:
+        self._account = Account(emit, parsed)
+        self._parsed = parsed
         self._emit = emit
         self._steps: dict[str, _Step] = {}
         self._podman: _Step | None = None
-        self._loose: deque[str] = deque(maxlen=_TAIL)
+        self._loose: deque[str] = deque(maxlen=_KEPT)
         self._failed = ""
 
     def add(self, line: str) -> None:
@@ -68,8 +71,8 @@ class PlainText:
             self._podman_done("done")
         else:
             self._podman_done("failed")
-            self.account.error = self._failed or self._last_word(code)
-        return self.account
+            self._account.error = self._failed or self._last_word(code)
+        return self._account
 
     def _ended(self, text: str) -> re.Match[str] | None:
         match = _END.fullmatch(text)
@@ -83,7 +86,7 @@ class PlainText:
         elif output := _OUTPUT.fullmatch(text):
             self._print(step, output["text"])
         elif text != step.name and not _STATUS.match(text) and step.name.startswith("["):
-            step.tail.append(text)
+            step.output.append(text)
 
     def _end(self, step: _Step, match: re.Match[str]) -> None:
         if step.ended:
@@ -92,15 +95,20 @@ class PlainText:
             stopped = "context canceled" in match["error"]
             if not self._failed and not stopped:
                 self._failed = match["error"]
-                self.account.failed, self.account.tail = step.name, tuple(step.tail)
+                self._blame(step, self._parsed.locate(step.name))
             state = "failed"
         else:
             state = "cached" if match["cached"] else "failed" if match["stopped"] else "done"
         step.ended = True
         self._tell(step, state, float(match["seconds"] or 0.0))
 
+    def _blame(self, step: _Step, instruction: Instruction | None) -> None:
+        account = self._account
+        account.failed, account.tail = step.name, tuple(step.output)
+        account.instruction = instruction
+
     def _print(self, step: _Step, text: str) -> None:
-        step.tail.append(text)
+        step.output.append(text)
         self._emit(BuildLog(step=step.name, line=text))
 
     def _tell(self, step: _Step, state: str, seconds: float = 0.0) -> None:
@@ -117,9 +125,9 @@ class PlainText:
         step, self._podman = self._podman, None
         if step is None:
             return
-        cached = any(line.startswith("--> Using cache") for line in step.tail)
+        cached = any(line.startswith("--> Using cache") for line in step.output)
         if state == "failed":
-            self.account.failed, self.account.tail = step.name, tuple(step.tail)
+            self._blame(step, None)
         self._tell(step, "cached" if cached and state == "done" else state)
 
     def _last_word(self, code: int) -> str:

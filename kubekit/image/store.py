@@ -52,6 +52,9 @@ class Store(Protocol):
     def image_ids(self, references: Iterable[str]) -> dict[str, str]:
         """Return the IDs, ``sha256:...``, of those images that are there, on every node."""
 
+    def base_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """Return the IDs of those images that are where it builds, to build from."""
+
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """Bring an image there from its registry, with the user's credentials.
 
