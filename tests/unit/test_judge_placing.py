@@ -300,6 +300,11 @@ def test_a_second_pod_that_is_put_out_decides() -> None:
     assert "(OutOfcpu): low on resource: memory" in finding.cause
 
 
+def test_pods_that_are_put_out_again_and_again_do_not_put_off_the_verdict() -> None:
+    out = [put_out(f"web-2-{number}", "OutOfmemory", number / 10) for number in range(50)]
+    assert told(snapshot(*out), 5).id == "pod-evicted"
+
+
 def test_pods_put_out_before_this_run_say_nothing() -> None:
     old = [put_out("web-2-a", when=-900), put_out("web-2-b", when=-800)]
     fresh = pod(name="web-2-c", state=waiting("ContainerCreating"))

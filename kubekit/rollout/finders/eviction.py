@@ -36,10 +36,12 @@ def evicted(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     ]
     count = len(pods) + sum(event_count(event) for event in again)
     for_good = count > 1 or snapshot.target.kind == "Pod"
+    # A ReplicaSet makes the next one at once, again and again: the second has settled it.
+    settled = pods[:2][-1]
     status = last["status"]
     yield Hit(
         where=f"Pod/{last['metadata']['name']}",
-        since=_ended(last) if for_good else now,
+        since=_ended(settled) if for_good else now,
         words={
             "reason": status["reason"],
             "message": brief(status.get("message") or "it does not say why"),
