@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kubekit.errors import BuildError, Place
-from kubekit.events import Emit, Warned
+from kubekit.events import Emit, Progress, Warned
 from kubekit.image import classic, context, dockerfile, fulldisk
+from kubekit.image.client import filesync
+from kubekit.image.client.filesync import Files
+from kubekit.image.client.hijack import NotOfferedError
+from kubekit.image.client.session import Session
 from kubekit.image.dockerfile import Dockerfile
 from kubekit.image.engine import Engine
 from kubekit.image.steps import Account, explain
@@ -33,6 +37,10 @@ class DockerStore:
         """See Store."""
         return self.image_ids(references)
 
+    def triggers(self, references: Iterable[str]) -> bool:
+        """See Store."""
+        return any(self.engine.triggers(reference) for reference in references)
+
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store."""
         self.engine.pull(reference, platform=platform, emit=emit, cancel=cancel)
@@ -46,20 +54,35 @@ class DockerStore:
             return
         _refuse_sessions(parsed, plan)
         account = Account(emit, parsed)
-        for message in self.engine.build(
-            context.tar(plan),
-            dockerfile=plan.dockerfile,
-            tag=order.reference,
-            target=plan.settings.target,
-            args=plan.settings.args,
-            labels=order.labels,
-            cancel=cancel,
-        ):
-            account.add(message)
+        try:
+            self._build(order, account, emit=emit, cancel=cancel)
+        except NotOfferedError:
+            self._build_classic(order, parsed, emit=emit, cancel=cancel)
+            return
         if classic.needed(account.error):
             self._build_classic(order, parsed, emit=emit, cancel=cancel)
         else:
             self._conclude(account, parsed, plan)
+
+    def _build(self, order: Order, account: Account, *, emit: Emit, cancel: Cancel) -> None:
+        plan = order.plan
+        files = Files(plan)
+        told = False
+        with Session(self.engine.hijack, plan, {filesync.METHOD: files}) as session:
+            for message in self.engine.build(
+                session.id,
+                dockerfile=plan.settings.dockerfile.name,
+                tag=order.reference,
+                target=plan.settings.target,
+                args=plan.settings.args,
+                labels=order.labels,
+                cancel=cancel,
+            ):
+                account.add(message)
+                if files.sent.all and not told:
+                    told = True
+                    emit(Progress(stage="image", text=str(files.sent)))
+            session.check()
 
     def _build_classic(
         self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel
@@ -67,7 +90,7 @@ class DockerStore:
         emit(Warned(text="this Docker has no BuildKit: building with its classic builder"))
         classic.refuse(parsed, order.plan)
         account = Account(emit, parsed)
-        upload, params = context.tar(order.plan), classic.params(order)
+        upload, params = context.tar(context.everything(order.plan)), classic.params(order)
         for message in self.engine.build_classic(upload, params=params, cancel=cancel):
             account.add(message)
         self._conclude(account, parsed, order.plan)

@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import socket
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image import credentials, dockerimages
+from kubekit.image.client.hijack import hijack
 from kubekit.image.dockererrors import causes, hung, pull_failed, unreachable
 from kubekit.image.heartbeat import Heartbeat
 from kubekit.image.pusherrors import push_failed
@@ -88,6 +90,10 @@ class Engine:
                 raise
 
         return self._ask(inspect)
+
+    def triggers(self, reference: str) -> bool:
+        """Whether an image has `ONBUILD` instructions; one that is not there has none."""
+        return self._ask(functools.partial(dockerimages.triggers, reference=reference))
 
     def images(self, project: str) -> list[StoredImage]:
         """Return the images kubekit built for `project`, the one named last first."""
@@ -165,7 +171,7 @@ class Engine:
 
     def build(
         self,
-        upload: Iterable[bytes],
+        session: str,
         *,
         dockerfile: str,
         tag: str,
@@ -177,8 +183,8 @@ class Engine:
         """Build with BuildKit and yield the daemon's messages as they come.
 
         Args:
-            upload: the context as a tar stream.
-            dockerfile: the Dockerfile's path in it.
+            session: the ID of the session on which the daemon asks for files, secrets and logins.
+            dockerfile: the Dockerfile's path in the session's tree of that name.
             tag: the name the image gets.
             target: the stage to build, None for the last.
             args: build arguments.
@@ -190,6 +196,8 @@ class Engine:
         """
         params = {
             "version": "2",
+            "remote": "client-session",
+            "session": session,
             "t": tag,
             "dockerfile": dockerfile,
             "buildargs": json.dumps(dict(args)),
@@ -197,9 +205,19 @@ class Engine:
         }
         if target is not None:
             params["target"] = target
-        headers = {"Content-Type": "application/x-tar"}
-        body = _until(upload, cancel)
-        return self._messages("/build", params=params, headers=headers, data=body, cancel=cancel)
+        return self._messages("/build", params=params, headers={}, data=None, cancel=cancel)
+
+    def hijack(self, path: str, headers: Sequence[tuple[str, str]], /) -> socket.socket:
+        """POST and take the connection over, as a plain socket that the caller closes.
+
+        Raises:
+            NotOfferedError: the daemon is there, but has no such thing.
+        """
+        version = self._connected().api_version
+        try:
+            return hijack(self.endpoint, f"/v{version}{path}", headers)
+        except OSError as error:
+            raise unreachable(self.endpoint, error) from error
 
     def has_buildkit(self) -> bool:
         """Whether the daemon builds with BuildKit, as far as it tells beforehand."""

@@ -1,0 +1,1 @@
+"""What BuildKit asks of its client during a build: files, secrets and credentials."""
