@@ -168,6 +168,7 @@ class BuildPlan:
         dockerfile: the path the Dockerfile has among `files`.
         apart: the context itself does not hold it: it lies elsewhere, or `.dockerignore` excludes
             it.
+        whole: all of the context is in `files`, not just what the Dockerfile's instructions take.
         files: files, links and folders by path; `mode` is the full `st_mode`.
         hashes: path -> what it holds, ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``.
     """
@@ -179,6 +180,7 @@ class BuildPlan:
     files: tuple[ContextFile, ...]
     hashes: Mapping[str, str]
     apart: bool = False
+    whole: bool = False
 
     @property
     def size(self) -> int:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kubekit.errors import BuildError, Place
 from kubekit.events import Emit, Progress
-from kubekit.image import dockerfile
+from kubekit.image import context, dockerfile
 from kubekit.image.changes import Memory, Record, reason
 from kubekit.image.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
@@ -42,6 +42,7 @@ def ensure(
     before = memory.read()
     wanted = {image.reference: image for image in _bases(plan, store)}
     there = store.base_ids(wanted)
+    plan = _with_triggers(plan, store, there)
     # A base that has been removed since the last build is missed only by the next one.
     remembered = before.bases if before is not None and before.digest == plan.digest else {}
     bases = {**remembered, **there}
@@ -50,6 +51,7 @@ def ensure(
         for reference in wanted.keys() - there.keys():
             _pull(wanted[reference], plan, store, emit=emit, cancel=cancel)
         bases = store.base_ids(wanted)
+        plan = _with_triggers(plan, store, bases)
         found = _find(plan, bases, store)
     now = Record.of(plan, bases)
     reference, why = plan.reference(bases), reason(before, now)
@@ -77,6 +79,13 @@ def expected(plan: BuildPlan, memory: Memory) -> str:
     """What the image will be called unless its base images have changed since the last build."""
     before = memory.read()
     return plan.reference(before.bases if before is not None else {})
+
+
+def _with_triggers(plan: BuildPlan, store: Store, bases: Iterable[str]) -> BuildPlan:
+    """The plan with all of the context if a base image may take more than the Dockerfile says."""
+    if plan.whole or not store.triggers(bases):
+        return plan
+    return context.plan(plan.settings, name=plan.name, whole=True)
 
 
 def _find(plan: BuildPlan, bases: Mapping[str, str], store: Store) -> str | None:

@@ -11,6 +11,7 @@ import json
 import os
 import stat
 import tarfile
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, shown
@@ -67,9 +68,27 @@ def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPla
         digest=_digest(settings, dockerfile.path, hashes),
         dockerfile=dockerfile.path,
         apart=apart,
+        whole=taken.all,
         files=tuple(file for file in files if file.path in hashes),
         hashes=hashes,
     )
+
+
+def everything(made: BuildPlan) -> BuildPlan:
+    """The plan with all of the context to send, for a builder that builds stages nobody needs.
+
+    Its digest, and so the image's name, stays what follows from the files that are taken.
+
+    Raises:
+        FilesError: one of these is no longer what was hashed, or a file cannot be read.
+    """
+    if made.whole:
+        return made
+    whole = plan(made.settings, name=made.name, whole=True)
+    for file in made.files:
+        if whole.hashes.get(file.path) != made.hashes[file.path]:
+            raise _changed(file)
+    return replace(whole, digest=made.digest)
 
 
 def _sources(settings: BuildSettings, text: bytes) -> sources.Sources:
@@ -209,13 +228,17 @@ def content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
     except OSError as error:
         raise unreadable(file.source, error) from error
     if size != file.size or not fingerprint.endswith(seen.hexdigest()):
-        raise FilesError(
-            f"`{shown(file.source)}` changed while it was sent",
-            hints=("run it again; a file that is always written belongs into `.dockerignore`",),
-            id="context-changed",
-        )
+        raise _changed(file)
     if held:
         yield held
+
+
+def _changed(file: ContextFile) -> FilesError:
+    return FilesError(
+        f"`{shown(file.source)}` changed while it was sent",
+        hints=("run it again; a file that is always written belongs into `.dockerignore`",),
+        id="context-changed",
+    )
 
 
 def _joined(parts: Iterable[bytes]) -> Iterator[bytes]:

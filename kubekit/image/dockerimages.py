@@ -39,6 +39,17 @@ def stored(api: docker.APIClient, project: str) -> list[StoredImage]:
     return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
+def triggers(api: docker.APIClient, *, reference: str) -> bool:
+    """Whether an image has `ONBUILD` instructions; one that is not there has none."""
+    import docker.errors
+
+    try:
+        about = api.inspect_image(reference)  # type: ignore[no-untyped-call]
+    except docker.errors.NotFound:
+        return False
+    return bool((about.get("Config") or {}).get("OnBuild"))
+
+
 def removed(api: docker.APIClient, name: str) -> bool:
     """Delete a name, or an image without one by its ID; whether it was there and could be."""
     import docker.errors

@@ -74,6 +74,10 @@ class NodeStore:
         found = {reference: listed.image(reference) for reference in references}
         return {reference: id_ for reference, id_ in found.items() if id_ is not None}
 
+    def triggers(self, references: Iterable[str]) -> bool:
+        """See Store. What runs containers does not keep it."""
+        return any(references)
+
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store. The node knows nothing of the user's credentials."""
         if platform is not None:

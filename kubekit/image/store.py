@@ -55,6 +55,12 @@ class Store(Protocol):
     def base_ids(self, references: Iterable[str]) -> dict[str, str]:
         """Return the IDs of those images that are where it builds, to build from."""
 
+    def triggers(self, references: Iterable[str]) -> bool:
+        """Whether one of these images brings `ONBUILD` along, or it cannot be known.
+
+        Such an image takes files of the context that the Dockerfile does not name.
+        """
+
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """Bring an image there from its registry, with the user's credentials.
 
