@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 
 from kubekit.cluster.target import read_profile, resolve
 from kubekit.errors import UsageError
-from kubekit.events import Ended, Output, Warned
+from kubekit.events import Ended, Output, Progress, Warned
 from kubekit.image import context
 from kubekit.image.build import ensure
 from kubekit.image.changes import Memory
@@ -33,6 +33,8 @@ def provide(
     """
     _warn_of_env_file(settings, plan, run)
     with run.stage("image", f"image `{plan.name}`") as stage, opened as store:
+        if by := _own_docker(store):
+            run.emit(Progress(stage="image", text=f"by way of {by}"))
         image = ensure(
             plan,
             store,
@@ -42,7 +44,8 @@ def provide(
             cancel=run.cancel,
         )
         what = ("pushed" if settings.registry else "built") if image.built else "is there"
-        stage.did(f"`{image.reference}` {what}{_by(store)}: {image.reason}", changed=image.built)
+        by = f" by {by}" if by and image.built else ""
+        stage.did(f"`{image.reference}` {what}{by}: {image.reason}", changed=image.built)
     return image
 
 
@@ -123,8 +126,8 @@ def _warn_of_env_file(settings: Settings, plan: BuildPlan, run: Run) -> None:
             )
 
 
-def _by(store: Store) -> str:
-    """Which Docker it was, if it is not the one in Minikube."""
+def _own_docker(store: Store) -> str:
+    """Which Docker it is, if it is not the one in Minikube."""
     if isinstance(store, DockerStore) and store.engine.endpoint.own:
-        return f" by this machine's Docker at `{store.engine.endpoint.host}`"
+        return f"this machine's Docker at `{store.engine.endpoint.host}`"
     return ""

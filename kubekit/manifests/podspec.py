@@ -93,10 +93,11 @@ def set_image(manifest: Manifest, settings: Settings, image: str) -> tuple[bool,
     Returns:
         Whether any container is ours, and what to know.
     """
+    names = (settings.name, settings.image_name)
     ours = [
         container
         for container in containers(manifest)
-        if container.get("image") == image or _repository(container.get("image")) == settings.name
+        if container.get("image") == image or _repository(container.get("image")) in names
     ]
     warnings = []
     for container in ours:
@@ -107,6 +108,8 @@ def set_image(manifest: Manifest, settings: Settings, image: str) -> tuple[bool,
                 f"`{container.get('name')}` becomes `IfNotPresent`"
             )
             hint = "the image is in Minikube's own daemon, and no registry could answer for it"
+            if settings.registry:
+                hint = "the tag says what is in the image, so the registry never has a newer one"
             warnings.append(Warned(text=text, hints=(hint,)))
             container["imagePullPolicy"] = "IfNotPresent"
         container.setdefault("imagePullPolicy", "IfNotPresent")

@@ -96,7 +96,7 @@ def _render(settings: Settings, image: str | None, env: EnvFile | None) -> Manif
 
 
 def _hidden(values: Iterable[str], settings: Settings) -> Iterator[str]:
-    return hidden(values, public=f"{settings.name} {settings.namespace}")
+    return hidden(values, public=f"{settings.image_name} {settings.namespace}")
 
 
 def _exposed(

@@ -70,7 +70,7 @@ class Sources:
         manifests = []
         for source in self._paths:
             for manifest in self._read(source):
-                if source == path and manifest.kind == "Secret":
+                if source == path and _may_be_environment(manifest):
                     manifest.data["metadata"]["name"] = secret.name
                 manifests.append(manifest)
         if path is None:
@@ -86,7 +86,7 @@ class Sources:
             for path in self._paths
             if "env" in self._uses[path]
             for manifest in self._read(path)
-            if manifest.kind == "Secret"
+            if _may_be_environment(manifest)
         ]
         if len(found) > 1:
             (first, _), (second, _), *_ = found
@@ -144,6 +144,11 @@ class Sources:
                     hints.append(hint)
         if problems:
             raise FilesError.of(problems, hints=tuple(dict.fromkeys(hints)))
+
+
+def _may_be_environment(manifest: Manifest) -> bool:
+    """Whether it is a Secret, and none of a type of its own, such as a login for a registry."""
+    return manifest.kind == "Secret" and manifest.data.get("type", "Opaque") == "Opaque"
 
 
 def _paths(settings: Settings) -> Iterator[Path]:

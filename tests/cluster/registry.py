@@ -6,24 +6,23 @@ import base64
 import contextlib
 import http.server
 import json
-import os
-import shutil
 import ssl
 import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 from lab import parts, paths, process
 from lab.parts import Part, Store
 from lab.progress import Progress
 
-USER, PASSWORD = "kubekit", "a-password-of-the-tests"
-CERTIFICATES = "/etc/docker/certs.d"
+USER, PASSWORD = "deployer-of-tests", "a-password-of-the-tests"
 _START_SECONDS = 20
 _EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
 
@@ -47,37 +46,36 @@ class Registry:
     folder: Path
     ca: Path
 
-    def login(self, folder: Path, password: str = PASSWORD) -> dict[str, str]:
-        """The variable that leads to a Docker configuration which logs in here."""
-        folder.mkdir(exist_ok=True)
-        (folder / "config.json").write_text(self.auths(password))
-        return {"DOCKER_CONFIG": str(folder)}
-
-    def auths(self, password: str = PASSWORD) -> str:
-        """What `docker login` would write: also the content of an image pull secret."""
-        token = base64.b64encode(f"{USER}:{password}".encode()).decode()
-        return json.dumps({"auths": {self.address: {"auth": token}}})
-
-    def ask(self, path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-        """The registry's own answer to one request of a user who is logged in."""
-        token = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-        accept = "application/vnd.docker.distribution.manifest.v2+json"
+    def digest(self, name: str, tag: str) -> str | None:
+        """The digest of what a tag names there; None if there is no such tag."""
         request = urllib.request.Request(
-            f"https://{self.address}/v2/{path}",
-            method=method,
-            headers={"Authorization": f"Basic {token}", "Accept": accept},
+            f"https://{self.address}/v2/{name}/manifests/{tag}",
+            method="HEAD",
+            headers={
+                "Authorization": f"Basic {_token(PASSWORD)}",
+                "Accept": "application/vnd.docker.distribution.manifest.v2+json",
+            },
         )
         context = ssl.create_default_context(cafile=str(self.ca))
         try:
             with urllib.request.urlopen(request, context=context, timeout=10) as answer:
-                return answer.status, dict(answer.headers), answer.read()
+                return str(answer.headers["Docker-Content-Digest"])
         except urllib.error.HTTPError as error:
-            return error.code, dict(error.headers), error.read()
+            if error.code != HTTPStatus.NOT_FOUND:
+                raise
+            return None
 
-    def digest(self, name: str, tag: str) -> str | None:
-        """The digest of what a tag names there; None if there is no such tag."""
-        status, headers, _ = self.ask(f"{name}/manifests/{tag}", "HEAD")
-        return headers["Docker-Content-Digest"] if status == 200 else None
+
+def login(folder: Path, address: str, password: str = PASSWORD) -> dict[str, str]:
+    """What `docker login` would leave, and the variable that leads to it."""
+    folder.mkdir(exist_ok=True)
+    auths = {address: {"auth": _token(password)}}
+    (folder / "config.json").write_text(json.dumps({"auths": auths}))
+    return {"DOCKER_CONFIG": str(folder)}
+
+
+def _token(password: str) -> str:
+    return base64.b64encode(f"{USER}:{password}".encode()).decode()
 
 
 @contextlib.contextmanager
@@ -154,16 +152,29 @@ def _openssl(folder: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
+class FailingServer(http.server.ThreadingHTTPServer):
+    """A registry where ``ADDRESS/429/NAME`` is answered with 429.
+
+    Attributes:
+        asked: method and path of each request, in their order.
+    """
+
+    def __init__(self, host: str) -> None:
+        super().__init__((host, 0), _Failing)
+        self.asked: list[str] = []
+        self.address = f"{host}:{self.server_port}"
+
+
 class _Failing(http.server.BaseHTTPRequestHandler):
     """Answers everything but the first greeting with the status that the name begins with."""
 
     protocol_version = "HTTP/1.1"
-    asked: list[str] = []
+    server: FailingServer
 
     def answer(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         self.rfile.read(length)
-        self.asked.append(f"{self.command} {self.path}")
+        self.server.asked.append(f"{self.command} {self.path}")
         parts = self.path.split("/")
         status = int(parts[2]) if len(parts) > 2 and parts[2].isdecimal() else 200
         said = {403: "DENIED", 429: "TOOMANYREQUESTS", 500: "UNKNOWN"}.get(status, "")
@@ -182,20 +193,15 @@ class _Failing(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def failing(registry: Registry) -> Iterator[tuple[str, list[str]]]:
-    """A registry with the same certificate, where ``ADDRESS/429/name`` is answered with 429.
-
-    Yields its address, and the requests it gets as they come.
-    """
-    host = registry.address.partition(":")[0]
-    _Failing.asked = []
-    server = http.server.ThreadingHTTPServer((host, 0), _Failing)
+def failing(registry: Registry) -> Iterator[FailingServer]:
+    """Run one that fails, with the certificate of the other."""
+    server = FailingServer(registry.address.partition(":")[0])
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(registry.folder / "server.pem", registry.folder / "server.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"{host}:{server.server_port}", _Failing.asked
+        yield server
     finally:
         server.shutdown()
         server.server_close()
