@@ -28,7 +28,7 @@ _CLOSING = ("Successfully built ", "Successfully tagged ")
 _COLOUR = re.compile(r"\x1b\[(?:91|0)m")
 """What the daemon puts around the lines of stderr."""
 
-_LABELS = f"LABEL {PROJECT_LABEL}"
+_LABELS = f"LABEL {PROJECT_LABEL.rpartition('.')[0]}."
 """The instruction that the daemon makes of the labels, and that nobody has written."""
 
 _NO_BUILDKIT = re.compile(r"buildkit\b.{0,20}\b(?:not|only) supported", re.IGNORECASE)

@@ -15,6 +15,7 @@ ROOM = (
     "images that kubekit built go with `kubekit teardown --images`",
 )
 KILLED = 137
+_NOT_EXECUTABLE = 126
 
 _CLUES = (
     (
@@ -70,8 +71,11 @@ _CLUES = (
         ),
     ),
     (
-        r"\((?:13: )?Permission denied\)|are you root\?",
-        "do what needs root above the line with `USER`",
+        r"Permission denied|are you root\?",
+        (
+            "after `USER` only what that user may do works: do it above that line, or give it the"
+            " files (`COPY --chown`)"
+        ),
     ),
 )
 
@@ -80,6 +84,8 @@ def clues(output: Iterable[str], code: int | None) -> tuple[str, ...]:
     """Return what to do about a step, as far as its output and exit code tell."""
     if code == KILLED:
         return ("most often memory ran out: give the profile more, or let the step use less",)
+    if code == _NOT_EXECUTABLE:
+        return ("it may not be executed: `chmod +x` it, here or in the repository",)
     text = "\n".join([*output][-_LAST:])
     if FULL.search(text):
         return ("unless it writes to a mount, that is the disk of the Docker daemon", *ROOM)

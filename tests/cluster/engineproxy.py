@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from kubekit.model import DockerEndpoint
+from tests.cluster.spare import PORT
 
 _VERSIONED = re.compile(rb" /v(\d+\.\d+)/")
 
@@ -21,14 +22,14 @@ class EngineProxy:
     """Hands each request on, and changes what the daemon says of itself.
 
     Attributes:
-        behind: where the daemon is.
+        behind: the daemon's IP address.
         newest: the API version it is made to speak at most.
         oldest: and at least.
         refused: part of a request line -> what is answered in the daemon's place, as an error.
         requests: the request lines that came.
     """
 
-    behind: tuple[str, int]
+    behind: str
     newest: str
     oldest: str = "1.12"
     refused: dict[bytes, str] = field(default_factory=dict)
@@ -47,7 +48,7 @@ class EngineProxy:
                 versions = {"ApiVersion": self.newest, "MinAPIVersion": self.oldest}
                 connection.sendall(_json(200, {**versions, "Os": "linux", "Arch": "amd64"}))
                 return
-            with socket.create_connection(self.behind) as daemon:
+            with socket.create_connection((self.behind, PORT)) as daemon:
                 line = _VERSIONED.sub(b" /", line)
                 # A hijacked connection is no request any more.
                 last = b"" if b"\nupgrade:" in fields.lower() else b"Connection: close\r\n"

@@ -22,7 +22,7 @@ from lab.imagetar import Image
 from lab.parts import Part, Store
 
 BASE = "python:3.13-slim"
-_PORT = 2375
+PORT = 2375
 _READY_SECONDS = 60
 _PACKAGES = ("docker.io", "docker-cli", "iptables", "ca-certificates", "procps")
 
@@ -42,11 +42,11 @@ class Spare:
     @property
     def endpoint(self) -> DockerEndpoint:
         """Where kubekit finds the daemon."""
-        return DockerEndpoint(host=f"tcp://{self.address}:{_PORT}")
+        return DockerEndpoint(host=f"tcp://{self.address}:{PORT}")
 
     def start(self) -> None:
         """Start the daemon, and wait until it answers."""
-        host = f"--host=tcp://0.0.0.0:{_PORT} --host=unix:///run/docker.sock --tls=false"
+        host = f"--host=tcp://0.0.0.0:{PORT} --host=unix:///run/docker.sock --tls=false"
         # Of one that was killed the pid file stays, and would name whoever has the number now.
         self.run(f"rm -f /run/docker.pid; setsid dockerd {host} >>/var/log/dockerd.log 2>&1 &")
         deadline = time.monotonic() + _READY_SECONDS
@@ -56,16 +56,27 @@ class Spare:
 
     def answers(self) -> bool:
         """Whether the daemon is there and answers."""
-        asked = ["curl", "-sf", "-m", "2", f"http://{self.address}:{_PORT}/_ping"]
+        asked = ["curl", "-sf", "-m", "2", f"http://{self.address}:{PORT}/_ping"]
         return subprocess.run(asked, capture_output=True, check=False).returncode == 0
 
     def signal(self, name: str) -> None:
         """Send the daemon, and nobody else, a signal: ``STOP``, ``CONT``, ``TERM``, ``KILL``."""
         self.run(f"kill -{name} $(cat /run/docker.pid)")
 
-    def end(self) -> None:
-        """End the daemon and wait until it is gone."""
-        self.run("p=$(cat /run/docker.pid); kill $p; while [ -d /proc/$p ]; do sleep 0.1; done")
+    def restart(self) -> None:
+        """Start the daemon again, once the one that was told to end has ended."""
+        self.run("while [ -d /proc/$(cat /run/docker.pid || echo none) ]; do sleep 0.1; done")
+        self.start()
+
+    @contextmanager
+    def full_disk(self, *, leave: int) -> Iterator[None]:
+        """Fill the daemon's disk but for some bytes."""
+        free = "$(df --output=avail -B1 /var/lib/docker | tail -1)"
+        self.run(f"fallocate -l $(({free} - {leave})) /var/lib/docker/filler")
+        try:
+            yield
+        finally:
+            self.run("rm /var/lib/docker/filler")
 
     def run(self, script: str) -> str:
         """Run a shell script beside the daemon; what it prints."""
