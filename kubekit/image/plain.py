@@ -23,7 +23,7 @@ _END = re.compile(
     r"(?:DONE (?P<seconds>\d+\.\d+)s|(?P<cached>CACHED)|(?P<stopped>CANCELED)|ERROR: (?P<error>.*))"
 )
 _OUTPUT = re.compile(r"\d+\.\d+ (?P<text>.*)")
-_STATUS = re.compile(r"sha256:[0-9a-f]{64}|\.\.\.$")
+_DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 _PODMAN = re.compile(r"(?:\[(?P<stage>\d+/\d+)\] )?STEP (?P<number>\d+/\d+): (?P<text>.*)")
 _LAST_WORD = re.compile(r"(?:error|ERROR|Error): (?P<text>.*)")
 _RULE = "------"
@@ -81,12 +81,11 @@ class PlainText:
     def _marked(self, number: str, text: str) -> None:
         step = self._steps.get(number)
         if step is None:
-            step = self._steps[number] = _Step(name=text)
+            step = self._steps[number] = _Step(name=_DIGEST.sub("", text))
             self._tell(step, "started")
-        elif output := _OUTPUT.fullmatch(text):
+        elif (output := _OUTPUT.fullmatch(text)) and not step.ended:
+            # Docker 20.10 prints a last line without its newline again after the step's end.
             self._print(step, output["text"])
-        elif text != step.name and not _STATUS.match(text) and step.name.startswith("["):
-            step.output.append(text)
 
     def _end(self, step: _Step, match: re.Match[str]) -> None:
         if step.ended:
@@ -127,8 +126,14 @@ class PlainText:
             return
         cached = any(line.startswith("--> Using cache") for line in step.output)
         if state == "failed":
-            self._blame(step, None)
+            self._blame(step, self._written(step.name.partition("] ")[2]))
         self._tell(step, "cached" if cached and state == "done" else state)
+
+    def _written(self, text: str) -> Instruction | None:
+        """The instruction by its text alone: podman counts all, and not only those with a layer."""
+        stages = self._parsed.stages
+        instructions = (item for stage in stages for item in (stage.origin, *stage.body))
+        return next((one for one in instructions if f"{one.keyword} {one.text}" == text), None)
 
     def _last_word(self, code: int) -> str:
         for line in reversed(self._loose):
