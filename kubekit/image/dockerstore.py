@@ -11,6 +11,7 @@ from kubekit.image.client import filesync
 from kubekit.image.client.filesync import Files
 from kubekit.image.client.hijack import NotOfferedError
 from kubekit.image.client.session import Session
+from kubekit.image.dockererrors import unreachable
 from kubekit.image.dockerfile import Dockerfile
 from kubekit.image.engine import Engine
 from kubekit.image.steps import Account, explain
@@ -83,6 +84,8 @@ class DockerStore:
                     told = True
                     emit(Progress(stage="image", text=str(files.sent)))
             session.check()
+            if account.error is not None and session.lost is not None:
+                raise unreachable(self.engine.endpoint, session.lost)
 
     def _build_classic(
         self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel

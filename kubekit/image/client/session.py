@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -28,10 +29,12 @@ class Session:
 
     Attributes:
         id: what the build names it by.
+        lost: why the connection ended before the session did; None while it stands.
     """
 
     def __init__(self, hijack: Hijack, plan: BuildPlan, methods: Mapping[str, Method]) -> None:
         self.id = uuid4().hex
+        self.lost: OSError | None = None
         self._hijack = hijack
         self._plan = plan
         self._methods = {"/grpc.health.v1.Health/Check": unary(_healthy), **methods}
@@ -50,6 +53,7 @@ class Session:
         self._connection = self._hijack("/session", headers)
         self._server = Server(self._connection, self._methods)
         self._crash: Exception | None = None
+        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="build-session", daemon=True)
         self._thread.start()
         return self
@@ -66,6 +70,7 @@ class Session:
 
     def stop(self) -> None:
         """End it at once, from any thread, and more than once."""
+        self._stopped = True
         try:
             # Of the plain socket: that of TLS would take its state from under the serving thread.
             socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
@@ -84,14 +89,19 @@ class Session:
             raise self._server.error
 
     def _run(self) -> None:
+        error: OSError = ConnectionResetError("the daemon closed the connection")
         try:
             self._server.run()
-        except (OSError, ValueError):
-            # What the connection ended with, the build is told, too.
-            return
-        except Exception as error:  # noqa: BLE001 - raised where the build is waited for
-            self._crash = error
+        except ssl.SSLEOFError:
+            pass  # closed without a farewell
+        except OSError as caught:
+            error = caught
+        except Exception as crash:  # noqa: BLE001 - raised where the build is waited for
+            self._crash = crash
             self.stop()
+            return
+        if not self._stopped:
+            self.lost = error
 
 
 def shared_key(plan: BuildPlan) -> str:

@@ -1,0 +1,307 @@
+"""What BuildKit gets over a session is what lies in the folder, after every kind of change."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+import stat
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from kubekit.cluster.dockerenv import docker_env
+from kubekit.errors import CancelledError, UnreachableError
+from kubekit.events import BuildLog, Event, Progress
+from kubekit.image import build, context
+from kubekit.image.changes import Memory
+from kubekit.image.cleanup import delete_all
+from kubekit.image.dockerstore import DockerStore
+from kubekit.image.engine import Engine
+from kubekit.model import BuildSettings, BuiltImage, Cancel, DockerEndpoint
+
+pytestmark = pytest.mark.cluster
+
+PROFILE = "kubekit-lab"
+LOOK = """\
+import hashlib, json, os, stat
+found = {}
+for folder, folders, files in os.walk(b"/ctx"):
+    for name in folders + files:
+        path = os.path.join(folder, name)
+        status = os.lstat(path)
+        if stat.S_ISLNK(status.st_mode):
+            held = "link:" + os.fsdecode(os.readlink(path))
+        elif stat.S_ISDIR(status.st_mode):
+            held = "folder"
+        else:
+            held = hashlib.sha256(open(path, "rb").read()).hexdigest()
+        mode = 0o777 if stat.S_ISLNK(status.st_mode) else stat.S_IMODE(status.st_mode)
+        owner = status.st_uid + status.st_gid
+        found[os.fsdecode(path[5:])] = [held, mode, owner]
+found = dict(sorted(found.items()))
+print("found", len(found), hashlib.sha256(json.dumps(found).encode()).hexdigest())
+if len(found) < 100:
+    for item in found.items():
+        print("item", json.dumps(item))
+"""
+DOCKERFILE = "FROM python:3.13-slim\nCOPY . /ctx/\nRUN python -I /ctx/look.py\n"
+
+
+@dataclass(kw_only=True)
+class Project:
+    root: Path
+    name: str
+    engine: Engine
+    cancel: Cancel = field(default_factory=Cancel)
+    events: list[Event] = field(default_factory=list)
+
+    def build(self) -> BuiltImage:
+        self.events.clear()
+        settings = BuildSettings(context=self.root, dockerfile=self.root / "Dockerfile")
+        return build.ensure(
+            context.plan(settings, name=self.name),
+            DockerStore(self.engine),
+            name=self.name,
+            memory=Memory(self.root.parent / f"{self.name}.json"),
+            emit=self.events.append,
+            cancel=self.cancel,
+        )
+
+    def sent(self) -> list[str]:
+        texts = [event.text for event in self.events if isinstance(event, Progress)]
+        return [text for text in texts if text.startswith("sent ")]
+
+    def said(self) -> list[str]:
+        return [event.line for event in self.events if isinstance(event, BuildLog)]
+
+    def here(self) -> str:
+        """What LOOK prints, of this side."""
+        found: dict[str, list[object]] = {}
+        for folder, folders, files in os.walk(self.root):
+            for name in folders + files:
+                path = Path(folder, name)
+                status = path.lstat()
+                held = "folder"
+                if stat.S_ISLNK(status.st_mode):
+                    held = f"link:{path.readlink()}"
+                elif stat.S_ISREG(status.st_mode):
+                    held = hashlib.sha256(path.read_bytes()).hexdigest()
+                mode = stat.S_IMODE(status.st_mode)
+                found[str(path.relative_to(self.root))] = [held, mode, 0]
+        digest = hashlib.sha256(json.dumps(dict(sorted(found.items()))).encode()).hexdigest()
+        return f"found {len(found)} {digest}"
+
+    def matches(self) -> None:
+        """Build, and compare."""
+        assert self.build().built
+        assert self.here() in self.said(), self.said()
+
+
+def open_files() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.fixture(scope="module")
+def endpoint(cluster: dict[str, str]) -> DockerEndpoint:
+    return docker_env(PROFILE, cancel=Cancel())
+
+
+@pytest.fixture(scope="module")
+def engine(endpoint: DockerEndpoint) -> Iterator[Engine]:
+    engine = Engine(endpoint)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def project(engine: Engine, tmp_path: Path) -> Iterator[Project]:
+    root = tmp_path / "project"
+    (root / "app").mkdir(parents=True)
+    (root / "Dockerfile").write_text(DOCKERFILE)
+    (root / "look.py").write_text(LOOK)
+    # Never the same twice, or a step would come from the cache of an earlier run.
+    (root / "app/main.py").write_text(f"{uuid.uuid4()}\n")
+    (root / "app/other.py").write_text("other\n")
+    project = Project(root=root, name=f"t-{uuid.uuid4().hex[:8]}", engine=engine)
+    yield project
+    delete_all(DockerStore(engine), project.name)
+
+
+def test_each_change_arrives_and_nothing_else_is_sent(project: Project) -> None:
+    app = project.root / "app"
+    project.matches()
+    assert project.sent()[0].endswith(
+        "of 5 files"
+    )  # with the Dockerfile twice
+
+    (app / "main.py").write_text(f"{uuid.uuid4()}\n")  # of the same size
+    project.matches()
+    assert project.sent() == ["sent 37 bytes of 1 file"]
+
+    (app / "main.py").chmod(0o755)
+    project.matches()
+    (app / "main.py").rename(app / "moved.py")
+    project.matches()
+    (app / "other.py").unlink()
+    project.matches()
+    assert project.sent() == ["sent 0 bytes of 0 files"]
+
+    (app / "moved.py").unlink()
+    (app / "moved.py").mkdir()
+    (app / "moved.py/inside").write_text("a file became a folder")
+    project.matches()
+    (app / "moved.py/inside").unlink()
+    (app / "moved.py").rmdir()
+    (app / "moved.py").symlink_to("../look.py")
+    project.matches()
+    (app / "moved.py").unlink()
+    (app / "moved.py").symlink_to("../else.py")
+    project.matches()
+    (app / "moved.py").unlink()
+    (app / "moved.py").write_text("a link became a file")
+    project.matches()
+    assert project.sent() == ["sent 20 bytes of 1 file"]
+
+
+def test_every_kind_of_file(project: Project) -> None:
+    root = project.root
+    (root / "empty").touch()
+    (root / "binary").write_bytes(bytes(range(256)) * 5000)
+    (root / "with space").write_text("1")
+    (root / "with\nnewline").write_text("2")
+    (root / "ünï-☃").write_text("3")
+    Path(os.fsdecode(os.fsencode(root) + b"/latin-\xe9")).write_text("4")
+    (root / "a").mkdir()
+    (root / "a/b").write_text("sorted after a-b, though / is after -")
+    (root / "a-b").write_text("5")
+    (root / "dangling").symlink_to("nowhere/ü")
+    (root / "absolute").symlink_to("/etc/hostname")
+    (root / "to-folder").symlink_to("app")
+    (root / "no-folder-is-empty").mkdir()
+    for name, mode in (("setuid", 0o4755), ("setgid", 0o2711), ("sticky", 0o1777), ("none", 0o600)):
+        (root / name).write_text(name)
+        (root / name).chmod(mode)
+    (root / "a").chmod(0o3770)
+    project.matches()
+
+
+def test_a_source_whose_name_needs_care(project: Project) -> None:
+    (project.root / "ünï c").mkdir()
+    (project.root / "ünï c/x").write_text("x")
+    (project.root / "real").mkdir()
+    (project.root / "real/deep").write_text("deep")
+    (project.root / "link").symlink_to("real")
+    (project.root / "Dockerfile").write_text(
+        'FROM python:3.13-slim\nCOPY ["ünï c", "/u/"]\nCOPY link/deep app/m*.py /srv/\n'
+        f"RUN cat /u/x /srv/deep; ls /srv # {uuid.uuid4()}\n"
+    )
+    assert project.build().built
+    assert project.said() == ["xdeepdeep", "main.py"]
+
+
+def test_a_dockerfile_elsewhere_and_one_that_is_left_out(project: Project, tmp_path: Path) -> None:
+    (project.root / ".dockerignore").write_text("Dockerfile\n")
+    outside = tmp_path / "Other"
+    outside.write_text(f"FROM python:3.13-slim\nCOPY . /ctx/\nRUN ls -A /ctx # {uuid.uuid4()}\n")
+    expected = [".dockerignore", "app", "look.py"]
+    (project.root / "Dockerfile").write_text(outside.read_text())
+    for dockerfile in (project.root / "Dockerfile", outside):
+        settings = BuildSettings(context=project.root, dockerfile=dockerfile)
+        plan = context.plan(settings, name=project.name)
+        events: list[Event] = []
+        memory = Memory(tmp_path / "memory.json")
+        store = DockerStore(project.engine)
+        build.ensure(
+            plan, store, name=project.name, memory=memory, emit=events.append, cancel=Cancel()
+        )
+        said = [event.line for event in events if isinstance(event, BuildLog)]
+        assert said in (expected, []), said  # the second time from the cache
+
+
+def test_many_files_and_a_large_one(project: Project) -> None:
+    for number in range(3000):
+        file = project.root / f"many/{number % 50}/{number}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(number))
+    (project.root / "large").write_bytes(os.urandom(1 << 20) * 30)
+    project.matches()
+    assert project.sent() == ["sent 31.5 MB of 3006 files"]
+    (project.root / "many/7/7").write_text("x")
+    project.matches()
+    assert project.sent() == ["sent 1 bytes of 1 file"]
+
+
+def test_two_at_once_and_many_in_a_row_leave_nothing(project: Project) -> None:
+    project.matches()
+    threads, files = threading.active_count(), open_files()
+
+    def one(number: int) -> bool:
+        text = f"FROM python:3.13-slim\nCOPY app /ctx/\n# {uuid.uuid4()}\n"
+        (project.root / f"Dockerfile.{number}").write_text(text)
+        settings = BuildSettings(
+            context=project.root, dockerfile=project.root / f"Dockerfile.{number}"
+        )
+        return build.ensure(
+            context.plan(settings, name=project.name),
+            DockerStore(project.engine),
+            name=project.name,
+            memory=Memory(project.root.parent / f"{number}.json"),
+            emit=project.events.append,
+            cancel=Cancel(),
+        ).built
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        assert all(pool.map(one, range(30)))
+    assert threading.active_count() == threads
+    assert open_files() <= files + 2  # idle connections
+
+
+class Capturing(Engine):
+    """An Engine whose sessions a test can break."""
+
+    connections: list[socket.socket]
+
+    def hijack(self, path: str, headers: Sequence[tuple[str, str]], /) -> socket.socket:
+        self.connections = [super().hijack(path, headers)]
+        return self.connections[0]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "lost"])
+def test_an_end_in_the_middle_of_a_transfer(project: Project, how: str) -> None:
+    (project.root / "large").write_bytes(os.urandom(1 << 20) * 200)
+    engine = project.engine = Capturing(project.engine.endpoint)
+
+    def end() -> None:
+        if how == "cancelled":
+            project.cancel.set()
+        else:
+            socket.socket.shutdown(engine.connections[0], socket.SHUT_RDWR)
+
+    real = context.content
+
+    def content(*args: object) -> Iterator[bytes]:
+        for block in real(*args):  # type: ignore[arg-type]
+            yield block
+            if args[0].path == "large" and not timer.ident:  # type: ignore[attr-defined]
+                timer.start()
+
+    timer = threading.Thread(target=end)
+    start = time.monotonic()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(context, "content", content)
+        with pytest.raises(CancelledError if how == "cancelled" else UnreachableError) as caught:
+            project.build()
+    assert time.monotonic() - start < 15
+    assert how == "cancelled" or "closed the connection" in caught.value.message
+    project.cancel = Cancel()
+    (project.root / "large").unlink()
+    project.matches()
+    engine.close()
