@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 
 from kubekit.cluster.target import read_profile, resolve
 from kubekit.errors import UsageError
-from kubekit.events import Ended, Output, Progress, Warned
-from kubekit.image import context
+from kubekit.events import Ended, Output, Progress
+from kubekit.image import context, weigh
 from kubekit.image.build import ensure
 from kubekit.image.changes import Memory
 from kubekit.image.dockerstore import DockerStore
@@ -31,7 +31,8 @@ def provide(
     Raises:
         KubekitError: as `ensure` does.
     """
-    _warn_of_env_file(settings, plan, run)
+    for warning in weigh.secrets(plan, env_file=settings.env_file):
+        run.emit(warning)
     with run.stage("image", f"image `{plan.name}`") as stage, opened as store:
         if by := _own_docker(store):
             run.emit(Progress(stage="image", text=f"by way of {by}"))
@@ -111,19 +112,6 @@ def _open_engine(settings: Settings, run: Run) -> Iterator[Engine]:
     else:
         with open_builder(resolve(settings), run) as engine:
             yield engine
-
-
-def _warn_of_env_file(settings: Settings, plan: BuildPlan, run: Run) -> None:
-    """Name an env file that a `COPY .` would put into the image, for everybody who gets it."""
-    for file in plan.files:
-        if file.source == settings.env_file:
-            run.emit(
-                Warned(
-                    text=f"`{file.path}` is in the build context, so a `COPY .` puts its secrets "
-                    "into the image",
-                    hints=(f"add `{file.path}` to `.dockerignore`",),
-                )
-            )
 
 
 def _own_docker(store: Store) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from kubekit.errors import BuildError, Place
 from kubekit.events import Emit, Progress
-from kubekit.image import context, dockerfile
-from kubekit.image.changes import Memory, Record, reason
+from kubekit.image import context, dockerfile, weigh
+from kubekit.image.changes import Memory, Record, reason, unchanged
 from kubekit.image.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
@@ -62,6 +62,9 @@ def ensure(
         return BuiltImage(reference=reference, ids=frozenset({found}), built=False, reason=why)
     if before == now:
         why = "the image is gone"
+    why += unchanged(before, now)
+    for warning in weigh.bulk(plan):
+        emit(warning)
     emit(Progress(stage="image", text=f"building `{reference}`: {why}"))
     labels = {PROJECT_LABEL: name, DIGEST_LABEL: plan.digest}
     order = Order(plan=plan, reference=reference, labels=labels)

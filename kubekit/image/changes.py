@@ -7,10 +7,13 @@ asking for the image itself.
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import platformdirs
@@ -19,17 +22,26 @@ from kubekit.model import BuildPlan, Settings
 from kubekit.text.cache import keep
 
 _SHOWN = 3
+_HEAD = ("digest", "dockerfile", "target", "args", "bases")
+_DEPENDENCIES = re.compile(
+    r"(.*/)?(requirements[^/]*\.(txt|in)|requirements/[^/]+\.(txt|in)|constraints[^/]*\.txt"
+    r"|pyproject\.toml|(uv|poetry|pdm)\.lock|pylock[^/]*\.toml|Pipfile(\.lock)?|setup\.(py|cfg))"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One build: its digest, and the digest of each thing it was made of."""
+    """One build: its digest, and the digest of each thing it was made of.
+
+    Attributes:
+        files: path, fingerprint, path, fingerprint: one text, because few runs look into it.
+    """
 
     digest: str
     dockerfile: str
     target: str | None
     args: str
-    hashes: Mapping[str, str]
+    files: str
     bases: Mapping[str, str]
 
     @classmethod
@@ -41,9 +53,15 @@ class Record:
             dockerfile=plan.dockerfile,
             target=plan.settings.target,
             args=hashlib.sha256(args.encode()).hexdigest(),
-            hashes=plan.hashes,
+            files="\0".join(itertools.chain.from_iterable(plan.hashes.items())),
             bases=bases,
         )
+
+    @functools.cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """Path -> what it holds, as in BuildPlan."""
+        parts = self.files.split("\0")
+        return dict(zip(parts[::2], parts[1::2], strict=False))
 
 
 @dataclass(frozen=True)
@@ -58,22 +76,23 @@ class Memory:
         meant = [str(settings.file), settings.profile or "", settings.context or ""]
         key = "\0".join([*meant, settings.registry] if settings.registry else meant)
         short = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        name = f"{settings.name}-{short}.json"
+        name = f"{settings.name}-{short}.record"
         return cls(platformdirs.user_cache_path("kubekit") / "builds" / name)
 
     def read(self) -> Record | None:
         """Return the last record; None if there is none that can be read."""
         try:
-            data = json.loads(self.file.read_bytes())
-            if not isinstance(data["hashes"], dict) or not isinstance(data["bases"], dict):
-                return None
-            return Record(**data)
-        except (OSError, ValueError, KeyError, TypeError):
+            head, _, files = self.file.read_bytes().partition(b"\n")
+            record = Record(**json.loads(head), files=files.decode("utf-8", "surrogateescape"))
+        except (OSError, ValueError, TypeError):
             return None
+        return record if isinstance(record.bases, dict) else None
 
     def write(self, record: Record) -> None:
         """Keep a record; a cache that cannot be written is no error."""
-        keep(self.file, json.dumps(vars(record)))
+        head = {key: getattr(record, key) for key in _HEAD}
+        files = record.files.encode("utf-8", "surrogateescape")
+        keep(self.file, json.dumps(head).encode() + b"\n" + files)
 
 
 def reason(before: Record | None, now: Record) -> str:
@@ -95,16 +114,26 @@ def reason(before: Record | None, now: Record) -> str:
     return ", ".join(causes) or "the way kubekit builds changed"
 
 
+def unchanged(before: Record | None, now: Record) -> str:
+    """What to add to the reason of a build: that the dependencies are not among the changes."""
+    if before is None or before.hashes == now.hashes:
+        return ""
+    if replace(before, digest=now.digest, files=now.files) != now:
+        return ""
+    paths = _changed(before, now)
+    is_there = any(_DEPENDENCIES.fullmatch(path) for path in now.hashes)
+    is_changed = any(path == now.dockerfile or _DEPENDENCIES.fullmatch(path) for path in paths)
+    return "; dependencies unchanged" if is_there and not is_changed else ""
+
+
 def _files(before: Record, now: Record) -> list[str]:
     if before.dockerfile != now.dockerfile:
         return ["another Dockerfile"]
-    paths = [
-        path
-        for path in sorted({*before.hashes, *now.hashes})
-        if before.hashes.get(path) != now.hashes.get(path)
-    ]
+    paths = _changed(before, now)
     # A folder changes with what is in it, which says more.
     paths = [path for path in paths if not _is_folder(path, before, now)] or paths
+    # What costs most comes first: the Dockerfile, then the dependencies.
+    paths.sort(key=lambda path: (path != now.dockerfile, not _DEPENDENCIES.fullmatch(path)))
     if not paths:
         return []
     if len(paths) == 1:
@@ -112,6 +141,12 @@ def _files(before: Record, now: Record) -> list[str]:
     rest = len(paths) - _SHOWN
     more = f" and {rest} more" if rest > 0 else ""
     return [f"{len(paths)} files changed: {', '.join(paths[:_SHOWN])}{more}"]
+
+
+def _changed(before: Record, now: Record) -> list[str]:
+    """The paths that hold something else, in their order."""
+    differing = dict(before.hashes.items() ^ now.hashes.items())
+    return sorted(differing)
 
 
 def _bases(before: Record, now: Record) -> list[str]:

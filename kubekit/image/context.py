@@ -97,17 +97,21 @@ def _sources(settings: BuildSettings, text: bytes) -> sources.Sources:
 
 
 def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:
-    """Read `<Dockerfile>.dockerignore`, or else the context's `.dockerignore`, or no rules."""
+    """Read the rules of what is left out; without a file there are none."""
+    file = ignore_path(settings)
+    try:
+        text = file.read_bytes().decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        return dockerignore.Ignore()
+    except OSError as error:
+        raise unreadable(file, error) from error
+    return dockerignore.parse(text, file=file)
+
+
+def ignore_path(settings: BuildSettings) -> Path:
+    """Where the rules stand: `<Dockerfile>.dockerignore`, or else the context's `.dockerignore`."""
     own = settings.dockerfile.with_name(f"{settings.dockerfile.name}.dockerignore")
-    for file in (own, settings.context / ".dockerignore"):
-        try:
-            text = file.read_bytes().decode("utf-8", "surrogateescape")
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise unreadable(file, error) from error
-        return dockerignore.parse(text, file=file)
-    return dockerignore.Ignore()
+    return own if own.exists() else settings.context / ".dockerignore"
 
 
 def _dockerfile(settings: BuildSettings) -> ContextFile:

@@ -132,7 +132,10 @@ def test_first_then_nothing_then_an_edit_then_back(project: Project) -> None:
     before = (project.root / "app/main.py").read_text()
     (project.root / "app/main.py").write_text(f"{before}# edited\n")
     edited = project.ensure()
-    assert (edited.built, edited.reason) == (True, "app/main.py changed")
+    assert (edited.built, edited.reason) == (
+        True,
+        "app/main.py changed; dependencies unchanged",
+    )
     assert "RUN cp requirements.txt installed.txt" in project.states("cached")
     assert "COPY app /srv/app" in project.states("done")
     assert any("# edited" in e.line for e in project.events if isinstance(e, BuildLog))

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kubekit.image import context
-from kubekit.image.changes import Memory, Record, reason
+from kubekit.image.changes import Memory, Record, reason, unchanged
 from kubekit.model import BuildPlan, BuildSettings, Settings
+
+HASHES = {
+    "Dockerfile": "file:644:aa",
+    "app": "folder:755",
+    "app/a.py": "file:644:bb",
+    "app/b.py": "file:644:cc",
+    "link": "link:app",
+}
+
+
+def files(hashes: Mapping[str, str | None]) -> str:
+    return "\0".join(f"{path}\0{held}" for path, held in sorted(hashes.items()) if held)
+
 
 BEFORE = Record(
     digest="1",
     dockerfile="Dockerfile",
     target=None,
     args="x",
-    hashes={
-        "Dockerfile": "file:644:aa",
-        "app": "folder:755",
-        "app/a.py": "file:644:bb",
-        "app/b.py": "file:644:cc",
-        "link": "link:app",
-    },
+    files=files(HASHES),
     bases={"python:3.13": "sha256:1"},
 )
 
@@ -49,12 +57,65 @@ BEFORE = Record(
             {f"{name}.py": "file:644:00" for name in "cdefg"},
             "5 files changed: c.py, d.py, e.py and 2 more",
         ),
+        (
+            {"app/a.py": None, "Dockerfile": None, "requirements.txt": "file:644:00"},
+            "3 files changed: Dockerfile, requirements.txt, app/a.py",
+        ),
     ],
 )
 def test_files(hashes: dict[str, str | None], expected: str) -> None:
-    merged = {**BEFORE.hashes, **hashes}
-    now = replace(BEFORE, digest="2", hashes={k: v for k, v in merged.items() if v is not None})
+    now = replace(BEFORE, digest="2", files=files({**HASHES, **hashes}))
     assert reason(BEFORE, now) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "other", "said"),
+    [
+        ("app/a.py", {}, True),
+        ("app", {}, True),
+        ("requirements.txt", {}, False),
+        ("Dockerfile", {}, False),
+        ("app/a.py", {"target": "builder"}, False),
+        ("app/a.py", {"args": "y"}, False),
+        ("app/a.py", {"dockerfile": "app/a.py"}, False),
+        ("app/a.py", {"bases": {}}, False),
+        (None, {}, False),
+    ],
+)
+def test_dependencies_are_told_to_be_unchanged(
+    path: str | None, other: dict[str, str], said: bool
+) -> None:
+    with_them = {**HASHES, "requirements.txt": "file:644:dd"}
+    before = replace(BEFORE, files=files(with_them))
+    edited = {**with_them, path: "file:600:00"} if path else with_them
+    now = replace(before, digest="2", files=files(edited), **other)  # type: ignore[arg-type]
+    assert unchanged(before, now) == ("; dependencies unchanged" if said else "")
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("requirements-dev.in", True),
+        ("backend/requirements/base.txt", True),
+        ("pyproject.toml", True),
+        ("svc/uv.lock", True),
+        ("poetry.lock", True),
+        ("Pipfile.lock", True),
+        ("setup.cfg", True),
+        ("app/setup.py.txt", False),
+        ("notes.txt", False),
+    ],
+)
+def test_what_counts_as_dependencies(path: str, is_one: bool) -> None:
+    before = replace(BEFORE, files=files({**HASHES, path: "file:644:dd"}))
+    now = replace(before, digest="2", files=files({**HASHES, path: "file:644:dd", "c": "link:x"}))
+    assert (unchanged(before, now) != "") is is_one
+
+
+def test_of_dependencies_that_are_not_there_nothing_is_said() -> None:
+    now = replace(BEFORE, digest="2", files=files({**HASHES, "app/a.py": "file:644:00"}))
+    assert unchanged(BEFORE, now) == ""
+    assert unchanged(None, now) == ""
 
 
 @pytest.mark.parametrize(
@@ -106,6 +167,18 @@ def test_the_record_comes_back_and_is_private(plan: BuildPlan) -> None:
     assert [file.name for file in memory(plan).file.parent.iterdir()] == [memory(plan).file.name]
 
 
+def test_a_strange_name_and_a_record_cut_short_do_no_harm(plan: BuildPlan) -> None:
+    strange = {"\udcff\n": "file:644:aa", "b": "file:644:bb"}
+    record = replace(Record.of(plan, {}), files=files(strange))
+    memory(plan).write(record)
+    assert (read := memory(plan).read()) is not None
+    assert read.hashes == strange
+    file = memory(plan).file
+    file.write_bytes(file.read_bytes()[:-9])
+    assert (cut := memory(plan).read()) is not None
+    assert reason(cut, replace(record, digest="2"))
+
+
 def test_another_cluster_has_another_record(plan: BuildPlan) -> None:
     memory(plan).write(Record.of(plan, {}))
     assert memory(plan, "other").read() is None
@@ -113,7 +186,15 @@ def test_another_cluster_has_another_record(plan: BuildPlan) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", "{}", '{"hashes": 1}', '{"hashes": {}}', '{"hashes": {}, "bases": {}, "x": 1}'],
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"digest": ""}\nx',
+        '{"digest": "", "dockerfile": "", "target": "", "args": "", "bases": 1}\nx',
+        '{"digest": "", "dockerfile": "", "target": "", "args": "", "bases": {}, "x": 1}\nx',
+    ],
 )
 def test_a_damaged_record_is_none(plan: BuildPlan, content: str) -> None:
     file = memory(plan).file
