@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,9 +36,9 @@ stringData:
 """
 
 
-def in_node(cluster: dict[str, str], script: str) -> str:
+def in_node(cluster: dict[str, str], script: str, *, profile: str = PROFILE) -> str:
     """What a shell in the node prints."""
-    command = ["minikube", "-p", PROFILE, "ssh", "--", script]
+    command = ["minikube", "-p", profile, "ssh", "--", script]
     done = subprocess.run(command, env=cluster, capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
@@ -106,22 +107,34 @@ def forget(engine: Engine, project: Project) -> None:
 @pytest.fixture
 def elsewhere(pushing: Project, tmp_path: Path) -> Project:
     """The same cluster, as if it were no Minikube, and its Docker this machine's own."""
-    config = yaml.safe_load(Path(pushing.env["KUBECONFIG"]).read_text())
+    unproved(pushing, PROFILE, tmp_path)
+    return pushing
+
+
+def unproved(project: Project, context: str, folder: Path) -> None:
+    """Lead a project to a context that only `allow_contexts` names, and to the lab's Docker."""
+    config = yaml.safe_load(Path(project.env["KUBECONFIG"]).read_text())
     for entry in config["clusters"]:
         entry["cluster"].pop("extensions")
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
+    (folder / "kubeconfig").write_text(yaml.safe_dump(config))
     docker = docker_env(PROFILE, cancel=Cancel())
-    pushing.env |= {
-        "KUBECONFIG": str(tmp_path / "kubeconfig"),
+    project.env |= {
+        "KUBECONFIG": str(folder / "kubeconfig"),
         "DOCKER_HOST": docker.host,
         "DOCKER_TLS_VERIFY": "1",
         "DOCKER_CERT_PATH": str(docker.cert_path),
     }
-    pushing.env.pop("KUBEKIT_PROFILE")
-    pushing.edit(
-        "kubekit.yaml", "timeout:", f"context: {PROFILE}\nallow_contexts: [{PROFILE}]\ntimeout:"
-    )
-    return pushing
+    project.env.pop("KUBEKIT_PROFILE")
+    meant = f"context: {context}\nallow_contexts: [{context}]\n"
+    project.edit("kubekit.yaml", "timeout:", f"{meant}timeout:")
+
+
+def may_pull(project: Project, registry: Registry) -> None:
+    """What the README says of a registry with a login."""
+    project.write(".env", f"GREETING=hello\nREGISTRY_USER={USER}\nREGISTRY_PASSWORD={PASSWORD}\n")
+    project.write("manifests/registry.yaml.j2", PULL_SECRET % registry.address)
+    pull = "enableServiceLinks: false\n      imagePullSecrets: [{name: registry}]"
+    project.edit("manifests/app.yaml.j2", "enableServiceLinks: false", pull)
 
 
 def test_a_version_is_one_image(pushing: Project, registry: Registry, engine: Engine) -> None:
@@ -203,10 +216,7 @@ def test_from_the_registry_to_any_cluster(
     assert denied["id"] == "image-denied"
     assert "imagePullSecrets" in denied["hints"][0]
 
-    elsewhere.write(".env", f"GREETING=hello\nREGISTRY_USER={USER}\nREGISTRY_PASSWORD={PASSWORD}\n")
-    elsewhere.write("manifests/registry.yaml.j2", PULL_SECRET % registry.address)
-    pull = "enableServiceLinks: false\n      imagePullSecrets: [{name: registry}]"
-    elsewhere.edit("manifests/app.yaml.j2", "enableServiceLinks: false", pull)
+    may_pull(elsewhere, registry)
     done = elsewhere.apply()
     image = next(event for event in done.of("stage-done") if event["stage"] == "image")
     assert not image["changed"]
@@ -243,3 +253,32 @@ def test_a_cluster_that_is_no_minikube_needs_a_registry(elsewhere: Project) -> N
     failed = elsewhere.fail()
     assert (failed["id"], failed["exit_code"]) == ("no-docker", 8)
     assert "--registry" in failed["hints"][0]
+
+
+@pytest.mark.parametrize("further", ["containerd"], indirect=True)
+def test_the_same_manifests_on_another_runtime(
+    further: dict[str, str], pushing: Project, registry: Registry, tmp_path: Path
+) -> None:
+    context = further["KUBEKIT_PROFILE"]
+    ca = base64.b64encode(registry.ca.read_bytes()).decode()
+    folder = f"/etc/containerd/certs.d/{registry.address}"
+    hosts = base64.b64encode(f'ca = "{folder}/ca.crt"\n'.encode()).decode()
+    script = [f"sudo mkdir -p {folder}"]
+    for name, text in (("ca.crt", ca), ("hosts.toml", hosts)):
+        script.append(f"echo {text} | base64 -d | sudo tee {folder}/{name} >/dev/null")
+    in_node(further, " && ".join(script), profile=context)
+    unproved(pushing, context, tmp_path)
+    may_pull(pushing, registry)
+    try:
+        pushing.apply()
+        listed = pushing.kubectl("--context", context, "get", "pods", "-o", "json")
+        (pod,) = json.loads(listed)["items"]
+        (status,) = pod["status"]["containerStatuses"]
+        tag = status["image"].rpartition(":")[2]
+        digest = registry.digest(f"team/{pushing.name}", tag)
+        assert status["imageID"] == f"{registry.address}/team/{pushing.name}@{digest}"
+        again = pushing.apply()
+        assert not any(event["changed"] for event in again.of("stage-done"))
+    finally:
+        assert pushing.run("teardown").code == 0
+        in_node(further, f"sudo rm -r {folder}", profile=context)
