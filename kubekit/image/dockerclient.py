@@ -11,8 +11,13 @@ from typing import Any
 import docker
 import docker.errors
 import requests
+from docker.auth import AuthConfig
+from docker.constants import IS_WINDOWS_PLATFORM
 from docker.context import ContextAPI
 from docker.tls import TLSConfig
+from docker.transport import UnixHTTPAdapter
+from docker.utils import parse_host
+from docker.utils.proxy import ProxyConfig
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
 
@@ -40,6 +45,24 @@ class Client(docker.APIClient):
     """
 
     has_buildkit = True
+
+    def __init__(self, host: str, *, tls: TLSConfig | None) -> None:
+        # Not APIClient's, which reads the user's Docker config, and fails as a whole for some of
+        # them. The rest is what it does; kubekit reads logins itself, when it needs one.
+        requests.Session.__init__(self)
+        self._general_configs: dict[str, Any] = {}
+        self._auth_configs = AuthConfig({})
+        self._proxy_configs = ProxyConfig()
+        self._version = apiversion.OLDEST
+        self.timeout = _CONNECT, _ANSWER  # type: ignore[assignment] # as requests takes it
+        self.base_url = str(parse_host(host, IS_WINDOWS_PLATFORM, tls=tls is not None))
+        if self.base_url.startswith("http+unix://"):
+            self._custom_adapter = UnixHTTPAdapter(self.base_url, _ANSWER)
+            self.mount("http+docker://", self._custom_adapter)
+            self.base_url = "http+docker://localhost"
+        elif tls is not None:
+            tls.configure_client(self)
+        self.mount("https://", _KeepAlive())
 
     def merge_environment_settings(self, url, proxies, stream, verify, cert):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002, D102 - of requests.Session
         return {
@@ -94,17 +117,15 @@ def connect(endpoint: DockerEndpoint) -> Client:
     Raises:
         UnreachableError: certificates missing, daemon not there, not answering or refusing.
     """
-    tls: TLSConfig | bool = False
+    tls = None
     if endpoint.cert_path is not None:
         require_certificates(endpoint)
         ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
         tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
     try:
-        client = Client(base_url=endpoint.host, version=apiversion.OLDEST, timeout=_ANSWER, tls=tls)
+        client = Client(endpoint.host, tls=tls)
     except docker.errors.DockerException as error:
         raise unreachable(endpoint, error) from error
-    client.mount("https://", _KeepAlive())
-    client.timeout = (_CONNECT, _ANSWER)  # type: ignore[assignment] # as requests takes it
     try:
         client.negotiate()
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -171,8 +192,8 @@ def host_has(reference: str) -> bool:
             host, tls = context.Host, context.TLSConfig
         if host and host.startswith("ssh:"):
             return False
-        client = Client(base_url=host, version=apiversion.OLDEST, tls=tls or False)
-        client.timeout = (_ASIDE, _ASIDE)  # type: ignore[assignment] # as requests takes it
+        client = Client(host or "", tls=tls)
+        client.timeout = _ASIDE, _ASIDE  # type: ignore[assignment] # as requests takes it
     except Exception:  # noqa: BLE001 - of whatever a broken configuration makes docker-py raise
         return False
     with contextlib.closing(client):
