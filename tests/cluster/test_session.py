@@ -128,6 +128,7 @@ def project(engine: Engine, tmp_path: Path) -> Iterator[Project]:
     (root / "Dockerfile").write_text(DOCKERFILE)
     (root / "look.py").write_text(LOOK)
     # Never the same twice, or a step would come from the cache of an earlier run.
+    (root / "mark").write_text(str(uuid.uuid4()))
     (root / "app/main.py").write_text(f"{uuid.uuid4()}\n")
     (root / "app/other.py").write_text("other\n")
     project = Project(root=root, name=f"t-{uuid.uuid4().hex[:8]}", engine=engine)
@@ -211,7 +212,7 @@ def test_a_dockerfile_elsewhere_and_one_that_is_left_out(project: Project, tmp_p
     (project.root / ".dockerignore").write_text("Dockerfile\n")
     outside = tmp_path / "Other"
     outside.write_text(f"FROM python:3.13-slim\nCOPY . /ctx/\nRUN ls -A /ctx # {uuid.uuid4()}\n")
-    expected = [".dockerignore", "app", "look.py"]
+    expected = [".dockerignore", "app", "look.py", "mark"]
     (project.root / "Dockerfile").write_text(outside.read_text())
     for dockerfile in (project.root / "Dockerfile", outside):
         settings = BuildSettings(context=project.root, dockerfile=dockerfile)
@@ -233,7 +234,7 @@ def test_many_files_and_a_large_one(project: Project) -> None:
         file.write_text(str(number))
     (project.root / "large").write_bytes(os.urandom(1 << 20) * 30)
     project.matches()
-    assert project.sent() == ["sent 31.5 MB of 3006 files"]
+    assert project.sent() == ["sent 31.5 MB of 3007 files"]
     (project.root / "many/7/7").write_text("x")
     project.matches()
     assert project.sent() == ["sent 1 bytes of 1 file"]
