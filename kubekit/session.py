@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from kubekit.api.kube import Kube, TransientError
 from kubekit.cluster import dockerenv, minikube
@@ -171,8 +172,13 @@ def docker_environment(settings: Settings, run: Run) -> dict[str, str]:
     target = resolve(settings)
     with open_engine(target, run) as engine:
         endpoint = engine.endpoint
-    mine = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
-    env = {key: value for key, value in os.environ.items() if key not in (*mine, "BUILDX_BUILDER")}
+    mine = {"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"}
+    # A node is behind no proxy; for ALL_PROXY the `docker` command knows no exceptions.
+    mine |= {"BUILDX_BUILDER", "ALL_PROXY", "all_proxy"}
+    env = {key: value for key, value in os.environ.items() if key not in mine}
+    node = urlsplit(endpoint.host).hostname or ""
+    for key in ("NO_PROXY", "no_proxy"):
+        env[key] = f"{env[key]},{node}" if env.get(key) else node
     env["DOCKER_HOST"] = endpoint.host
     env["MINIKUBE_ACTIVE_DOCKERD"] = target.profile or ""
     if endpoint.cert_path is not None:
