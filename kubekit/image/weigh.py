@@ -69,7 +69,8 @@ def bulk(plan: BuildPlan) -> list[Warned]:
         warnings.append(_warned(text, folders, patterns, plan))
     if plan.size > LARGE:
         largest = ", ".join(f"`{path}` {_size(size)}" for path, size in _largest(plan.files))
-        text = f"the build context has {_size(plan.size)} in {len(plan.files)} files: {largest}"
+        count = sum(stat.S_ISREG(file.mode) for file in plan.files)
+        text = f"the build context has {_size(plan.size)} in {count} files: {largest}"
         hint = f"add what the image does not need to `{ignore_path(plan.settings).name}`"
         warnings.append(Warned(text=text, hints=(hint,)))
     return warnings

@@ -1,0 +1,158 @@
+"""Files that have not changed are not read again, and those that have always are."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kubekit.image import context, filehashes
+from kubekit.image.filehashes import HashCache
+from kubekit.model import BuildPlan, BuildSettings
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(filehashes, "_WORTH", -1)  # three files are enough
+    root = tmp_path / "backend"
+    (root / "app").mkdir(parents=True)
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY . .\n")
+    (root / "app/main.py").write_text("print(1)\n")
+    (root / os.fsdecode(b"\xff\n")).write_text("strange")
+    return root
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The names of the files that are read."""
+    names: list[str] = []
+
+    def opened(file: str, *args: object, **kwargs: object) -> object:
+        names.append(Path(file).name)
+        return open(file, *args, **kwargs)  # type: ignore[call-overload] # noqa: PTH123
+
+    monkeypatch.setattr(filehashes, "open", opened, raising=False)
+    return names
+
+
+def later(monkeypatch: pytest.MonkeyPatch, seconds: float = 10) -> None:
+    """As if all files had been written so long ago."""
+    now = time.time_ns() + int(seconds * 10**9)
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+
+
+def plan(root: Path) -> BuildPlan:
+    settings = BuildSettings(context=root, dockerfile=root / "Dockerfile")
+    return context.plan(settings, name="tasks")
+
+
+def cache(root: Path) -> HashCache:
+    return HashCache.of(root, root / "Dockerfile")
+
+
+def test_what_has_not_changed_is_not_read_again(
+    root: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later(monkeypatch)
+    before = plan(root)
+    assert len(read) == 3
+    again = plan(root)
+    assert len(read) == 3
+    assert (again.digest, again.hashes) == (before.digest, before.hashes)
+    (root / "app/main.py").write_text("print(2)\n")
+    assert plan(root).digest != before.digest
+    assert read[3:] == ["main.py"]
+
+
+def test_the_size_and_the_time_may_be_the_same(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    file = root / "app/main.py"
+    before, status = plan(root), file.stat()
+    file.write_text("print(2)\n")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert file.stat().st_mtime_ns == status.st_mtime_ns
+    assert plan(root).digest != before.digest
+
+
+def test_another_file_in_its_place_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    before = plan(root)
+    shutil.copy2(root / "app/main.py", root / "copy")
+    (root / "copy").write_text("print(3)\n")
+    (root / "copy").rename(root / "app/main.py")
+    assert plan(root).digest != before.digest
+
+
+def test_permissions_are_never_remembered(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    before = plan(root)
+    (root / "app/main.py").chmod(0o700)
+    assert plan(root).hashes["app/main.py"].startswith("file:700:")
+    assert plan(root).digest != before.digest
+
+
+def test_of_what_was_just_written_nothing_is_kept(root: Path, read: list[str]) -> None:
+    plan(root)
+    plan(root)
+    assert len(read) == 6
+    assert cache(root).read() == {}
+
+
+def test_what_is_gone_is_forgotten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    plan(root)
+    assert "app/main.py" in cache(root).read()
+    (root / "app/main.py").unlink()
+    (root / "Dockerfile").write_text("FROM scratch\nCOPY . .\n# edited\n")
+    assert "app/main.py" not in plan(root).hashes
+    assert "app/main.py" not in cache(root).read()
+
+
+def test_small_projects_keep_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(root.parent / "cache"))
+    plan(root)
+    assert not (root.parent / "cache").exists()
+
+
+def test_it_is_private(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    plan(root)
+    file = cache(root).file
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [one.name for one in file.parent.iterdir()] == [file.name]
+
+
+def test_a_damaged_one_is_not_used(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    before = plan(root)
+    file = cache(root).file
+    whole = file.read_bytes()
+    damaged = [b"", b"x", whole[:-1], whole[:30], whole + b"x", b"kubekit0" + whole[8:]]
+    damaged += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
+    for data in damaged:
+        file.write_bytes(data)
+        assert cache(root).read() == {}
+    assert plan(root).digest == before.digest
+
+
+def test_anothers_is_not_used(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later(monkeypatch)
+    plan(root)
+    other = HashCache(cache(root).file, "another context")
+    assert other.read() == {}
+
+
+def test_where_nothing_can_be_kept_all_is_read(
+    root: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later(monkeypatch)
+    (root.parent / "cache").write_text("a file where a folder should be")
+    assert plan(root).digest == plan(root).digest
+    assert len(read) == 6
