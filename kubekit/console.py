@@ -1,7 +1,8 @@
 """What a person, or a program, sees: events as text or as JSON lines.
 
 Data goes to stdout, all else to stderr. In a terminal prose is wrapped between words, but nothing
-is cut and nothing between backticks is broken, so that a path or a command can be copied.
+is cut and nothing between backticks is broken, so that a path or a command can be copied. (Only
+the steps of a build that end well are cut to one row each: `-v` shows all of them.)
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from kubekit.screen import Line, Plain, Screen, Signs, Terminal, signs_for
 
 if TYPE_CHECKING:
     pass
+
+_LONG = 24
+"""Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
 
 VERSION = 1
 """Of the JSON events: raised when a field changes its meaning or goes."""
@@ -149,7 +153,9 @@ class TextView:
                 self._screen.end(step)
                 style = {"cached": "dim", "failed": "red"}.get(state, "")
                 tail = {"cached": "cached", "failed": "failed"}.get(state, _seconds(seconds))
-                self._screen.write([Line(step, lead="    ", style=style, tail=tail)])
+                one_row = state != "failed" and self._verbosity <= 0
+                line = Line(step, lead="    ", style=style, tail=tail, one_row=one_row)
+                self._screen.write([line])
             case BuildLog(step=step, line=line) if self._verbosity <= 0:
                 self._screen.printed(step, line)
             case BuildLog(line=line):
@@ -218,12 +224,14 @@ def abandon() -> None:
 
 
 def _failure(event: Failed, signs: Signs) -> list[Line]:
-    """Cause and place, then the evidence, then what to do."""
-    lines = [Line(event.message, lead=f"{signs.bad} ", style="bold red")]
+    """Cause and place, then the evidence, then what to do; a long evidence stands above."""
+    head = [Line(event.message, lead=f"{signs.bad} ", style="bold red")]
     if event.place:
-        lines.append(Line(f"at {event.place}", lead="  "))
+        head.append(Line(f"at {event.place}", lead="  "))
     said = [text for detail in event.details for text in detail.splitlines() or [""]]
-    return [*lines, *(_evidence(text, signs, indent="  ") for text in said), *_hints(event.hints)]
+    evidence = [_evidence(text, signs, indent="  ") for text in said]
+    first, then = (evidence, head) if len(evidence) > _LONG else (head, evidence)
+    return [*first, *then, *_hints(event.hints)]
 
 
 def _diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:

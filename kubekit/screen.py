@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import rich.text
 
 _SHOWN_STEPS = 4
+_SHOWN_ROWS = 4
+"""Of what the running steps print, shared among them."""
 _QUIET_SECONDS = 0.3
 """What ends within this time shows no live line: it would only flicker."""
 _REPEAT_SECONDS = 10.0
@@ -38,6 +40,7 @@ class Line:
         lead: what it begins with, in a style of its own; `style` where that is empty.
         tail: a remark at its end.
         barred: the lead begins the wrapped rest too.
+        one_row: in a terminal what does not fit is left out.
     """
 
     text: str
@@ -46,6 +49,18 @@ class Line:
     style: str = ""
     tail: str = ""
     barred: bool = False
+    one_row: bool = False
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Running:
+    """A step of a build that runs, and the last lines that it printed."""
+
+    since: float
+    said: tuple[str, ...] = ()
+
+    def printing(self, line: str) -> _Running:
+        return dataclasses.replace(self, said=(*self.said, line)[-_SHOWN_ROWS:])
 
 
 class Screen(Protocol):
@@ -122,12 +137,13 @@ class Terminal:
         self._live: rich.live.Live | None = None
         self._text = ""
         self._since = 0.0
-        self._steps: dict[str, tuple[float, str]] = {}
+        self._steps: dict[str, _Running] = {}
 
     def write(self, lines: list[Line]) -> None:
         """Print lines that stay."""
         for line in lines:
-            for text in _wrapped(line, self._console):
+            rows = [self._row(line)] if line.one_row else _wrapped(line, self._console)
+            for text in rows:
                 self._console.print(text, soft_wrap=True)
 
     def wait_for(self, text: str) -> None:
@@ -150,12 +166,12 @@ class Terminal:
 
     def begin(self, step: str) -> None:
         """Show a step of a build as running."""
-        self._steps = {**self._steps, step: (time.monotonic(), "")}
+        self._steps = {**self._steps, step: _Running(since=time.monotonic())}
 
     def printed(self, step: str, line: str) -> None:
         """Show the running step's last line."""
         if step in self._steps and line.strip():
-            self._steps = {**self._steps, step: (self._steps[step][0], line.strip())}
+            self._steps = {**self._steps, step: self._steps[step].printing(line.strip())}
 
     def end(self, step: str) -> None:
         """Show the step no more."""
@@ -178,13 +194,17 @@ class Terminal:
         sign = self.signs_for.turning[int(now * 8) % len(self.signs_for.turning)]
         lines = [self._cropped(f"{sign} ", self._text, _passed(now - self._since))]
         steps = self._steps  # replaced, never changed: this runs in rich's own thread
-        for step, (since, said) in list(steps.items())[:_SHOWN_STEPS]:
-            lines.append(self._cropped("    ", step, _passed(now - since)))
-            if said:
-                lines.append(self._cropped(f"      {self.signs_for.bar} ", said, "", style="dim"))
+        rows = max(_SHOWN_ROWS // min(len(steps) or 1, _SHOWN_STEPS), 1)
+        for step, running in list(steps.items())[:_SHOWN_STEPS]:
+            lines.append(self._cropped("    ", step, _passed(now - running.since)))
+            lead = f"      {self.signs_for.bar} "
+            lines += [self._cropped(lead, said, "", "dim") for said in running.said[-rows:]]
         if len(steps) > _SHOWN_STEPS:
             lines.append(self._cropped("    ", f"and {len(steps) - _SHOWN_STEPS} more", ""))
         return Group(*lines)
+
+    def _row(self, line: Line) -> rich.text.Text:
+        return self._cropped(line.lead, line.text, line.tail, line.style)
 
     def _cropped(self, lead: str, text: str, tail: str, style: str = "") -> rich.text.Text:
         from rich.cells import cell_len, set_cell_size
