@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable
 
 from kubekit.errors import BuildError, Place
@@ -84,8 +85,9 @@ class DockerStore:
                     told = True
                     emit(Progress(stage="image", text=str(files.sent)))
             session.check()
-            if account.error is not None and session.lost is not None:
-                raise unreachable(self.engine.endpoint, session.lost)
+            if account.error is not None and session.lost(account.error):
+                cut = ConnectionResetError(errno.ECONNRESET, account.error)
+                raise unreachable(self.engine.endpoint, cut)
 
     def _build_classic(
         self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel

@@ -139,9 +139,7 @@ def project(engine: Engine, tmp_path: Path) -> Iterator[Project]:
 def test_each_change_arrives_and_nothing_else_is_sent(project: Project) -> None:
     app = project.root / "app"
     project.matches()
-    assert project.sent()[0].endswith(
-        "of 5 files"
-    )  # with the Dockerfile twice
+    assert project.sent()[0].endswith("of 6 files")  # with the Dockerfile twice
 
     (app / "main.py").write_text(f"{uuid.uuid4()}\n")  # of the same size
     project.matches()

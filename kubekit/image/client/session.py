@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
-import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -15,6 +15,9 @@ from uuid import uuid4
 from kubekit.image import protobuf
 from kubekit.image.client.calls import Method, unary
 from kubekit.model import BuildPlan
+
+_LOST = re.compile(r"code = (Unavailable|Canceled)|no active session|transport is closing")
+_NOTICE = 2.0
 
 
 class Hijack(Protocol):
@@ -29,12 +32,10 @@ class Session:
 
     Attributes:
         id: what the build names it by.
-        lost: why the connection ended before the session did; None while it stands.
     """
 
     def __init__(self, hijack: Hijack, plan: BuildPlan, methods: Mapping[str, Method]) -> None:
         self.id = uuid4().hex
-        self.lost: OSError | None = None
         self._hijack = hijack
         self._plan = plan
         self._methods = {"/grpc.health.v1.Health/Check": unary(_healthy), **methods}
@@ -53,7 +54,6 @@ class Session:
         self._connection = self._hijack("/session", headers)
         self._server = Server(self._connection, self._methods)
         self._crash: Exception | None = None
-        self._stopped = False
         self._thread = threading.Thread(target=self._run, name="build-session", daemon=True)
         self._thread.start()
         return self
@@ -70,7 +70,6 @@ class Session:
 
     def stop(self) -> None:
         """End it at once, from any thread, and more than once."""
-        self._stopped = True
         try:
             # Of the plain socket: that of TLS would take its state from under the serving thread.
             socket.socket.shutdown(self._connection, socket.SHUT_RDWR)
@@ -88,20 +87,24 @@ class Session:
         if self._server.error is not None:
             raise self._server.error
 
+    def lost(self, said: str) -> bool:
+        """Whether the connection ended before the session did, and a build failed for that.
+
+        Args:
+            said: how the daemon puts it.
+        """
+        if _LOST.search(said):
+            self._thread.join(_NOTICE)  # this side may not have noticed yet
+        return not self._thread.is_alive()
+
     def _run(self) -> None:
-        error: OSError = ConnectionResetError("the daemon closed the connection")
         try:
             self._server.run()
-        except ssl.SSLEOFError:
-            pass  # closed without a farewell
-        except OSError as caught:
-            error = caught
+        except OSError:
+            return  # of a connection that is lost the build tells, too
         except Exception as crash:  # noqa: BLE001 - raised where the build is waited for
             self._crash = crash
             self.stop()
-            return
-        if not self._stopped:
-            self.lost = error
 
 
 def shared_key(plan: BuildPlan) -> str:
