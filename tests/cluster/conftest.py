@@ -58,6 +58,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-docs", action="store_true", help="write docs/endings.md anew from what was seen"
     )
+    parser.addoption(
+        "--rounds",
+        type=int,
+        default=1,
+        help="how often the healthy scenarios are played; with more than one, no samples are drawn",
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -89,6 +95,11 @@ class Project:
     name: str
     env: dict[str, str]
     values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def context(self) -> str:
+        """The profile it is deployed to, and its context."""
+        return self.env.get("KUBEKIT_PROFILE", PROFILE)
 
     def write(self, path: str, text: str) -> None:
         """Write a file of the project."""
@@ -126,7 +137,7 @@ class Project:
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         """What kubectl prints, in the project's namespace."""
         done = subprocess.run(
-            ["kubectl", "--context", PROFILE, "-n", self.name, *arguments],
+            ["kubectl", "--context", self.context, "-n", self.name, *arguments],
             env=self.env,
             capture_output=True,
             text=True,

@@ -23,12 +23,6 @@ WORKERS = 5
 Plays = dict[tuple[str, int], Future[Played]]
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--rounds", type=int, default=1, help="how often the healthy scenarios are played"
-    )
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Each scenario once, the healthy ones as often as was asked for."""
     if "played" not in metafunc.fixturenames:
