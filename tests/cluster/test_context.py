@@ -23,7 +23,7 @@ from kubekit.model import BuildSettings
 from tests.cluster.conftest import PROFILE
 from tests.cluster.dockercli import Docker, Listing, listing
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 SAMPLE, WHOLE = 30, 400
 WORKERS = 4
