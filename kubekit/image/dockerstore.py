@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from kubekit.errors import BuildError, Place
 from kubekit.events import Emit, Progress, Warned
-from kubekit.image import classic, context, dockerfile, fulldisk
+from kubekit.image import classic, context, dockerfile, failures, fulldisk
 from kubekit.image.client import filesync
 from kubekit.image.client.filesync import Files
 from kubekit.image.client.hijack import NotOfferedError
@@ -85,8 +85,10 @@ class DockerStore:
                     told = True
                     emit(Progress(stage="image", text=str(files.sent)))
             session.check()
-            if account.error is not None and session.lost(account.error):
-                cut = ConnectionResetError(errno.ECONNRESET, account.error)
+            error = account.error or ""
+            # A daemon that cannot write what it is sent ends the session as well.
+            if error and not failures.FULL.search(error) and session.lost(error):
+                cut = ConnectionResetError(errno.ECONNRESET, error)
                 raise unreachable(self.engine.endpoint, cut)
 
     def _build_classic(
