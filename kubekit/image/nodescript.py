@@ -41,7 +41,7 @@ cd $d && sh ./script </dev/null'"""
 
 _PREPARE = """\
 command -v {program} >/dev/null || exit {missing}
-cp -- context/{dockerfile} file/Dockerfile || exit
+{take} -- context/{dockerfile} file/Dockerfile || exit
 # The rules have been applied; a builder would look for them again.
 echo '#' >file/Dockerfile.dockerignore
 {command}
@@ -63,6 +63,7 @@ def build(order: Order, runtime: str) -> str:
     return _PREPARE.format(
         program=program,
         missing=NO_BUILDER,
+        take="mv" if order.plan.apart else "cp",
         dockerfile=shlex.quote(order.plan.dockerfile),
         command=shlex.join(list(words)),
     )
