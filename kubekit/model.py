@@ -21,6 +21,14 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
+class BuildSecret:
+    """Where the value of a build secret comes from: a file, or else an environment variable."""
+
+    file: Path | None = None
+    env: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class BuildSettings:
     """What the image is built from; paths are absolute."""
 
@@ -28,6 +36,7 @@ class BuildSettings:
     dockerfile: Path
     target: str | None = None
     args: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,14 +13,14 @@ from kubekit.redact import MASK, looks_secret
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from kubekit.model import Settings
+    from kubekit.model import BuildSettings, Settings
     from kubekit.text.strictyaml import Document
 
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
-def check_files(settings: Settings, document: Document) -> None:
-    """Make sure that every file and folder the settings name is there.
+def check_files(settings: Settings, document: Document, environ: Mapping[str, str]) -> None:
+    """Make sure that every file, folder and variable the settings name is there.
 
     Raises:
         FilesError: names all that are missing, each with its place in kubekit.yaml.
@@ -28,7 +28,7 @@ def check_files(settings: Settings, document: Document) -> None:
     problems: list[tuple[Place, str]] = []
     hints: list[str] = []
     try:
-        for path, cause, hint in _missing(settings):
+        for path, cause, hint in _missing(settings, environ):
             problems.append((document.place(path), cause))
             hints.append(hint)
     except PermissionError as error:
@@ -41,8 +41,11 @@ def check_files(settings: Settings, document: Document) -> None:
         raise FilesError.of(problems, hints=tuple(hints))
 
 
-def _missing(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """What is missing: its key in kubekit.yaml, the cause, and what to do."""
+_Missing = tuple[tuple[str | int, ...], str, str]
+"""What is missing: its key in kubekit.yaml, the cause, and what to do."""
+
+
+def _missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[_Missing]:
     build = settings.build
     if build is not None and not build.context.is_dir():
         yield (
@@ -56,6 +59,8 @@ def _missing(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str, s
             f"no Dockerfile at `{shown(build.dockerfile)}`",
             "write one, or name yours under `build.dockerfile`",
         )
+    if build is not None:
+        yield from _missing_secrets(build, environ)
     for index, path in enumerate(settings.manifests):
         if not path.exists():
             yield (
@@ -70,6 +75,22 @@ def _missing(settings: Settings) -> Iterator[tuple[tuple[str | int, ...], str, s
             f"no file at `{shown(settings.env_file)}`, which {origin} names",
             missing_env_hint(settings),
         )
+
+
+def _missing_secrets(build: BuildSettings, environ: Mapping[str, str]) -> Iterator[_Missing]:
+    for id_, secret in build.secrets.items():
+        if secret.file is not None and not secret.file.is_file():
+            yield (
+                ("build", "secrets", id_, "file"),
+                f"no file at `{shown(secret.file)}` for the build secret `{id_}`",
+                f"write the secret into `{shown(secret.file)}`, which no image will hold",
+            )
+        if secret.env is not None and not environ.get(secret.env):
+            yield (
+                ("build", "secrets", id_, "env"),
+                f"the variable `{secret.env}` for the build secret `{id_}` is not set",
+                f"set it: `export {secret.env}=...`",
+            )
 
 
 def missing_env_hint(settings: Settings) -> str:
@@ -101,6 +122,9 @@ def _rows(settings: Settings) -> Iterator[tuple[str, Any]]:
         for key in ("context", "dockerfile", "target"):
             yield f"build.{key}", getattr(build, key)
         yield from _nested("build.args", build.args)
+        for id_, secret in build.secrets.items():
+            key = f"build.secrets.{id_}"
+            yield (f"{key}.file", secret.file) if secret.file else (f"{key}.env", secret.env)
     yield "registry", settings.registry
     yield "manifests", [shown(path) for path in settings.manifests]
     yield "env_file", settings.env_file
@@ -127,7 +151,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def _masked(key: str, value: Any) -> Any:
-    if looks_secret(key):
+    if looks_secret(key) and not key.startswith("build.secrets."):  # where it is, not what
         return MASK
     if isinstance(value, dict):
         return {name: _masked(str(name), item) for name, item in value.items()}

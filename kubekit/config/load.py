@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 
 from kubekit.config.files import check_files, show
@@ -33,7 +34,7 @@ from kubekit.config.validators import (
     variable,
 )
 from kubekit.errors import UsageError
-from kubekit.model import BuildSettings, DevSettings, Settings, SyncRule
+from kubekit.model import BuildSecret, BuildSettings, DevSettings, Settings, SyncRule
 from kubekit.text.read import read_text
 from kubekit.text.strictyaml import Document, dotted, load_all, noun
 
@@ -94,6 +95,21 @@ class _Section(BaseModel):
     )
 
 
+class Secret(_Section):
+    """Where the value of a build secret comes from: one of these."""
+
+    file: _Text | None = None
+    """File that holds it, relative to kubekit.yaml."""
+    env: _Text | None = None
+    """Environment variable that holds it."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.file is None) == (self.env is None):
+            raise ValueError("expected `{file: PATH}` or `{env: NAME}`")
+        return self
+
+
 class Build(_Section):
     """What the image is built from; leave the whole section out when there is nothing to build."""
 
@@ -105,6 +121,8 @@ class Build(_Section):
     """Stage of the Dockerfile to build; default: the last one."""
     args: dict[str, str] = Field(default_factory=dict)
     """Build arguments, name to text. They end in the image's history: no place for secrets."""
+    secrets: dict[_Text, Secret] = Field(default_factory=dict)
+    """Secrets of the build: the ID of `RUN --mount=type=secret,id=ID`, and where its value is."""
 
 
 class Sync(_Section):
@@ -168,6 +186,7 @@ def schema() -> dict[str, Any]:
 _SECTIONS: dict[tuple[str, ...], type[_Section]] = {
     (): Project,
     ("build",): Build,
+    ("build", "secrets"): Secret,
     ("dev",): Dev,
     ("dev", "sync"): Sync,
 }
@@ -236,6 +255,8 @@ def _unknown(path: tuple[int | str, ...]) -> str:
     """What an unknown key was probably meant to be."""
     key = str(path[-1])
     section = tuple(part for part in path[:-1] if isinstance(part, str))
+    if section[:2] == ("build", "secrets"):  # below it an id, which is the user's own
+        section = section[:2]
     text = f"unknown key `{dotted(path)}`"
     known = _SECTIONS[section].model_fields
     if close := difflib.get_close_matches(key, known, n=1):
@@ -290,7 +311,7 @@ def load(
     origins |= {"file": found, "profile" if context is None else "context": origin}
     settings = replace(settings, profile=profile, context=context, origins=origins)
     if check:
-        check_files(settings, document)
+        check_files(settings, document, environ)
     return settings
 
 
@@ -334,5 +355,14 @@ def _build(build: Build, root: Path) -> BuildSettings:
         absolute_path(build.dockerfile, root) if build.dockerfile else context / "Dockerfile"
     )
     return BuildSettings(
-        context=context, dockerfile=dockerfile, target=build.target, args=build.args
+        context=context,
+        dockerfile=dockerfile,
+        target=build.target,
+        args=build.args,
+        secrets={id_: _secret(one, root) for id_, one in build.secrets.items()},
     )
+
+
+def _secret(secret: Secret, root: Path) -> BuildSecret:
+    file = absolute_path(secret.file, root) if secret.file is not None else None
+    return BuildSecret(file=file, env=secret.env)

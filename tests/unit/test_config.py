@@ -12,7 +12,7 @@ from kubekit.config.files import show
 from kubekit.config.load import load, parse, schema
 from kubekit.config.validators import label, seconds
 from kubekit.errors import FilesError, KubekitError, UsageError
-from kubekit.model import BuildSettings, DevSettings, Settings, SyncRule
+from kubekit.model import BuildSecret, BuildSettings, DevSettings, Settings, SyncRule
 
 FULL = """\
 name: tasks
@@ -304,6 +304,16 @@ tolerate: crash-loop
         ("name: a\n\tprofile: x\n", ":2:1", "a tab is used for indentation"),
         ("name: a\n---\nname: b\n", ":3:1", "kubekit.yaml is one document"),
         ("- a\n", ":1:1", "expected `key: value` pairs, got a list"),
+        (
+            "name: a\nbuild: {context: ., secrets: {a: {file: x, env: TOKEN}}}\n",
+            ":2:31",
+            "`build.secrets.a`: expected `{file: PATH}` or `{env: NAME}`",
+        ),
+        (
+            "name: a\nbuild: {context: ., secrets: {a: {path: x}}}\n",
+            ":2:35",
+            "unknown key `build.secrets.a.path`",
+        ),
     ],
 )
 def test_one_fault(project: Path, text: str, place: str, message: str) -> None:
@@ -348,6 +358,34 @@ def test_missing_files_are_named_at_once(project: Path) -> None:
     )
     assert error.hints[0] == "write one, or name yours under `build.dockerfile`"
     assert error.hints[2] == "run `cp .env.example my.env` and fill in the values"
+
+
+SECRETS = """\
+name: a
+build:
+  context: .
+  secrets: {pip: {file: no/pip.conf}, token: {env: NO_SUCH}, h: {file: Dockerfile}, i: {env: HOME}}
+manifests: []
+"""
+
+
+def test_build_secrets_must_be_there(project: Path) -> None:
+    (project / "Dockerfile").touch()
+    error = failing(FilesError, lambda: loaded(write(project, SECRETS), environ={"HOME": "/"}))
+    assert str(error.place) == "kubekit.yaml:4:19"
+    assert error.message == "no file at `no/pip.conf` for the build secret `pip`"
+    assert error.details == (
+        "kubekit.yaml:4:47: the variable `NO_SUCH` for the build secret `token` is not set",
+    )
+
+
+def test_build_secrets_are_shown_by_where_they_are(project: Path) -> None:
+    settings = loaded(write(project, SECRETS), check=False)
+    assert settings.build is not None
+    assert settings.build.secrets["pip"] == BuildSecret(file=project / "no/pip.conf")
+    rows = show(settings)
+    assert ("build.secrets.pip.file", "no/pip.conf", "kubekit.yaml:4") in rows
+    assert ("build.secrets.token.env", "NO_SUCH", "kubekit.yaml:4") in rows
 
 
 def test_missing_context_is_told_without_its_dockerfile(project: Path) -> None:
