@@ -15,6 +15,7 @@ from typing import Any
 
 from kubekit import proc
 from kubekit.errors import BuildError, KubekitError, MissingError
+from kubekit.image.dockererrors import registry_of
 from kubekit.model import Cancel
 
 HELPER_SECONDS = 20.0
@@ -37,7 +38,7 @@ def header(repository: str, *, cancel: Cancel) -> str | None:
         BuildError: the config or the helper it names cannot be used; says why.
         CancelledError: the person interrupted.
     """
-    registry = registry_of(repository)
+    registry = registry_of(repository) or "docker.io"
     server = _HUB if registry in _HUB_NAMES else registry
     file = config_file()
     config = _read(file)
@@ -49,13 +50,6 @@ def header(repository: str, *, cancel: Cancel) -> str | None:
         return None
     login["serveraddress"] = server
     return base64.urlsafe_b64encode(json.dumps(login).encode()).decode()
-
-
-def registry_of(repository: str) -> str:
-    """The host of an image's registry, as Docker tells it from a folder of Docker Hub."""
-    first, slash, _ = repository.partition("/")
-    is_host = slash and ("." in first or ":" in first or first == "localhost")
-    return first if is_host else "docker.io"
 
 
 def config_file() -> Path:

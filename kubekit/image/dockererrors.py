@@ -144,10 +144,13 @@ def pull_failed(reference: str, text: str, *, own: bool = False) -> BuildError:
         hints = [f"see that this works: `docker pull {reference}`"]
     if id_ == "image-name-invalid":
         hints = ["write it as `NAME:TAG`, the name in small letters"]
+    login = f"docker login {registry_of(reference)}".strip()
     if id_ == "image-denied":
-        hints.insert(
-            0, f"log in to its registry: `{f'docker login {registry_of(reference)}'.strip()}`"
-        )
+        hints.insert(0, f"log in to its registry: `{login}`")
+    if id_ == "registry-limit":
+        hints.insert(0, f"wait, or log in for a higher limit: `{login}`")
+    if id_ == "registry-busy":
+        hints.insert(0, "run it again in a while; it was tried three times")
     return BuildError(
         f"the base image `{reference}` is not in {where} Docker and cannot be pulled: {why}",
         hints=tuple(hints),

@@ -45,15 +45,19 @@ def login(repository: str = HERE, cancel: Cancel | None = None) -> Any:
 @pytest.mark.parametrize(
     ("repository", "server"),
     [
-        ("python", "docker.io"),
-        ("team/app", "docker.io"),
+        ("python", "https://index.docker.io/v1/"),
+        ("team/app", "https://index.docker.io/v1/"),
         ("localhost/app", "localhost"),
         ("127.0.0.1:5000/a/b", "127.0.0.1:5000"),
         ("ghcr.io/a/b", "ghcr.io"),
     ],
 )
-def test_the_registry_of_a_name(repository: str, server: str) -> None:
-    assert credentials.registry_of(repository) == server
+def test_the_registry_of_a_name(config: Path, repository: str, server: str) -> None:
+    asked = config.parent / "asked"
+    helper(config, "one", f'cat > {asked}; echo \'{{"Username": "it", "Secret": "x"}}\'')
+    config.write_text('{"credsStore": "one"}')
+    assert login(repository)["serveraddress"] == server
+    assert asked.read_text() == server
 
 
 @pytest.mark.parametrize(
