@@ -21,7 +21,7 @@ from kubekit.model import BuildPlan
 
 _STEP = re.compile(r"step (?P<number>\d+)/(?P<of>\d+) ?: (?P<text>.*)", re.IGNORECASE | re.DOTALL)
 _ARROW = re.compile(
-    r" ?--->? (?:running in (?P<container>\w+)|(?P<cache>using cache).*|\w+)", re.IGNORECASE
+    r" ?-{2,3}> (?:running in (?P<container>\w+)|(?P<cache>using cache).*|\w+)", re.IGNORECASE
 )
 _REMOVED = re.compile(r"Removing intermediate container (?P<container>\w+)")
 _CLOSING = ("Successfully built ", "Successfully tagged ")

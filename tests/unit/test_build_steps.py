@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -148,6 +150,65 @@ def test_a_full_disk_has_a_hint(tmp_path: Path) -> None:
     error = failure("write /x: no space left on device", ONE, tmp_path)
     assert error.id == "disk-full"
     assert "system df" in error.hints[0]
+
+
+def classic(texts: list[str], error: str) -> tuple[Account, list[Event]]:
+    events: list[Event] = []
+    account = Account(events.append, dockerfile.parse(DOCKERFILE))
+    for text in texts:
+        account.add({"stream": text})
+    account.add({"error": error, "errorDetail": {"message": error}})
+    return account, events
+
+
+def test_a_step_that_fails_in_the_classic_builder(tmp_path: Path) -> None:
+    step = "Step 8/8 : RUN printf '10%%\\r100%%\\nlast words' && exit 3"
+    texts = ["Step 7/8 : COPY x", " ---> 1\n", step, "\n", " ---> Running in 0da1\n", "100%\nlast"]
+    said = "The command '/bin/sh -c printf' returned a non-zero code: 3"
+    account, events = classic(texts, said)
+    error = explain(account, dockerfile.parse(DOCKERFILE), plan(tmp_path))
+    assert error.message.startswith("`RUN printf")
+    assert error.message.endswith("ended with exit code 3")
+    assert error.place is not None
+    assert error.place.line == 10
+    assert error.details == ("100%", "last")
+    states = [(e.step[:8], e.state) for e in events if isinstance(e, BuildStep)]
+    assert states[-2:] == [("Step 8/8", "started"), ("Step 8/8", "failed")]
+
+
+def test_the_classic_builders_words_for_a_missing_source(tmp_path: Path) -> None:
+    where = "file not found in build context or excluded by .dockerignore"
+    said = f"COPY failed: {where}: stat app/app: file does not exist"
+    account, _ = classic(["Step 4/9 : COPY app app", "\n"], said)
+    error = explain(account, dockerfile.parse(DOCKERFILE), plan(tmp_path))
+    assert error.message == "`COPY app app` failed: `app/app` is not in the build context"
+    assert error.place is not None
+    assert error.place.line == 4
+
+
+def test_all_of_the_output_is_kept_up_to_a_megabyte() -> None:
+    lines = [f"line {number}\n" for number in range(200_000)]
+    account, _ = classic(["Step 5/9 : RUN x", " ---> Running in 1a\n", *lines], "odd")
+    assert account.tail[-1] == "line 199999"
+    assert re.fullmatch(r"\(1\.3 MB before this are left out; .*\)", account.tail[0])
+    assert sum(len(line) + 1 for line in account.tail[1:]) <= 1_000_000
+    account, _ = classic(["Step 5/9 : RUN x", " ---> Running in 1a\n", *lines[:5000]], "odd")
+    assert len(account.tail) == 5000
+
+
+def test_a_stage_that_is_not_there(tmp_path: Path) -> None:
+    for said in ('target stage "buildr" could not be found', "failed to reach build target buildr"):
+        account = Account(lambda _: None, dockerfile.parse(DOCKERFILE))
+        account.error = said
+        made = plan(tmp_path)
+        made = replace(made, settings=replace(made.settings, target="buildr"))
+        error = explain(account, dockerfile.parse(DOCKERFILE), made)
+        assert (error.id, error.hints) == ("stage-missing", ("did you mean `builder`?",))
+
+
+def test_a_long_command_is_not_repeated_in_full(tmp_path: Path) -> None:
+    error = failure("exit code: 1", f"[2/2] RUN {'make ' * 100}", tmp_path)
+    assert len(error.message) < 260
 
 
 def test_a_syntax_image_that_cannot_be_pulled(tmp_path: Path) -> None:

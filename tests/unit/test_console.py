@@ -111,3 +111,11 @@ def test_what_a_log_holds_cannot_steer_the_terminal() -> None:
 def test_a_log_of_a_pull_does_not_fill_a_file() -> None:
     _, err = show(*(Progress(stage="image", text=f"pulling: {mb} of 90 MB") for mb in range(90)))
     assert err == "  pulling: 0 of 90 MB\n"
+
+
+def test_a_long_output_stands_above_its_cause() -> None:
+    log = tuple(f"line {number}" for number in range(100))
+    failed = Failed(id="x", exit_code=4, message="it broke", hints=("mend it",), details=log)
+    lines = show(failed)[1].splitlines()
+    assert lines[:2] == ["  │ line 0", "  │ line 1"]
+    assert lines[-3:] == ["  │ line 99", "✗ it broke", "  hint: mend it"]
