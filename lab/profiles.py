@@ -56,11 +56,11 @@ def up(kind: Kind, stream: TextIO | None = None) -> dict[str, str]:
         return leading
     with session.work(places, stream or sys.stderr) as progress:
         network: tuple[str, ...] = ()
-        if session.is_ours(places):
+        if ours := session.is_ours(places):
             leading["MINIKUBE_BASE_IMAGE"] = _image(places, progress)
             network = (f"--cni={_NETWORK[kind]}",)
         env = _environment(leading)
-        cluster.remove_profile(places, env, name)
+        cluster.remove_profile(places, env, name, ours=ours)
         with progress.step(f"minikube start -p {name}"):
             # The context that was chosen stays chosen.
             cluster.start(places, env, name, *_ARGUMENTS[kind], *network, "--keep-context")
@@ -78,7 +78,7 @@ def down(kind: Kind, stream: TextIO | None = None) -> None:
     places, name = paths.places(), FURTHER[kind]
     env = _environment(session.environment())
     with session.work(places, stream or sys.stderr) as progress, progress.step(f"delete {name}"):
-        cluster.remove_profile(places, env, name)
+        cluster.remove_profile(places, env, name, ours=session.is_ours(places))
 
 
 def _environment(leading: dict[str, str]) -> dict[str, str]:
