@@ -13,7 +13,9 @@ from kubekit import __version__, errors
 from tests.cli.world import World
 
 HEAVY = ("kubernetes", "docker", "pydantic", "rich", "jinja2", "yaml", "requests", "urllib3")
-COMMANDS = ("up", "build-and-apply", "render", "status", "why", "teardown", "docker", "schema")
+COMMANDS = (
+    *("up", "build-and-apply", "push", "render", "status", "why", "teardown", "docker", "schema"),
+)
 CLUSTER_FLAGS = ("--profile", "--context", "--namespace", "-n", "--file", "-f", "--timeout")
 FLAGS = (*CLUSTER_FLAGS, "--output", "-o", "--quiet", "-q", "--verbose", "-v", "--yes", "--help")
 

@@ -102,7 +102,8 @@ def test_the_defaults(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["profile", "context", "namespace", "file", "timeout", "patience", "tolerate"]
+    "key",
+    ["profile", "context", "namespace", "file", "timeout", "patience", "tolerate", "registry"],
 )
 def test_an_empty_flag_is_not_the_default(project: Path, key: str) -> None:
     write(project, "name: tasks\n")
@@ -148,6 +149,7 @@ LEVELS = [
     ("timeout", "timeout: {}", "1s", "2s", "6s"),
     ("patience", "patience: {}", "0.5", "2", "6"),
     ("tolerate", "tolerate: [{}]", "one", "two, three", "six,one"),
+    ("registry", "registry: {}", "one.io", "two.io:5000/team", "localhost"),
     ("profile", "profile: {}", "one", "two", "six"),
     ("context", "context: {}", "one", "two", "six"),
 ]
@@ -332,6 +334,7 @@ def test_one_fault(project: Path, text: str, place: str, message: str) -> None:
         ("patience", "-1", "flag --patience: expected a number above 0"),
         ("patience", "inf", "flag --patience: expected a number above 0"),
         ("patience", "nan", "flag --patience: expected a number above 0"),
+        ("registry", "team", "flag --registry: `team` is no registry; expected `HOST[:PORT]"),
         ("tolerate", [""], "flag --tolerate: expected ids of causes, such as"),
         ("tolerate", ["a", "b,,c"], "flag --tolerate: expected ids of causes, such as"),
     ],

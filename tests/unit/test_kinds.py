@@ -125,19 +125,31 @@ def test_the_present_pods_of_each_kind() -> None:
     assert not is_present(pod(), alone)
 
 
+REPOSITORY = "r.io/team/tasks"
+
+
 @pytest.mark.parametrize(
-    ("image_id", "old"),
+    ("image_id", "known", "old"),
     [
-        ("docker://sha256:aaaa", False),
-        ("docker://sha256:bbbb", True),
-        ("docker-pullable://tasks@sha256:bbbb", False),
-        ("", False),
+        ("docker://sha256:aaaa", {BUILT}, False),
+        ("docker://sha256:bbbb", {BUILT}, True),
+        ("sha256:bbbb", {BUILT}, True),
+        # An ID and a digest cannot be compared.
+        ("docker-pullable://tasks@sha256:bbbb", {BUILT}, False),
+        ("docker://sha256:bbbb", {f"{REPOSITORY}@sha256:aaaa"}, False),
+        (f"docker-pullable://{REPOSITORY}@sha256:aaaa", {f"{REPOSITORY}@sha256:aaaa"}, False),
+        (f"{REPOSITORY}@sha256:bbbb", {f"{REPOSITORY}@sha256:aaaa"}, True),
+        # Docker shows any of the repositories it knows the image of.
+        ("docker-pullable://other/tasks@sha256:aaaa", {f"{REPOSITORY}@sha256:aaaa"}, False),
+        (f"{REPOSITORY}@sha256:bbbb", {BUILT, f"{REPOSITORY}@sha256:aaaa"}, True),
+        ("", {BUILT}, False),
     ],
 )
-def test_a_container_of_an_older_build(image_id: str, *, old: bool) -> None:
+def test_a_container_of_an_older_build(image_id: str, known: set[str], *, old: bool) -> None:
     running = {
         "spec": {"containers": [{"name": "app", "image": "tasks:kk-1"}]},
         "status": {"containerStatuses": [{"name": "app", "imageID": image_id}]},
     }
-    assert (outdated(running, {"tasks:kk-1": BUILT}) is not None) == old
-    assert outdated(running, {"other:1": BUILT}) is None
+    ids = frozenset(known)
+    assert (outdated(running, {"tasks:kk-1": ids}) is not None) == old
+    assert outdated(running, {"other:1": ids}) is None

@@ -329,3 +329,34 @@ def test_a_secret_value_in_the_open_is_a_warning_that_does_not_show_it() -> None
         "manifests/a.j2:9: `ConfigMap/a` has the value of `TOKEN` in the open at `data.x`"
     )
     assert SECRET not in repr(warning)
+
+
+def test_a_login_for_a_registry_is_not_the_environments_secret() -> None:
+    login = '{"auths": {"r.io": {"password": {{ env.TOKEN | tojson }}}}}'
+    pull = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "pull", "annotations": {"kubekit.dev/hash": "true"}},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": login},
+    }
+    spec = {
+        "imagePullSecrets": [{"name": "pull"}],
+        "containers": [
+            {"name": "a", "image": "a", "envFrom": [{"secretRef": {"name": "{{ secret }}"}}]}
+        ],
+    }
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": spec}
+    # In one file, so that it is told apart by what it is.
+    write(all__yaml__j2=dump_all([pull, pod]))
+    made = rendered(f"TOKEN={SECRET}")
+    by_type = {str(item.data["type"]): item for item in secrets(made)}
+    environment, registry = by_type["Opaque"], by_type["kubernetes.io/dockerconfigjson"]
+    assert environment.name.startswith("tasks-env-")
+    assert registry.name.startswith("pull-")
+    text = base64.b64decode(registry.data["data"][".dockerconfigjson"])
+    assert json.loads(text) == {"auths": {"r.io": {"password": SECRET}}}
+    (there,) = (item for item in made.items if item.kind == "Pod")
+    assert there.data["spec"]["imagePullSecrets"] == [{"name": registry.name}]
+    assert f"{environment.name}" in str(there.data["spec"]["containers"])
+    assert SECRET not in dump_all(masked(made))
