@@ -115,6 +115,16 @@ def held(text: str, project: str) -> list[Held]:
     return found
 
 
+def triggers(text: str) -> bool:
+    """Whether an image has ONBUILD instructions, by its config as the runtime's client shows it.
+
+    Raises:
+        ValueError: it is no config of an image.
+    """
+    about = documents(text)[0]
+    return bool((about.get("Config") or about["config"]).get("OnBuild"))
+
+
 def in_use(text: str) -> frozenset[str]:
     """The IDs of the images of containers that have not ended, in `crictl ps -a -o json`.
 

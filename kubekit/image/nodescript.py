@@ -74,6 +74,13 @@ def inspect(ids: Iterable[str]) -> str:
     return f"{CONTAINERS}; sudo crictl inspecti -o json {' '.join(ids)}"
 
 
+def config(id_: str, runtime: str) -> str:
+    """The command that shows the config of an image as it was built; crictl leaves out a part."""
+    if runtime == "containerd":
+        return f"sudo ctr -n k8s.io content get {id_}"
+    return f"sudo {BUILDERS[runtime]} image inspect {id_}"
+
+
 def remove(name: str, runtime: str, names: Iterable[str]) -> str:
     """The command that takes a name from an image, which goes with its last one.
 

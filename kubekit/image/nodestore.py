@@ -7,6 +7,7 @@ archive. What is there is asked of each node: Minikube's own exit codes do not t
 from __future__ import annotations
 
 import contextlib
+import json
 import secrets
 import tarfile
 import tempfile
@@ -14,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
+
+import platformdirs
 
 from kubekit.cluster import minikube
 from kubekit.cluster.target import Profile
@@ -28,11 +31,12 @@ from kubekit.image.nodeerrors import (
     not_sent,
     unreadable,
 )
-from kubekit.image.nodelist import Held, Listed, held, in_use, merged
+from kubekit.image.nodelist import Held, Listed, held, in_use, merged, triggers
 from kubekit.image.plain import PlainText
 from kubekit.image.store import Order, StoredImage
 from kubekit.model import Cancel
 from kubekit.proc import Finished
+from kubekit.text.cache import keep
 
 ASK_SECONDS = 60.0
 BUILD_SECONDS = 24 * 3600.0
@@ -75,8 +79,8 @@ class NodeStore:
         return {reference: id_ for reference, id_ in found.items() if id_ is not None}
 
     def triggers(self, references: Iterable[str]) -> bool:
-        """See Store. What runs containers does not keep it."""
-        return any(references)
+        """See Store."""
+        return any(self._triggers(id_) for id_ in self.base_ids(references).values())
 
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store. The node knows nothing of the user's credentials."""
@@ -113,6 +117,16 @@ class NodeStore:
         gone = self._each(lambda node: self._removed(node, wanted)).values()
         self._listed.clear()
         return [name for name in wanted if any(name in node for node in gone)]
+
+    def _triggers(self, id_: str) -> bool:
+        """Whether an image of the builder has ONBUILD; what is known of an ID holds for ever."""
+        file = platformdirs.user_cache_path("kubekit") / "triggers" / id_.replace(":", "-")
+        with contextlib.suppress(OSError, ValueError):
+            return bool(json.loads(file.read_bytes()))
+        command = nodescript.config(id_, self._profile.runtime)
+        found = _read(self._builder, triggers, self._ask(self._builder, command))
+        keep(file, json.dumps(found))
+        return found
 
     def _send(self, order: Order, token: str, *, emit: Emit, cancel: Cancel) -> None:
         """Bring the context and the script that builds it into the node."""

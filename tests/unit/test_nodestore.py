@@ -17,7 +17,7 @@ from kubekit.errors import UnreachableError
 from kubekit.events import BuildLog, BuildStep, Event
 from kubekit.image import context, dockerfile, nodescript, nodestore
 from kubekit.image.nodeerrors import explained, no_builder, not_pulled
-from kubekit.image.nodelist import Listed, documents, held, in_use, merged
+from kubekit.image.nodelist import Listed, documents, held, in_use, merged, triggers
 from kubekit.image.plain import PlainText
 from kubekit.image.steps import Account, explain
 from kubekit.image.store import PROJECT_LABEL, Order
@@ -223,6 +223,19 @@ def test_images_of_a_project_and_who_uses_them() -> None:
         (OTHER, ("tasks:kk-2",), False),
         (ID, ("tasks:kk-1", "me/x:1"), True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("config", "found"),
+    [
+        ('[{"Id": "x", "Config": {"OnBuild": null}}]', False),  # docker
+        ('[{"Id": "x", "Config": {"OnBuild": ["RUN make"]}}]', True),
+        ('{"architecture": "amd64", "config": {"Cmd": ["sh"]}}', False),  # containerd
+        ('{"architecture": "amd64", "config": {"OnBuild": ["COPY . ."]}}', True),
+    ],
+)
+def test_triggers_of_a_base_image_are_found(config: str, found: bool) -> None:
+    assert triggers(f"{config}\r\n") is found
 
 
 def test_containerd_loses_a_name_or_the_image() -> None:
