@@ -83,7 +83,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         mood = "fine" if name in HEALED else name.partition("-")[0]
         if mood == "limit":
             self.refuse(429, "TOOMANYREQUESTS", "you have reached your pull rate limit")
-        elif mood == "broken" or (mood == "flaky" and kind == "manifests" and count <= 2):
+        elif mood == "broken" or (mood == "flaky" and one == "1" and count <= 2):
             self.refuse(500, "UNKNOWN", "the disk of the registry is full")
         else:
             self.give(image, kind, mood, count)
