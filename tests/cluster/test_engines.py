@@ -247,6 +247,16 @@ def test_a_daemon_that_refuses_buildkit_builds_without(builder: Builder, older: 
     assert [event for event in builder.events if isinstance(event, Warned)]
 
 
+def test_a_daemon_newer_than_any_known_builds_with_buildkit(builder: Builder, newer: Spare) -> None:
+    # The versions of Docker 29.
+    proxy = EngineProxy(behind=newer.address, oldest="1.44", newest="1.52")
+    builder.target = "runtime"
+    with proxied(proxy) as builder.endpoint:
+        assert builder.build().built
+    assert not [event for event in builder.events if isinstance(event, Warned)]
+    assert any(b"/v1.45/build?version=2" in line for line in proxy.requests)
+
+
 @pytest.mark.parametrize(
     ("oldest", "newest", "asked", "spoken"),
     [

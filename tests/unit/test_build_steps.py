@@ -187,13 +187,13 @@ def test_the_classic_builders_words_for_a_missing_source(tmp_path: Path) -> None
 
 
 def test_all_of_the_output_is_kept_up_to_a_megabyte() -> None:
-    lines = [f"line {number}\n" for number in range(200_000)]
+    lines = [f"line {number:>1000}\n" for number in range(2000)]
     account, _ = classic(["Step 5/9 : RUN x", " ---> Running in 1a\n", *lines], "odd")
-    assert account.tail[-1] == "line 199999"
-    assert re.fullmatch(r"\(1\.3 MB before this are left out; .*\)", account.tail[0])
+    assert account.tail[-1] == f"line {1999:>1000}"
+    assert re.fullmatch(r"\(1\.0 MB before this are left out; .*\)", account.tail[0])
     assert sum(len(line) + 1 for line in account.tail[1:]) <= 1_000_000
-    account, _ = classic(["Step 5/9 : RUN x", " ---> Running in 1a\n", *lines[:5000]], "odd")
-    assert len(account.tail) == 5000
+    account, _ = classic(["Step 5/9 : RUN x", " ---> Running in 1a\n", *lines[:900]], "odd")
+    assert len(account.tail) == 900
 
 
 def test_a_stage_that_is_not_there(tmp_path: Path) -> None:

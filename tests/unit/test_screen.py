@@ -1,0 +1,92 @@
+"""What a terminal of some width shows: rows that are cut, rows that are wrapped."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from kubekit.console import TextView
+from kubekit.events import BuildLog, BuildStep, Progress
+from kubekit.screen import Line, Signs, Terminal
+
+COMMAND = "[2/3] RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt"
+
+
+class Tty(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture(params=[20, 40, 80])
+def columns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The width of the terminal."""
+    monkeypatch.setenv("COLUMNS", str(request.param))
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return int(request.param)
+
+
+def rows(*events: BuildStep, verbosity: int = 0) -> list[str]:
+    out = Tty()
+    view = TextView(io.StringIO(), out, verbosity=verbosity)
+    for event in events:
+        view(event)
+    return out.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(("state", "tail"), [("done", "(12.3 s)"), ("cached", "cached")])
+def test_a_step_that_ends_well_takes_one_row(columns: int, state: str, tail: str) -> None:
+    shown = rows(BuildStep(step=COMMAND, state=state, seconds=12.3))
+    assert len(shown) == 1
+    plain = shown[0].replace("\x1b[2m", "").replace("\x1b[0m", "")
+    assert len(plain) < columns
+    assert plain.endswith(f"... {tail}")
+
+
+def test_a_failed_step_and_a_verbose_view_are_whole(columns: int) -> None:
+    failed = " ".join(rows(BuildStep(step=COMMAND, state="failed")))
+    verbose = " ".join(rows(BuildStep(step=COMMAND, state="done"), verbosity=1))
+    for word in COMMAND.split():
+        assert word in failed
+        assert word in verbose
+
+
+def test_the_running_steps_share_the_rows_for_what_they_print(columns: int) -> None:
+    terminal = Terminal(Tty(), Signs())
+    terminal.begin("one")
+    for number in range(9):
+        terminal.printed("one", f"line {number}")
+    assert _shown(terminal) == ["one", "line 5", "line 6", "line 7", "line 8"]
+    terminal.begin("two")
+    terminal.printed("two", "other")
+    assert _shown(terminal) == ["one", "line 7", "line 8", "two", "other"]
+    terminal.end("one")
+    assert _shown(terminal) == ["two", "other"]
+
+
+def _shown(terminal: Terminal) -> list[str]:
+    """The rows below the first, which says what is waited for; without times and bars."""
+    terminal._since = -1.0  # as if it had been waited for long enough to be shown
+    rendered = [str(row).removeprefix("      | ").strip() for row in terminal._render().renderables]
+    return [row.removesuffix(" 0 s") for row in rendered[1:]]
+
+
+def test_what_is_kept_of_a_step_does_not_grow(columns: int) -> None:
+    view = TextView(io.StringIO(), Tty(), verbosity=0)
+    view(Progress(stage="image", text="building"))
+    view(BuildStep(step=COMMAND, state="started"))
+    for number in range(1000):
+        view(BuildLog(step=COMMAND, line=f"line {number}"))
+    screen = view._screen
+    assert isinstance(screen, Terminal)
+    assert len(screen._steps[COMMAND].said) < 10
+    view.close()
+
+
+def test_an_ordinary_line_is_wrapped_and_whole(columns: int) -> None:
+    out = Tty()
+    Terminal(out, Signs()).write([Line(COMMAND, lead="    ")])
+    assert out.getvalue().split() == COMMAND.split()
