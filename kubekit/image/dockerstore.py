@@ -8,9 +8,12 @@ from collections.abc import Iterable
 from kubekit.errors import BuildError, Place
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image import classic, context, dockerfile, failures, fulldisk
-from kubekit.image.client import filesync
+from kubekit.image.client import filesync, logins, secrets
+from kubekit.image.client.calls import Method, unary
 from kubekit.image.client.filesync import Files
 from kubekit.image.client.hijack import NotOfferedError
+from kubekit.image.client.logins import Logins
+from kubekit.image.client.secrets import Secrets
 from kubekit.image.client.session import Session
 from kubekit.image.dockererrors import unreachable
 from kubekit.image.dockerfile import Dockerfile
@@ -18,6 +21,7 @@ from kubekit.image.engine import Engine
 from kubekit.image.steps import Account, explain
 from kubekit.image.store import Order, StoredImage
 from kubekit.model import BuildPlan, Cancel
+from kubekit.redact import Redactor, shapes
 
 
 class DockerStore:
@@ -54,23 +58,35 @@ class DockerStore:
         if not self.engine.has_buildkit():
             self._build_classic(order, parsed, emit=emit, cancel=cancel)
             return
-        _refuse_sessions(parsed, plan)
-        account = Account(emit, parsed)
+        _refuse_ssh(parsed, plan)
+        secrets.require(parsed, plan)
+        given = Secrets(plan.settings.secrets)
+        redactor = Redactor(shape for text in given.texts() for shape in shapes(text))
+        account = Account(redactor.wrap(emit), parsed)
         try:
-            self._build(order, account, emit=emit, cancel=cancel)
+            self._build(order, account, given, emit=emit, cancel=cancel)
+            if not classic.needed(account.error):
+                self._conclude(account, parsed, plan)
+                return
+        except BuildError as error:
+            error.hints += secrets.lacking(account.instruction, plan)
+            raise redactor.error(error) from error.__cause__
         except NotOfferedError:
-            self._build_classic(order, parsed, emit=emit, cancel=cancel)
-            return
-        if classic.needed(account.error):
-            self._build_classic(order, parsed, emit=emit, cancel=cancel)
-        else:
-            self._conclude(account, parsed, plan)
+            pass
+        self._build_classic(order, parsed, emit=emit, cancel=cancel)
 
-    def _build(self, order: Order, account: Account, *, emit: Emit, cancel: Cancel) -> None:
+    def _build(
+        self, order: Order, account: Account, given: Secrets, *, emit: Emit, cancel: Cancel
+    ) -> None:
         plan = order.plan
         files = Files(plan)
+        methods: dict[str, Method] = {
+            filesync.METHOD: files,
+            secrets.METHOD: unary(given),
+            logins.METHOD: unary(Logins(cancel)),
+        }
         told = False
-        with Session(self.engine.hijack, plan, {filesync.METHOD: files}) as session:
+        with Session(self.engine.hijack, plan, methods) as session:
             for message in self.engine.build(
                 session.id,
                 dockerfile=plan.settings.dockerfile.name,
@@ -116,15 +132,16 @@ class DockerStore:
         return [name for name in names if self.engine.remove(name)]
 
 
-def _refuse_sessions(parsed: Dockerfile, plan: BuildPlan) -> None:
-    """Refuse what BuildKit does only with a client that answers its questions during the build."""
-    for stage in parsed.stages:
+def _refuse_ssh(parsed: Dockerfile, plan: BuildPlan) -> None:
+    for stage in parsed.needed(plan.settings.target):
         for instruction in stage.body:
-            for mount in instruction.mounts:
-                if mount.get("type") in {"secret", "ssh"}:
-                    raise BuildError(
-                        f"kubekit cannot hand a `--mount=type={mount['type']}` to a build",
-                        hints=("mount a file of the context: `--mount=type=bind,source=FILE`",),
-                        place=Place(file=plan.settings.dockerfile, line=instruction.line),
-                        id="build-session",
-                    )
+            if any(mount.get("type") == "ssh" for mount in instruction.mounts):
+                raise BuildError(
+                    "kubekit cannot hand a `--mount=type=ssh` to a build",
+                    hints=(
+                        "use a token as a build secret, or bring the sources into the context",
+                        secrets.how("ID"),
+                    ),
+                    place=Place(file=plan.settings.dockerfile, line=instruction.line),
+                    id="build-session",
+                )

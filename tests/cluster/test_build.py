@@ -212,7 +212,11 @@ def test_a_failing_step(project: Project) -> None:
         ("FROM python:3.13-slim AS a\nFROM a\nCOPY --from=a /no /\n", "`/no` is not in `a`", 3),
         ("FROM ${X}\n", "names no image", 1),
         ("FROM Python:3.13\n", "it is no image name", 1),
-        ("FROM python:3.13-slim\nRUN --mount=type=secret,id=x true\n", "type=secret", 2),
+        (
+            "FROM python:3.13-slim\nRUN --mount=type=secret,id=x,required=true true\n",
+            "requires the secret `x`, which is not configured",
+            2,
+        ),
         ("FROM python:3.13-slim\nRUN --mount=type=ssh true\n", "type=ssh", 2),
         ("", "the build failed: the Dockerfile cannot be empty", None),
     ],

@@ -10,7 +10,7 @@ import stat
 import threading
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 
 from kubekit.cluster.dockerenv import docker_env
-from kubekit.errors import CancelledError, UnreachableError
+from kubekit.errors import BuildError, CancelledError, UnreachableError
 from kubekit.events import BuildLog, Event, Progress
 from kubekit.image import build, context
 from kubekit.image.changes import Memory
 from kubekit.image.cleanup import delete_all
 from kubekit.image.dockerstore import DockerStore
 from kubekit.image.engine import Engine
-from kubekit.model import BuildSettings, BuiltImage, Cancel, DockerEndpoint
+from kubekit.model import BuildSecret, BuildSettings, BuiltImage, Cancel, DockerEndpoint
 
 pytestmark = pytest.mark.cluster
 
@@ -62,10 +62,13 @@ class Project:
     engine: Engine
     cancel: Cancel = field(default_factory=Cancel)
     events: list[Event] = field(default_factory=list)
+    secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
 
     def build(self) -> BuiltImage:
         self.events.clear()
-        settings = BuildSettings(context=self.root, dockerfile=self.root / "Dockerfile")
+        settings = BuildSettings(
+            context=self.root, dockerfile=self.root / "Dockerfile", secrets=self.secrets
+        )
         return build.ensure(
             context.plan(settings, name=self.name),
             DockerStore(self.engine),
@@ -261,6 +264,49 @@ def test_two_at_once_and_many_in_a_row_leave_nothing(project: Project) -> None:
         assert all(pool.map(one, range(30)))
     assert threading.active_count() == threads
     assert open_files() <= files + 2  # idle connections
+
+
+TOKEN = f"kk-{uuid.uuid4()}"
+"""Never in any text that anyone can see."""
+
+
+def test_secrets_reach_the_step_and_nobody_else(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text(f"machine a\npassword {TOKEN}\n")
+    monkeypatch.setenv("KK_TOKEN", TOKEN)
+    project.secrets = {"netrc": BuildSecret(file=netrc), "token": BuildSecret(env="KK_TOKEN")}
+    (project.root / "Dockerfile").write_text(
+        "FROM python:3.13-slim\n"
+        "RUN --mount=type=secret,id=netrc --mount=type=secret,id=token,required=true \\\n"
+        f"  cat /run/secrets/*; wc -c /run/secrets/*; test ! -e /fail # {uuid.uuid4()}\n"
+    )
+    first = project.build()
+    assert "59 /run/secrets/netrc" in "\n".join(project.said())
+
+    # With another value the same image is meant.
+    netrc.write_text("rotated")
+    again = project.build()
+    assert (again.built, again.ids) == (False, first.ids)
+
+    netrc.write_text(f"{TOKEN}")
+    text = (project.root / "Dockerfile").read_text()
+    (project.root / "Dockerfile").write_text(text.replace("! -e", "-e"))
+    with pytest.raises(BuildError) as caught:
+        project.build()
+    said = [repr(project.events), repr(caught.value.details), str(caught.value.hints)]
+    memory = (project.root.parent / f"{project.name}.json").read_text()
+    assert all(TOKEN not in text for text in [*said, caught.value.message, memory])
+
+
+def test_a_step_that_went_without_its_secret(project: Project) -> None:
+    (project.root / "Dockerfile").write_text(
+        "FROM python:3.13-slim\nRUN --mount=type=secret,id=pip cat /run/secrets/pip\n"
+    )
+    with pytest.raises(BuildError) as caught:
+        project.build()
+    assert caught.value.hints[-1].startswith("it ran without the secret `pip`: write into kubekit")
 
 
 class Capturing(Engine):
