@@ -46,6 +46,10 @@ class Layers:
 
     def update(self, message: Mapping[str, Any]) -> None:
         """Take one message of the daemon."""
+        if str(message.get("status")).startswith("Retrying in"):
+            said = str(message["status"]).lower()
+            self._emit(Progress(stage="image", text=f"{self._text}: the registry hung up, {said}"))
+            return
         detail = message.get("progressDetail") or {}
         if message.get("status") not in {"Downloading", "Pushing"} or "total" not in detail:
             return

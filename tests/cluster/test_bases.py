@@ -19,7 +19,7 @@ import pytest
 
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError
-from kubekit.events import Event, Warned
+from kubekit.events import Event, Progress, Warned
 from kubekit.image import credentials
 from kubekit.image.engine import Engine
 from kubekit.model import Cancel
@@ -161,9 +161,16 @@ def test_a_registry_that_refuses_is_named(
     assert puller.warnings() == []
 
 
-@pytest.mark.parametrize("mood", ["flaky", "drops"])
-def test_a_registry_that_fails_for_a_moment_is_tried_again(puller: Puller, mood: str) -> None:
-    puller.pull(new(mood))
+def test_a_registry_that_fails_for_a_moment_is_tried_again(puller: Puller) -> None:
+    puller.pull(new("flaky"))
+
+
+def test_a_registry_that_hangs_up_is_asked_again_by_the_daemon_and_that_is_told(
+    puller: Puller,
+) -> None:
+    puller.pull(new("drops"))
+    told = [event.text for event in puller.events if isinstance(event, Progress)]
+    assert any(text.endswith("the registry hung up, retrying in 5 seconds") for text in told), told
 
 
 def helper(config: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
