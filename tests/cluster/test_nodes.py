@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from kubekit.cluster.target import read_profile
+from kubekit.image import build, context
+from kubekit.image.changes import Memory
+from kubekit.image.nodestore import NodeStore
+from kubekit.model import BuildSettings, Cancel
 from tests.cluster.conftest import Project, small_project
 from tests.conftest import KUBEKIT
 
@@ -139,12 +144,19 @@ def test_a_node_that_cannot_build_is_no_silent_detour(there: Project) -> None:
         f"sudo ctr -n k8s.io images tag docker.io/library/python:3.13-slim docker.io/library/{name}"
     )
     assert inside(there, tag).returncode == 0
-    rehearsed = there.run("build-and-apply", "--dry-run", "-o", "json")
-    assert rehearsed.of("object")[0] == {
-        **rehearsed.of("object")[0],
-        "ref": f"Image/{name}",
-        "action": "unchanged",
-    }
+    folder = there.folder / "app"
+    settings = BuildSettings(context=folder, dockerfile=folder / "Dockerfile")
+    profile = read_profile(there.context)
+    assert profile is not None
+    image = build.ensure(
+        context.plan(settings, name=there.name),
+        NodeStore(profile, cancel=Cancel()),
+        name=there.name,
+        memory=Memory(there.folder / "memory.json"),
+        emit=lambda _: None,
+        cancel=Cancel(),
+    )
+    assert (image.reference, image.built) == (name, False)
     inside(there, f"sudo ctr -n k8s.io images rm docker.io/library/{name}")
 
 
