@@ -212,11 +212,17 @@ def test_from_the_registry_to_any_cluster(
     assert elsewhere.run("push", "1").code == 0
     forget(engine, elsewhere)  # so that the node must pull
 
+    may_pull(elsewhere, registry)
+    secret = (elsewhere.folder / "manifests/registry.yaml.j2").read_text()
+    elsewhere.write("manifests/registry.yaml.j2", "")
     denied = elsewhere.fail()
     assert denied["id"] == "image-denied"
-    assert "imagePullSecrets" in denied["hints"][0]
+    assert "Secret `registry`, which `imagePullSecrets` names, is not there" in denied["message"]
 
-    may_pull(elsewhere, registry)
+    # Now it is, under that very name: the pod that waits takes it at its next try.
+    annotation = '  annotations: {kubekit.dev/hash: "true"}\n'
+    assert annotation in secret
+    elsewhere.write("manifests/registry.yaml.j2", secret.replace(annotation, ""))
     done = elsewhere.apply()
     image = next(event for event in done.of("stage-done") if event["stage"] == "image")
     assert not image["changed"]

@@ -13,7 +13,7 @@ from kubekit.rollout.judge import judge
 from kubekit.rollout.reading import containers_of
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.verdict import FAILED, WAITING, Finding, Verdict
-from kubekit.rollout.wants import NodesOf, OnHost
+from kubekit.rollout.wants import KeysOf, NodesOf, OnHost, Want
 from tests.unit.rollouts import NOW, container, event, pod, running, snapshot, step_by_step, waiting
 
 IMAGE = container()["image"]
@@ -81,6 +81,49 @@ def test_what_may_pass_gets_its_time(state: Object, cause: str) -> None:
     is_waiting(snap(state, patience=2.0), 46)
 
 
+DENIED = waiting("ErrImagePull", 'Head "https://r.io/v2/web": no basic auth credentials')
+
+
+def refused_pull(*named: str, there: tuple[str, ...] = (), lacked: float | None = None) -> Snapshot:
+    """A pod that was not let in at NOW, and when it last lacked a pull secret."""
+    here = pod(state=DENIED)
+    here["spec"]["imagePullSecrets"] = [{"name": name} for name in named]
+    events = [
+        event("Failed", 'Failed to pull image "web:kk-1": no basic auth credentials'),
+        # Neither is the end of a try: one begins, and one is put off.
+        event("Pulling", "Pulling image", when=60),
+        event("Failed", "Error: ImagePullBackOff", when=60),
+    ]
+    if lacked is not None:
+        text = "Unable to retrieve some image pull secrets"
+        events.append(event("FailedToRetrieveImagePullSecret", text, when=lacked))
+    keys: dict[Want, object] = {
+        KeysOf(kind="Secret", name=name): ("x",) if name in there else None for name in named
+    }
+    return snapshot(here, facts=keys, events=tuple(events))
+
+
+def test_a_pull_that_is_refused_is_told_with_what_the_pod_logs_in_with() -> None:
+    assert is_waiting(replace(refused_pull("pull"), facts={})).wants == {
+        KeysOf(kind="Secret", name="pull")
+    }
+    without = failed(refused_pull())
+    assert without.cause == f"the registry does not let the node pull `{IMAGE}`"
+    assert without.fix == "create a pull secret and name it in `imagePullSecrets`"
+    absent = failed(refused_pull("pull", lacked=0))
+    assert "Secret `pull`, which `imagePullSecrets` names, is not there" in absent.cause
+    wrong = failed(refused_pull("pull", there=("pull",)))
+    assert wrong.cause.endswith("with the login in Secret `pull`")
+    # Somebody who may not read Secrets is not told that there is none.
+    assert failed(refused_pull("pull")).cause == wrong.cause
+
+
+def test_a_pull_secret_that_has_come_since_the_last_try_is_waited_for() -> None:
+    is_waiting(refused_pull("pull", there=("pull",), lacked=0))
+    # The next try was made with it.
+    assert failed(refused_pull("pull", there=("pull",), lacked=-2)).id == "image-denied"
+
+
 def test_it_is_asked_what_is_there_before_an_image_is_called_absent() -> None:
     denied = waiting("ErrImagePull", "pull access denied for web, denied")
     for state in (NEVER, UNKNOWN, denied, AWAY):
@@ -114,7 +157,7 @@ def test_a_registry_out_of_reach_is_no_proof_that_it_lacks_the_image() -> None:
 )
 def test_what_may_not_be_known_holds_nothing_up(state: Object, cause: str, after: float) -> None:
     unknown = snap(state)
-    facts = {OnHost(image=IMAGE): None, NodesOf(): None}
+    facts: dict[Want, object] = {OnHost(image=IMAGE): None, NodesOf(): None}
     assert failed(replace(unknown, facts=facts), after).id == cause
 
 

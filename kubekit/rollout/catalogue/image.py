@@ -9,6 +9,7 @@ from kubekit.rollout.finders.images import (
     PULL,
     UNREACHABLE_SECONDS,
     absent,
+    denied,
     held_back,
     only_on_host,
     pulling,
@@ -97,9 +98,9 @@ IMAGE: tuple[Cause, ...] = (
         rows=(4,),
         signals=f"{_WAITS} ErrImagePull or ImagePullBackOff with `unauthorized`, 401, 403 or "
         "`denied`",
-        find=waiting(*PULL, text=_DENIED),
-        cause="the registry does not let the node pull `{image}`",
-        fix="create a pull secret and name it in `imagePullSecrets`",
+        find=denied(_DENIED),
+        cause="the registry does not let the node pull `{image}`{because}",
+        fix="{advice}",
     ),
     Cause(
         id="image-pull-failed",

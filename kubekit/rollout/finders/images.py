@@ -12,13 +12,15 @@ from kubekit.rollout.finders.findings import waiting
 from kubekit.rollout.finders.hits import Finder, Hit, container_hit
 from kubekit.rollout.reading import event_time, is_about
 from kubekit.rollout.snapshot import Snapshot
-from kubekit.rollout.wants import NodesOf, OnHost, Want
+from kubekit.rollout.wants import KeysOf, NodesOf, OnHost, Want
 
 PULL = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
 NEVER = "ErrImageNeverPull"
 UNREACHABLE_SECONDS = 45.0
 """How long a registry may be out of reach before it decides."""
 
+_ONE_TRY = 2.0
+"""Seconds between what belongs to one try to pull: events have whole seconds."""
 _SYSTEM = ("registry.k8s.io/", "gcr.io/k8s-minikube/")
 _LIKE = 0.65
 _SHOWN_AFTER = 5.0
@@ -71,6 +73,59 @@ def held_back(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     for hit in absent(NEVER)(snapshot, now):
         if any(map(_verifies, nodes)) and _is_there(snapshot, str(hit.words["image"])):
             yield hit
+
+
+def denied(text: str) -> Finder:
+    """Containers whose registry does not let the node in; of what a pod has to log in with.
+
+    A pull secret that has come since the last try is used by the next one.
+    """
+    base = waiting(*PULL, text=text)
+
+    def find(snapshot: Snapshot, now: float) -> Iterator[Hit]:
+        for hit in base(snapshot, now):
+            pod = next(
+                pod for pod in snapshot.new_pods if hit.where == f"Pod/{pod['metadata']['name']}"
+            )
+            named = [str(item.get("name")) for item in pod["spec"].get("imagePullSecrets") or ()]
+            wants = frozenset(KeysOf(kind="Secret", name=name) for name in named)
+            absent = sorted(want.name for want in wants if snapshot.facts.get(want) is None)
+            lacked = _tried_without(snapshot, pod)
+            if lacked and not absent:
+                continue
+            # To who may not read Secrets none is there: the kubelet must have missed it, too.
+            words = {**hit.words, **_login(named, absent if lacked else [])}
+            yield replace(hit, words=words, wants=wants)
+
+    return find
+
+
+def _login(named: list[str], absent: list[str]) -> Mapping[str, str]:
+    """What a pod has to log in with, ``because`` for the cause and ``advice`` for the fix."""
+    if not named:
+        advice = "create a pull secret and name it in `imagePullSecrets`"
+        return {"because": "", "advice": advice}
+    if absent:
+        because = f": Secret `{absent[0]}`, which `imagePullSecrets` names, is not there"
+        return {
+            "because": because,
+            "advice": f"create `{absent[0]}`, or name the one that is there",
+        }
+    advice = f"put a login into Secret `{named[0]}` that may pull it, for the host it is named by"
+    return {"because": f" with the login in Secret `{named[0]}`", "advice": advice}
+
+
+def _tried_without(snapshot: Snapshot, pod: Object) -> bool:
+    """Whether the last try to pull that has ended lacked a pull secret which was not there then."""
+    uid = pod["metadata"]["uid"]
+    lacked = snapshot.events_of(uid, "FailedToRetrieveImagePullSecret")
+    ended = [
+        event_time(event)
+        for event in snapshot.events_of(uid, "Failed")
+        if str(event.get("message")).startswith("Failed to pull image")
+    ]
+    last = max(ended, default=0.0)
+    return bool(lacked) and event_time(lacked[-1]) >= last - _ONE_TRY
 
 
 def wrong_platform(text: str) -> Finder:
