@@ -109,11 +109,16 @@ class Plain:
         self._said, self._at = text, now
         self.write([Line(text, lead="  ")])
 
-    def begin(self, step: str) -> None:
-        """Show a step of a build as running."""
+    def begin(self, step: str) -> None:  # noqa: ARG002 - of the protocol
+        """A step of a build runs: it is told when it ends, and before if that takes long."""
+        self._at = time.monotonic()
 
     def printed(self, step: str, line: str) -> None:
-        """Show the running step's last line."""
+        """Show now and then what a running step prints, as a sign of life."""
+        now = time.monotonic()
+        if line.strip() and now - self._at >= _REPEAT_SECONDS:
+            self._at = now
+            self.write([Line(f"{step}: {line.strip()}", lead="    ")])
 
     def end(self, step: str) -> None:
         """Show the step no more."""

@@ -78,6 +78,18 @@ class Spare:
         finally:
             self.run("rm /var/lib/docker/filler")
 
+    @contextmanager
+    def small_memory(self, size: str) -> Iterator[None]:
+        """Let the daemon and all that it runs have no more memory than this."""
+        self._limit(size)
+        try:
+            yield
+        finally:
+            self._limit("8g")
+
+    def _limit(self, size: str) -> None:
+        lab.engine.docker("update", f"--memory={size}", f"--memory-swap={size}", self.name)
+
     def run(self, script: str) -> str:
         """Run a shell script beside the daemon; what it prints."""
         return lab.engine.docker("exec", self.name, "sh", "-c", script)

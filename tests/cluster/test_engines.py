@@ -171,7 +171,6 @@ FAILURES = [
     (f"{FROM}\nWORKDIR /a\nCOPY nope /\n", 3, "`nope` is not in the build context", ""),
     (f"{FROM}\nCOPY hidden /\n", 2, "`hidden` is excluded by `.dockerignore`", "!hidden"),
     (f"{FROM}\nRUN echo MARK; nosuch -x\n", 2, "exit code 127", "`nosuch` is not in the image"),
-    (f"{FROM}\nRUN sh -c 'kill -9 $$'\n", 2, "exit code 137 (killed)", "memory ran out"),
     (
         f'{FROM}\nCOPY wrong /x\nRUN chmod +x /x\nRUN ["/x"]\n',
         4,
@@ -187,6 +186,8 @@ FAILURES = [
         "ended with exit code 5",
         "",
     ),
+]
+TOOLS = [
     (
         f"{FROM}\nRUN pip install --index-url http://127.0.0.1:1/ --retries 1 httpx\n",
         2,
@@ -195,6 +196,18 @@ FAILURES = [
     ),
     (f"{FROM}\nRUN apt-get install -y nosuch\n", 2, "exit code 100", "`apt-get update`"),
 ]
+
+
+@pytest.mark.parametrize(("text", "line", "message", "hint"), TOOLS)
+def test_what_pip_and_apt_say_leads_to_what_to_do(
+    builder: Builder, newer: Spare, text: str, line: int, message: str, hint: str
+) -> None:
+    builder.endpoint = newer.endpoint
+    error = builder.fail(text)
+    assert error.place is not None
+    assert (error.place.line, message in error.message) == (line, True)
+    assert hint in error.hints[0]
+    assert error.details[-1].startswith(("ERROR: ", "E: "))
 
 
 def test_a_stage_that_is_not_there(each: Builder) -> None:
@@ -334,6 +347,16 @@ def test_a_step_that_fills_the_disk(builder: Builder, older: Spare) -> None:
         assert "`RUN head -c 40M /dev/zero >/big` ended with exit code 1" in error.message
         assert "No space left on device" in error.details[-1]
         assert "the disk of the Docker daemon" in error.hints[0]
+    assert builder.build(text).built
+
+
+def test_a_step_that_needs_more_memory_than_there_is(builder: Builder, older: Spare) -> None:
+    text = f"{FROM}\nRUN echo {builder.mark}; python -c 'print(len(bytearray(10**9)))'\n"
+    with older.small_memory("800m"):
+        error = builder.fail(text)
+    assert error.message.endswith("ended with exit code 137 (killed)")
+    assert error.details == (builder.mark, "Killed")
+    assert "memory ran out" in error.hints[0]
     assert builder.build(text).built
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from kubekit.console import TextView
 from kubekit.events import BuildLog, BuildStep, Progress
-from kubekit.screen import Line, Signs, Terminal
+from kubekit.screen import Line, Plain, Signs, Terminal
 
 COMMAND = "[2/3] RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt"
 
@@ -72,6 +72,19 @@ def _shown(terminal: Terminal) -> list[str]:
     terminal._since = -1.0  # as if it had been waited for long enough to be shown
     rendered = [str(row).removeprefix("      | ").strip() for row in terminal._render().renderables]
     return [row.removesuffix(" 0 s") for row in rendered[1:]]
+
+
+def test_a_log_shows_now_and_then_that_a_long_step_is_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out, clock = io.StringIO(), [1000.0]
+    monkeypatch.setattr("kubekit.screen.time.monotonic", lambda: clock[0])
+    plain = Plain(out)
+    plain.begin(COMMAND)
+    for second in range(25):
+        clock[0] = 1000.0 + second
+        plain.printed(COMMAND, f"line {second}")
+    assert out.getvalue().splitlines() == [f"    {COMMAND}: line {at}" for at in (10, 20)]
 
 
 def test_what_is_kept_of_a_step_does_not_grow(columns: int) -> None:
