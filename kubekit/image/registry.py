@@ -104,7 +104,7 @@ def release(
             ),
             id="version-exists",
         )
-    if engine.image_id(image.reference) is None:
+    if engine.image_id(name) is None:  # built elsewhere, if perhaps of the same files as one here
         engine.pull(image.reference, emit=emit, cancel=cancel)
     engine.tag(image.reference, reference)
     pushed = engine.push(reference, emit=emit, cancel=cancel)
