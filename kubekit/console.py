@@ -22,6 +22,7 @@ from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
     BuildStep,
+    ContextSent,
     Diagnosed,
     Ended,
     Event,
@@ -156,6 +157,8 @@ class TextView:
                 one_row = state != "failed" and self._verbosity <= 0
                 line = Line(step, lead="    ", style=style, tail=tail, one_row=one_row)
                 self._screen.write([line])
+            case ContextSent(text=text):
+                self._screen.write([Line(text, lead="    ", style="dim")])
             case BuildLog(step=step, line=line) if self._verbosity <= 0:
                 self._screen.printed(step, line)
             case BuildLog(line=line):

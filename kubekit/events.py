@@ -69,6 +69,16 @@ class BuildLog(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ContextSent(Event):
+    """All that the daemon lacked of the build context was sent; `size` is in bytes."""
+
+    type: ClassVar[str] = "context-sent"
+    text: str
+    files: int
+    size: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ObjectChanged(Event):
     """One object was created, configured, left unchanged, pruned or deleted (or would be)."""
 

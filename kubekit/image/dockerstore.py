@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable
 
 from kubekit.errors import BuildError, Place
-from kubekit.events import Emit, Progress, Warned
+from kubekit.events import ContextSent, Emit, Warned
 from kubekit.image import classic, context, dockerfile, failures, fulldisk
 from kubekit.image.client import filesync, logins, secrets
 from kubekit.image.client.calls import Method, unary
@@ -99,7 +99,8 @@ class DockerStore:
                 account.add(message)
                 if files.sent.all and not told:
                     told = True
-                    emit(Progress(stage="image", text=str(files.sent)))
+                    sent = files.sent
+                    emit(ContextSent(text=str(sent), files=sent.files, size=sent.size))
             session.check()
             error = account.error or ""
             # A daemon that cannot write what it is sent ends the session as well.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import http.server
 import json
 import os
 import socket
 import stat
+import subprocess
 import threading
 import time
 import uuid
@@ -14,12 +17,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError, CancelledError, UnreachableError
-from kubekit.events import BuildLog, Event, Progress
+from kubekit.events import BuildLog, ContextSent, Event
 from kubekit.image import build, context
 from kubekit.image.changes import Memory
 from kubekit.image.cleanup import delete_all
@@ -79,8 +83,7 @@ class Project:
         )
 
     def sent(self) -> list[str]:
-        texts = [event.text for event in self.events if isinstance(event, Progress)]
-        return [text for text in texts if text.startswith("sent ")]
+        return [event.text for event in self.events if isinstance(event, ContextSent)]
 
     def said(self) -> list[str]:
         return [event.line for event in self.events if isinstance(event, BuildLog)]
@@ -307,6 +310,64 @@ def test_a_step_that_went_without_its_secret(project: Project) -> None:
     with pytest.raises(BuildError) as caught:
         project.build()
     assert caught.value.hints[-1].startswith("it ran without the secret `pip`: write into kubekit")
+
+
+class Registry(http.server.ThreadingHTTPServer):
+    """A registry that knows nobody and has nothing, but keeps the logins it is shown."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Doorman)
+        self.logins: list[str | None] = []
+
+
+class Doorman(http.server.BaseHTTPRequestHandler):
+    server: Registry
+
+    def do_HEAD(self) -> None:
+        login = self.headers.get("Authorization")
+        self.server.logins.append(login)
+        self.send_response(401 if login is None else 404)
+        self.send_header("WWW-Authenticate", 'Basic realm="tests"')
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def registry(cluster: dict[str, str]) -> Iterator[Registry]:
+    """One that the node reaches under the same address, which is one it asks without TLS."""
+    with Registry() as server:
+        threading.Thread(target=server.serve_forever).start()
+        port = server.server_address[1]
+        key = Path(cluster["MINIKUBE_HOME"], f"machines/{PROFILE}/id_rsa")
+        address = urlsplit(docker_env(PROFILE, cancel=Cancel()).host).hostname
+        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
+        command = ["ssh", "-i", str(key), *(part for one in options for part in ("-o", one))]
+        command += ["-R", f"127.0.0.1:{port}:127.0.0.1:{port}", f"docker@{address}"]
+        tunnel = subprocess.Popen(
+            [*command, "echo up; read"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert tunnel.stdout is not None
+        assert tunnel.stdout.readline() == b"up\n"
+        yield server
+        tunnel.communicate()
+        server.shutdown()
+
+
+def test_a_syntax_image_is_asked_for_with_the_users_login(
+    project: Project, registry: Registry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = f"127.0.0.1:{registry.server_address[1]}"
+    auths = {address: {"auth": base64.b64encode(f"me:{TOKEN}".encode()).decode()}}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    text = f"# syntax={address}/x/frontend:1\nFROM python:3.13-slim\n"
+    (project.root / "Dockerfile").write_text(text)
+    with pytest.raises(BuildError, match="not found") as caught:
+        project.build()
+    assert caught.value.id == "syntax-image"
+    assert registry.logins == [None, f"Basic {auths[address]['auth']}"]
 
 
 class Capturing(Engine):

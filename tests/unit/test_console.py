@@ -11,6 +11,7 @@ from kubekit.console import JsonView, TextView
 from kubekit.events import (
     BuildLog,
     BuildStep,
+    ContextSent,
     Ended,
     Event,
     Failed,
@@ -25,6 +26,7 @@ from kubekit.events import (
 EVENTS: tuple[Event, ...] = (
     StageStarted(stage="image", text="image `x`"),
     BuildStep(step="[1/2] FROM base", state="cached"),
+    ContextSent(text="sent 29 bytes of 1 file", files=1, size=29),
     BuildLog(step="[2/2] RUN", line="installing"),
     BuildStep(step="[2/2] RUN", state="done", seconds=1.25),
     StageDone(stage="image", text="built", seconds=1.5),
@@ -59,6 +61,7 @@ def test_the_usual_view() -> None:
     assert err.splitlines() == [
         "  image `x`",
         "    [1/2] FROM base cached",
+        "    sent 29 bytes of 1 file",
         "    [2/2] RUN (1.2 s)",
         "✓ image    built (1.5 s)",
         "    Deployment/x configured",
