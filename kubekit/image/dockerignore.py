@@ -1,7 +1,7 @@
 r"""The rules of `.dockerignore`, as the client of BuildKit applies them.
 
-Written from Docker's reference of the file and compared with the walk of BuildKit's own client
-(fsutil) on generated trees and patterns. docker-py has a matcher too, but it differs: it ignores
+Written from Docker's reference of the file and compared with BuildKit itself on generated trees and
+rules (tests/cluster/test_context.py). docker-py has a matcher too, but it differs: it ignores
 case, swaps `[^a]` and `[!a]`, and knows neither `\[` nor a byte order mark.
 
 Three things differ on purpose. A malformed pattern is refused with file and line even where Docker

@@ -1,4 +1,8 @@
-"""What `docker build` makes of a context: the reference for what kubekit sends."""
+"""What others make of a context: the references for what kubekit sends.
+
+Debian's docker with the BuildKit in Docker 20.10, and the current BuildKit with a client of its
+own, which the lab builds for its nodes; here its daemon runs beside the tests.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,18 @@ import os
 import shutil
 import subprocess
 import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.model import Cancel
+from lab import gobuild, paths
+from lab.parts import Store
+
+_READY_SECONDS = 60
 
 Listing = dict[str, str]
 """Path -> kind, permissions and content, as far as an image keeps them."""
@@ -41,14 +52,56 @@ class Docker:
     def made(self, context: Path, dockerfile: Path) -> Listing | None:
         """What is in the image; None if it cannot be built."""
         command = [self.program, "build", "--quiet", "--file", str(dockerfile)]
-        done = subprocess.run(
-            [*command, "--output", "type=tar,dest=-", str(context)],
-            env=self.env,
-            capture_output=True,
-            check=False,
+        return _listed([*command, "--output", "type=tar,dest=-", str(context)], self.env)
+
+
+@dataclass(frozen=True)
+class BuildKit:
+    """The current BuildKit: its client, and the socket of its daemon."""
+
+    program: str
+    socket: str
+
+    def made(self, context: Path, dockerfile: Path) -> Listing | None:
+        """What is in the image; None if it cannot be built."""
+        command = [self.program, "--addr", self.socket, "build", "--frontend", "dockerfile.v0"]
+        places = [f"context={context}", f"dockerfile={dockerfile.parent}"]
+        local = [argument for place in places for argument in ("--local", place)]
+        return _listed([*command, *local, "--output", "type=tar,dest=-"], {**os.environ})
+
+
+@contextmanager
+def buildkit(folder: Path) -> Iterator[BuildKit]:
+    """Run the daemon with all that is its own in a folder."""
+    places = paths.places()
+    store, parts = Store(places.parts, places.logs), gobuild.parts()
+    daemon, client = (store.path(parts[name]) / name for name in ("buildkitd", "buildctl"))
+    socket = f"unix://{folder / 'socket'}"
+    options = ["--oci-worker-snapshotter=native", "--oci-worker-net=host"]
+    options += ["--containerd-worker=false", f"--root={folder / 'root'}", f"--addr={socket}"]
+    search = f"{os.environ['PATH']}:/usr/sbin:/sbin"  # of runc, which a user may not have on it
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [daemon, *options], env={**os.environ, "PATH": search}, stdout=log, stderr=log
         )
-        assert b"Cannot connect" not in done.stderr, done.stderr
-        return listing(done.stdout) if done.returncode == 0 else None
+    try:
+        deadline = time.monotonic() + _READY_SECONDS
+        probe = [client, "--addr", socket, "debug", "workers"]
+        while subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+            assert process.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield BuildKit(str(client), socket)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _listed(command: list[str], env: dict[str, str]) -> Listing | None:
+    done = subprocess.run(command, env=env, capture_output=True, check=False)
+    lost = (b"Cannot connect", b"connection refused", b"no such host")
+    assert not any(words in done.stderr for words in lost), done.stderr
+    return listing(done.stdout) if done.returncode == 0 else None
 
 
 def _help(program: str, env: dict[str, str]) -> str:

@@ -102,6 +102,14 @@ def test_a_base_image_without_triggers_takes_nothing(project: Project) -> None:
     assert (again.built, again.reason) == (False, "nothing changed")
 
 
+def test_the_dockerfiles_own_rules_win(project: Project) -> None:
+    rules = {".dockerignore": "a\n", "Dockerfile.dockerignore": "b\n"}
+    project.write("FROM scratch\nCOPY . /x\n", a="a", b="b", **rules)
+    held = set(project.held(project.ensure()))
+    assert "x/a" in held
+    assert "x/b" not in held
+
+
 def test_a_mount_shows_what_it_names(project: Project) -> None:
     project.write(
         "FROM python:3.13-slim AS one\n"
