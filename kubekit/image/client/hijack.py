@@ -48,7 +48,7 @@ def hijack(
 
 def _connect(endpoint: DockerEndpoint) -> socket.socket:
     parts = urlsplit(endpoint.host)
-    if parts.scheme == "unix":
+    if parts.scheme.endswith("unix"):  # docker-py writes it `http+unix`
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(_CONNECT)
         try:
@@ -58,7 +58,8 @@ def _connect(endpoint: DockerEndpoint) -> socket.socket:
             raise
         return connection
     host = parts.hostname or ""
-    connection = socket.create_connection((host, parts.port or 2376), timeout=_CONNECT)
+    port = parts.port or (2375 if endpoint.cert_path is None else 2376)
+    connection = socket.create_connection((host, port), timeout=_CONNECT)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if endpoint.cert_path is None:
         return connection
