@@ -36,7 +36,7 @@ def up(profile: str, *, emit: Emit, cancel: Cancel) -> bool:
         return False
     argv = ["start", "-p", profile, "-o", "json", "--interactive=false", "--keep-context"]
     if known is None:
-        # Minikube's own default has changed between versions; kubekit builds in docker.
+        # Minikube's own default has changed between versions; in docker kubekit builds fastest.
         argv.append("--container-runtime=docker")
     errors: list[Object] = []
     done = call(argv, timeout=START_SECONDS, cancel=cancel, on_line=_reporter(emit, errors))
