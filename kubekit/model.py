@@ -38,6 +38,14 @@ class BuildSettings:
     args: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, BuildSecret] = field(default_factory=dict)
 
+    @property
+    def secret_names(self) -> list[str]:
+        """What counts of the secrets: each ID and kind; with another value the same is built."""
+        return sorted(
+            f"{id_}: {'env' if secret.file is None else 'file'}"
+            for id_, secret in self.secrets.items()
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class SyncRule:

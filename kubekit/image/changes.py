@@ -22,7 +22,7 @@ from kubekit.model import BuildPlan, Settings
 from kubekit.text.cache import keep
 
 _SHOWN = 3
-_HEAD = ("digest", "dockerfile", "target", "args", "bases")
+_HEAD = ("digest", "dockerfile", "target", "args", "secrets", "bases")
 _DEPENDENCIES = re.compile(
     r"(.*/)?(requirements[^/]*\.(txt|in)|requirements/[^/]+\.(txt|in)|constraints[^/]*\.txt"
     r"|pyproject\.toml|(uv|poetry|pdm)\.lock|pylock[^/]*\.toml|Pipfile(\.lock)?|setup\.(py|cfg))"
@@ -43,6 +43,7 @@ class Record:
     args: str
     files: str
     bases: Mapping[str, str]
+    secrets: str = ""
 
     @classmethod
     def of(cls, plan: BuildPlan, bases: Mapping[str, str]) -> Record:
@@ -55,6 +56,7 @@ class Record:
             args=hashlib.sha256(args.encode()).hexdigest(),
             files="\0".join(itertools.chain.from_iterable(plan.hashes.items())),
             bases=bases,
+            secrets=", ".join(plan.settings.secret_names),
         )
 
     @functools.cached_property
@@ -109,6 +111,8 @@ def reason(before: Record | None, now: Record) -> str:
     causes = [*_files(before, now), *_bases(before, now)]
     if before.args != now.args:
         causes.append("the build arguments changed")
+    if before.secrets != now.secrets:
+        causes.append("other build secrets are given")
     if before.target != now.target:
         causes.append(f"the target is now {f'`{now.target}`' if now.target else 'the last stage'}")
     return ", ".join(causes) or "the way kubekit builds changed"

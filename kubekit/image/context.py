@@ -151,13 +151,9 @@ def _no_dockerfile(file: Path) -> FilesError:
 
 
 def _digest(settings: BuildSettings, dockerfile: str, hashes: Mapping[str, str]) -> str:
-    head = [_FORMAT, dockerfile, settings.target, sorted(settings.args.items())]
+    head: list[object] = [_FORMAT, dockerfile, settings.target, sorted(settings.args.items())]
     if settings.secrets:
-        # By name alone: with another token the same is built.
-        kinds = {
-            id_: "env" if one.file is None else "file" for id_, one in settings.secrets.items()
-        }
-        head.append(sorted(kinds.items()))
+        head.append(settings.secret_names)
     seen = hashlib.sha256(json.dumps(head).encode())
     content = "".join([f"\0{path}\0{fingerprint}" for path, fingerprint in hashes.items()])
     # In the order of their paths, as they were found.

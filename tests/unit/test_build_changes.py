@@ -11,7 +11,7 @@ import pytest
 
 from kubekit.image import context
 from kubekit.image.changes import Memory, Record, reason, unchanged
-from kubekit.model import BuildPlan, BuildSettings, Settings
+from kubekit.model import BuildPlan, BuildSecret, BuildSettings, Settings
 
 HASHES = {
     "Dockerfile": "file:644:aa",
@@ -165,6 +165,22 @@ def test_the_record_comes_back_and_is_private(plan: BuildPlan) -> None:
     assert stat.S_IMODE(memory(plan).file.stat().st_mode) == 0o600
     assert "hunter2" not in memory(plan).file.read_text()
     assert [file.name for file in memory(plan).file.parent.iterdir()] == [memory(plan).file.name]
+
+
+def test_of_a_secret_only_its_name_counts(plan: BuildPlan, tmp_path: Path) -> None:
+    def planned(**secrets: BuildSecret) -> BuildPlan:
+        return context.plan(replace(plan.settings, secrets=secrets), name="tasks")
+
+    one, other = (
+        planned(token=BuildSecret(file=tmp_path / "one")),
+        planned(token=BuildSecret(file=tmp_path / "other")),
+    )
+    assert one.digest == other.digest != plan.digest
+    assert planned(token=BuildSecret(env="TOKEN")).digest not in {one.digest, plan.digest}
+    said = reason(Record.of(plan, {}), Record.of(one, {}))
+    assert said == "other build secrets are given"
+    memory(one).write(Record.of(one, {}))
+    assert memory(one).read() == Record.of(one, {})
 
 
 def test_a_strange_name_and_a_record_cut_short_do_no_harm(plan: BuildPlan) -> None:
