@@ -90,7 +90,7 @@ def unreadable(path: str) -> Callable[[World], None]:
     """A project one file of which may not be read by anybody."""
 
     def make(world: World) -> None:
-        world.image()
+        world.image("FROM python:3.13-slim\nCOPY main.py /\n")
         world.write(".env", f"TOKEN={SECRET}\n", mode=0o600)
         (world.folder / path).chmod(0)
 
