@@ -25,6 +25,7 @@ class EngineProxy:
         behind: the daemon's IP address.
         newest: the API version it is made to speak at most.
         oldest: and at least.
+        builder: the builder it is made to prefer: 1 is the classic one, 2 BuildKit.
         refused: part of a request line -> what is answered in the daemon's place, as an error.
         requests: the request lines that came.
     """
@@ -32,6 +33,7 @@ class EngineProxy:
     behind: str
     newest: str
     oldest: str = "1.12"
+    builder: str | None = None
     refused: dict[bytes, str] = field(default_factory=dict)
     requests: list[bytes] = field(default_factory=list)
 
@@ -58,6 +60,9 @@ class EngineProxy:
                 head, rest = _head(daemon)
                 said = f"Api-Version: {self.newest}".encode()
                 head = re.sub(rb"Api-Version: [\d.]+", said, head)
+                if self.builder is not None:
+                    builder = f"Builder-Version: {self.builder}".encode()
+                    head = re.sub(rb"Builder-Version: \d", builder, head)
                 connection.sendall(head + b"\r\n\r\n" + rest)
                 _pump(daemon, connection)
 

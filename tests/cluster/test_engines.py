@@ -260,6 +260,16 @@ def test_a_daemon_that_refuses_buildkit_builds_without(builder: Builder, older: 
     assert [event for event in builder.events if isinstance(event, Warned)]
 
 
+def test_a_daemon_with_buildkit_switched_off(builder: Builder, newer: Spare) -> None:
+    # As Docker 26 with `"features": {"buildkit": false}` says it, and Docker on Windows.
+    builder.target = "runtime"
+    proxy = EngineProxy(behind=newer.address, newest="1.45", builder="1")
+    with proxied(proxy) as builder.endpoint:
+        assert builder.build().built
+    assert [event for event in builder.events if isinstance(event, Warned)]
+    assert not any(b"version=2" in line for line in proxy.requests)
+
+
 def test_a_daemon_newer_than_any_known_builds_with_buildkit(builder: Builder, newer: Spare) -> None:
     # The versions of Docker 29.
     proxy = EngineProxy(behind=newer.address, oldest="1.44", newest="1.52")
