@@ -55,6 +55,8 @@ def up(kind: Kind, stream: TextIO | None = None) -> dict[str, str]:
     if cluster.runs(_environment(leading), name):
         return leading
     with session.work(places, stream or sys.stderr) as progress:
+        if cluster.runs(_environment(leading), name):
+            return leading  # Whoever held the lock has done it.
         network: tuple[str, ...] = ()
         if ours := session.is_ours(places):
             leading["MINIKUBE_BASE_IMAGE"] = _image(places, progress)

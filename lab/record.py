@@ -16,7 +16,8 @@ from lab.process import write_atomically
 if TYPE_CHECKING:
     from lab.paths import Places
 
-_PATIENCE = 5
+# A machine at work may take its time; a server that is gone refuses at once.
+_PATIENCE = 20
 
 
 @dataclass(frozen=True)

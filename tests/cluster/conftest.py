@@ -70,6 +70,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # Those of one further profile together, at the end: each is started once, one at a time.
     items.sort(key=_further)
+    for item in items:
+        if _further(item):
+            # The first test of each pays for the start, the last for the deletion.
+            item.add_marker(pytest.mark.timeout(600))
 
 
 def _further(item: pytest.Item) -> str:
