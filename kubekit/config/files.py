@@ -83,7 +83,7 @@ def _missing_secrets(build: BuildSettings, environ: Mapping[str, str]) -> Iterat
             yield (
                 ("build", "secrets", id_, "file"),
                 f"no file at `{shown(secret.file)}` for the build secret `{id_}`",
-                f"write the secret into `{shown(secret.file)}`, which no image will hold",
+                f"write the secret into `{shown(secret.file)}`, outside of what the image gets",
             )
         if secret.env is not None and not environ.get(secret.env):
             yield (

@@ -60,6 +60,8 @@ class DockerStore:
             return
         _refuse_ssh(parsed, plan)
         secrets.require(parsed, plan)
+        for warning in secrets.exposed(plan):
+            emit(warning)
         given = Secrets(plan.settings.secrets)
         redactor = Redactor(shape for text in given.texts() for shape in shapes(text))
         account = Account(redactor.wrap(emit), parsed)

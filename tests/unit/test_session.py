@@ -9,6 +9,7 @@ import stat
 import struct
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import h2.config
@@ -25,7 +26,7 @@ from kubekit.image.client.calls import Code, Metadata, RefusedError, Unframing, 
 from kubekit.image.client.filesync import Files, Transfer, order, wanted
 from kubekit.image.client.logins import Logins
 from kubekit.image.client.packets import Kind
-from kubekit.image.client.secrets import Secrets, lacking, require
+from kubekit.image.client.secrets import Secrets, exposed, lacking, require
 from kubekit.image.client.server import Server
 from kubekit.image.client.session import shared_key
 from kubekit.image.dockerfile import parse
@@ -248,6 +249,19 @@ def test_a_secret_that_is_required(root: Path, options: str, refused: bool) -> N
     else:
         require(parsed, made(root))
     assert len(lacking(parsed.instructions[-1], made(root))) == 1
+
+
+def test_a_secret_that_is_copied_is_told(root: Path, tmp_path: Path) -> None:
+    (root / "netrc").write_text("password x")
+    (tmp_path / "outside").write_text("password x")
+    files = {"inside": root / "netrc", "outside": tmp_path / "outside"}
+    given = {id_: BuildSecret(file=file) for id_, file in files.items()}
+    plan = context.plan(replace(made(root).settings, secrets=given), name="tasks")
+    assert [warning.text for warning in exposed(plan)] == [
+        f"the image gets the build secret `inside`: `{root / 'netrc'}` is copied"
+    ]
+    (root / ".dockerignore").write_text("netrc\n")
+    assert list(exposed(context.plan(plan.settings, name="tasks"))) == []
 
 
 def test_logins_are_those_of_the_docker_command(

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Mapping
 
 from kubekit.errors import BuildError, FilesError, Place, shown
+from kubekit.events import Warned
 from kubekit.image import protobuf
 from kubekit.image.client.calls import Code, RefusedError
 from kubekit.image.dockerfile import Dockerfile, Instruction
@@ -68,6 +69,17 @@ def require(parsed: Dockerfile, plan: BuildPlan) -> None:
                 hints=(how(id_),),
                 place=Place(file=plan.settings.dockerfile, line=instruction.line),
                 id="build-secret",
+            )
+
+
+def exposed(plan: BuildPlan) -> Iterator[Warned]:
+    """Warnings of secrets that the image gets as files as well, for anyone who has it to read."""
+    sent = {file.source for file in plan.files}
+    for id_, secret in plan.settings.secrets.items():
+        if secret.file in sent:
+            yield Warned(
+                text=f"the image gets the build secret `{id_}`: `{shown(secret.file)}` is copied",
+                hints=("exclude it in `.dockerignore`; `RUN --mount=type=secret` needs no copy",),
             )
 
 
