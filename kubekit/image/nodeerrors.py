@@ -51,6 +51,16 @@ def no_builder(profile: Profile, plan: BuildPlan, reference: str) -> BuildError:
     )
 
 
+def no_place(error: OSError) -> BuildError:
+    """This machine has no room for what is sent to a node."""
+    reason = (error.strerror or str(error)).lower()
+    return BuildError(
+        f"what is sent to the node cannot be written here first: {reason}",
+        hints=("make room, or name another folder for temporary files by TMPDIR",),
+        id="temporary-files",
+    )
+
+
 def not_sent(profile: Profile, node: str, done: Finished) -> BuildError:
     """The build context could not be copied into the node."""
     said = [line for line in (done.out + done.err).splitlines() if line.strip()]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ from kubekit.image import context, dockerfile, nodescript
 from kubekit.image.nodeerrors import (
     explained,
     no_builder,
+    no_place,
     not_arrived,
     not_pulled,
     not_sent,
@@ -113,10 +115,12 @@ class NodeStore:
 
     def remove(self, names: Iterable[str]) -> list[str]:
         """See Store."""
-        wanted = list(names)
-        gone = self._each(lambda node: self._removed(node, wanted)).values()
+        before = self._nodes()
+        there = [name for name in names if any(listed.image(name) for listed in before.values())]
+        self._each(lambda node: self._remove(node, there))
         self._listed.clear()
-        return [name for name in wanted if any(name in node for node in gone)]
+        left = self._nodes().values()
+        return [name for name in there if not any(listed.image(name) for listed in left)]
 
     def _triggers(self, id_: str) -> bool:
         """Whether an image of the builder has ONBUILD; what is known of an ID holds for ever."""
@@ -130,14 +134,10 @@ class NodeStore:
 
     def _send(self, order: Order, token: str, *, emit: Emit, cancel: Cancel) -> None:
         """Bring the context and the script that builds it into the node."""
-        with tempfile.TemporaryDirectory(prefix="kubekit-") as folder:
-            file = Path(folder) / f"{token}.tar"
+        with _folder() as folder:
+            file = folder / f"{token}.tar"
             script = nodescript.build(order, self._profile.runtime)
-            with file.open("wb") as stream:
-                for block in _archive(order, token, script):
-                    if cancel.is_set():
-                        raise CancelledError("interrupted")
-                    stream.write(block)
+            _write(file, _archive(order, token, script), cancel=cancel)
             size = file.stat().st_size / 1e6
             text = f"sending {size:.1f} MB to node `{self._builder}`"
             emit(Progress(stage="image", text=text))
@@ -182,8 +182,8 @@ class NodeStore:
     def _load(self, reference: str, *, cancel: Cancel) -> str:
         """Save the image of the node that has it, load it into all; what Minikube said of it."""
         name = f"kubekit-{secrets.token_hex(8)}.tar"
-        with tempfile.TemporaryDirectory(prefix="kubekit-") as folder:
-            file = str(Path(folder) / name)
+        with _folder() as folder:
+            file = str(folder / name)
             said = []
             try:
                 for argv in (["save", nodescript.full(reference), file], ["load", file]):
@@ -221,18 +221,18 @@ class NodeStore:
         done = self._ask(node, nodescript.inspect(ids))
         return _read(node, lambda text: held(text, project), done)
 
-    def _removed(self, node: str, names: list[str]) -> set[str]:
-        """Delete names in a node, but of what a container uses; those that are gone."""
+    def _remove(self, node: str, names: list[str]) -> None:
+        """Delete names in a node, but of what a container uses."""
         listed = self._nodes()[node]
-        used = _read(node, in_use, self._ask(node, nodescript.CONTAINERS))
-        there = {name for name in names if listed.image(name) not in {None, *used}}
-        if not there:
-            return set()
+        used = _read(node, in_use, self._ask(node, nodescript.CONTAINERS)) if names else frozenset()
         runtime = self._profile.runtime
-        commands = (nodescript.remove(name, runtime, listed.names(name)) for name in there)
-        self._ask(node, "; ".join(commands))
-        after = self._list(node)
-        return {name for name in there if after.image(name) is None}
+        commands = [
+            nodescript.remove(name, runtime, listed.names(name))
+            for name in names
+            if listed.image(name) not in {None, *used}
+        ]
+        if commands:
+            self._ask(node, "; ".join(commands))
 
     def _ask(self, node: str, command: str) -> Finished:
         return self._run(node, command, timeout=ASK_SECONDS, cancel=self._cancel)
@@ -261,6 +261,30 @@ def _archive(order: Order, token: str, script: str) -> Iterator[bytes]:
     info.size = len(data)
     yield info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
     yield from context.tar(order.plan)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of this user's alone, gone afterwards."""
+    try:
+        folder = tempfile.mkdtemp(prefix="kubekit-")
+    except OSError as error:
+        raise no_place(error) from error
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write(file: Path, blocks: Iterable[bytes], *, cancel: Cancel) -> None:
+    try:
+        with file.open("wb") as stream:
+            for block in blocks:
+                if cancel.is_set():
+                    raise CancelledError("interrupted")
+                stream.write(block)
+    except OSError as error:
+        raise no_place(error) from error
 
 
 def _read(node: str, parse: Callable[[str], _T], done: Finished) -> _T:
