@@ -7,7 +7,6 @@ come from the user's Docker configuration.)
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import socket
@@ -16,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kubekit.errors import BuildError, CancelledError
+from kubekit.errors import BuildError
 from kubekit.events import Emit, Progress, Warned
-from kubekit.image import credentials, dockerimages
+from kubekit.image import answers, credentials, dockerimages
+from kubekit.image.answers import Call
 from kubekit.image.client.hijack import hijack
-from kubekit.image.dockererrors import causes, hung, pull_failed, unreachable
-from kubekit.image.heartbeat import Heartbeat
+from kubekit.image.dockererrors import causes, pull_failed, unreachable
 from kubekit.image.pusherrors import push_failed
 from kubekit.image.store import StoredImage
 from kubekit.image.transfer import Layers, patiently
@@ -29,7 +28,6 @@ from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
     import docker
-    import requests
 
     from kubekit.image.dockerclient import Client
 
@@ -136,7 +134,7 @@ class Engine:
                 return str(answer.json()["Descriptor"]["digest"])
             if answer.status_code == HTTPStatus.NOT_FOUND:
                 return None
-            raise push_failed(reference, _explanation(answer), login=bool(headers))
+            raise push_failed(reference, answers.explanation(answer), login=bool(headers))
 
         found: str | None = patiently(cancel)(self._ask, look)
         return found
@@ -228,7 +226,7 @@ class Engine:
     ) -> Iterator[Mapping[str, Any]]:
         """Build with the classic builder, to which the context is sent as one tar stream."""
         headers = {"Content-Type": "application/x-tar"}
-        body = _until(upload, cancel)
+        body = answers.until(upload, cancel)
         return self._messages("/build", params=params, headers=headers, data=body, cancel=cancel)
 
     def _pull(self, reference: str, platform: str | None, emit: Emit, cancel: Cancel) -> None:
@@ -265,62 +263,13 @@ class Engine:
         data: Iterator[bytes] | None,
         cancel: Cancel,
     ) -> Iterator[Mapping[str, Any]]:
-        """POST and yield each line of the answer; closing or cancelling ends the connection.
-
-        A refusal is yielded as the daemon reports all other failures, ``{"error": "..."}``.
-        """
-        import requests
-
-        api = self._connected()
-        try:
-            response = api.post(
-                f"{api.base_url}/v{api.api_version}{path}",
-                params=params,
-                headers=headers,
-                data=data,
-                stream=True,
-                timeout=(_CONNECT, None),
-            )
-            with contextlib.closing(response):
-                if response.ok:
-                    yield from self._read(response, cancel)
-                else:
-                    yield {"error": _explanation(response)}
-        except (requests.RequestException, OSError, ValueError) as error:
-            if not cancel.is_set():
-                raise unreachable(self.endpoint, error) from error
-        if cancel.is_set():
-            raise CancelledError("interrupted")
-
-    def _read(self, response: requests.Response, cancel: Cancel) -> Iterator[Mapping[str, Any]]:
-        """Yield each line of an answer that may be silent for long, while the daemon is there."""
-        import requests
-
-        stop = functools.partial(_stop, response)
-        heart = Heartbeat(ask=self._answers, end=stop, patience=self.patience)
-        cancel.on_set(stop)
-        try:
-            with heart:
-                for line in _lines(response.iter_content(chunk_size=None)):
-                    heart.heard()
-                    yield line
-        except (requests.RequestException, OSError, ValueError):
-            if not heart.lost:
-                raise
-        finally:
-            cancel.forget(stop)
-        if heart.lost:
-            raise hung(self.endpoint, self.patience)
-
-    def _answers(self, seconds: float) -> bool:
-        """Whether the daemon answers within this time; beside what else is asked of it."""
-        import requests
-
-        api = self._connected()
-        try:
-            return api.get(f"{api.base_url}/_ping", timeout=(seconds, seconds)).ok
-        except (requests.RequestException, OSError):
-            return False
+        return answers.messages(
+            self._connected(),
+            Call(path=path, params=params, headers=headers, data=data),
+            endpoint=self.endpoint,
+            cancel=cancel,
+            patience=self.patience,
+        )
 
     def _ask(self, call: Callable[[docker.APIClient], _T]) -> _T:
         """Make an idempotent call, a second time if the daemon dropped an idle connection."""
@@ -370,33 +319,3 @@ def _dropped(error: BaseException) -> bool:
 
     refused = any(isinstance(cause, ConnectionRefusedError) for cause in causes(error))
     return isinstance(error, requests.ConnectionError) and not refused
-
-
-def _stop(response: requests.Response) -> None:
-    # Closing alone would not wake a thread that is reading; the daemon stops a build when its
-    # client is gone.
-    with contextlib.suppress(OSError, ValueError):
-        response.raw.shutdown()
-
-
-def _until(upload: Iterable[bytes], cancel: Cancel) -> Iterator[bytes]:
-    for block in upload:
-        if cancel.is_set():
-            raise CancelledError("interrupted")
-        yield block
-
-
-def _lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (json.loads(line) for line in whole if line.strip())
-    if rest.strip():
-        yield json.loads(rest)
-
-
-def _explanation(response: requests.Response) -> str:
-    try:
-        return str(response.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.text.strip()
