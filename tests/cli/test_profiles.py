@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.cli.world import DEPLOYMENT, World
+from tests.cli.world import PROFILE as LAB
+from tests.conftest import KUBEKIT
 
 PROFILE = "kubekit-lab-x"
+FORMAT = ("--format", "{{.Repository}}:{{.Tag}}")
 ANEW = f"  hint: make it anew: `minikube delete -p {PROFILE}`, then `kubekit up`"
 READY = DEPLOYMENT.replace('image: "{{ image }}"', 'image: "{{ image }}", command: [sleep, "600"]')
 
@@ -24,9 +29,12 @@ def profile(lab_world: World) -> Iterator[World]:
     run(lab_world, "minikube", "delete", "-p", PROFILE)
 
 
-def run(world: World, *argv: str) -> None:
-    """A program on the profile, behind kubekit's back."""
-    subprocess.run(argv, env=world.env, capture_output=True, check=True, timeout=120)
+def run(world: World, *argv: str | Path) -> str:
+    """A program on the profile, behind kubekit's back; what it prints."""
+    done = subprocess.run(
+        argv, cwd=world.folder, env=world.env, capture_output=True, check=True, timeout=120
+    )
+    return done.stdout.decode()
 
 
 def said(world: World, *arguments: str) -> list[str]:
@@ -34,6 +42,32 @@ def said(world: World, *arguments: str) -> list[str]:
     result = world.run(*arguments)
     assert (result.code, result.out) == (8, ""), result.err
     return result.err.splitlines()
+
+
+def rebuilt_nothing(world: World) -> None:
+    """After a restart of Minikube: what was built is still there."""
+    result = world.run("build-and-apply")
+    assert result.code == 0, result.err
+    assert "is there: nothing changed" in result.err
+
+
+def built_here_though_led_to_another(world: World) -> None:
+    """One authority signs for all profiles, so the wrong daemon is refused by its name alone."""
+    (cached,) = (world.home / ".cache/kubekit/endpoints").glob(f"{PROFILE}-*.json")
+    right = json.loads(cached.read_text())
+    node = run(world, "minikube", "ip", "-p", LAB)
+    cached.write_text(json.dumps({**right, "host": f"tcp://{node.strip()}:2376"}))
+    world.write("app/Dockerfile", "FROM python:3.13-slim\nLABEL edited=yes\n")
+    result = world.run("build-and-apply", "-o", "json")
+    assert result.code == 0, result.err
+    assert json.loads(cached.read_text()) == right
+    (image,) = (event["text"] for event in result.of("stage-done") if event["stage"] == "image")
+    reference = image.split("`")[1]
+    for name, there in ((PROFILE, [reference]), (LAB, [])):
+        listed = run(
+            world, KUBEKIT, "docker", "--profile", name, "--", "images", *FORMAT, reference
+        )
+        assert listed.split() == there
 
 
 @pytest.mark.cluster
@@ -69,6 +103,8 @@ def test_from_its_start_to_its_end(profile: World) -> None:
             "  hint: start it with `kubekit up`",
         ]
     assert profile.run("up").code == 0
+    rebuilt_nothing(profile)
+    built_here_though_led_to_another(profile)
 
     run(profile, "docker", "rm", "--force", PROFILE)
     gone = f"✗ Minikube profile `{PROFILE}` exists, but its node is gone"
