@@ -106,6 +106,11 @@ def release(
         )
     if engine.image_id(name) is None:  # built elsewhere, if perhaps of the same files as one here
         engine.pull(image.reference, emit=emit, cancel=cancel)
+    named = engine.image_id(reference) is not None
     engine.tag(image.reference, reference)
-    pushed = engine.push(reference, emit=emit, cancel=cancel)
+    try:
+        pushed = engine.push(reference, emit=emit, cancel=cancel)
+    finally:
+        if not named:  # the version is the registry's: here it would only keep the image for ever
+            engine.remove(reference)
     return Release(reference=reference, digest=pushed, before=before)

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-from lab import parts, paths, process
+from lab import parts, paths, process, session
 from lab.parts import Part, Store
-from lab.progress import Progress
 
 USER, PASSWORD = "deployer-of-tests", "a-password-of-the-tests"
 _START_SECONDS = 20
@@ -83,7 +82,9 @@ def serve(folder: Path, host: str) -> Iterator[Registry]:
     """Run the registry at an address of this machine until the end of the block."""
     places = paths.places()
     store = Store(places.parts, places.logs)
-    parts.ensure([PART], store, Progress(sys.stderr, places.cache / "durations.json"))
+    if not store.has(PART):
+        with session.work(places, sys.stderr) as progress:
+            parts.ensure([PART], store, progress)
     certify(folder, host)
     password = subprocess.run(
         ["perl", "-e", 'print crypt($ARGV[0], q($2y$05$) . "k" x 22)', PASSWORD],

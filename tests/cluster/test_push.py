@@ -144,6 +144,10 @@ def test_a_version_is_one_image(pushing: Project, registry: Registry, engine: En
     assert first.code == 0, first.err
     digest = registry.digest(name, "1.0")
     assert first.out == f"{registry.address}/{name}:1.0@{digest}\n"
+    # What is not needed here is not left here.
+    left = [one for image in engine.images(pushing.name) for one in image.names]
+    assert not [one for one in left if one.endswith(":1.0")]
+    assert f"{registry.address}/{name}@{digest}" in left
 
     again = pushing.run("push", "1.0", "-o", "json")
     assert (again.code, [event["changed"] for event in again.of("stage-done")]) == (0, [False] * 2)
