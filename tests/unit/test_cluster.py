@@ -23,13 +23,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def profile(home: Path, name: str = "dev", *, runtime: str = "docker", nodes: int = 1) -> Path:
+def profile(
+    home: Path,
+    name: str = "dev",
+    *,
+    runtime: str = "docker",
+    nodes: int = 1,
+    machines: tuple[dict[str, object], ...] = (),
+) -> Path:
     file = home / ".minikube" / "profiles" / name / "config.json"
     file.parent.mkdir(parents=True)
     config = {
         "Driver": "docker",
         "KubernetesConfig": {"ContainerRuntime": runtime, "KubernetesVersion": "v1.34.4"},
-        "Nodes": [{}] * nodes,
+        "Nodes": list(machines) or [{}] * nodes,
     }
     file.write_text(json.dumps(config))
     return file
@@ -125,6 +132,25 @@ def test_profiles_whose_docker_cannot_build(
     with pytest.raises(UnreachableError) as caught:
         cluster.need_docker_runtime(ClusterTarget(context="dev", profile="dev"))
     assert caught.value.id == cause
+
+
+@pytest.mark.parametrize(
+    ("nodes", "names"),
+    [
+        ([("", True)], ("dev",)),
+        ([("m01", True)], ("dev",)),  # as before v1.20
+        ([("", True), ("m02", False)], ("dev", "dev-m02")),
+        ([("m02", False), ("m01", True), ("m03", True)], ("dev-m01", "dev-m03", "dev-m02")),
+    ],
+)
+def test_nodes_are_called_as_minikube_calls_them(
+    home: Path, nodes: list[tuple[str, bool]], names: tuple[str, ...]
+) -> None:
+    profile(home, machines=tuple({"Name": name, "ControlPlane": first} for name, first in nodes))
+    found = cluster.read_profile("dev")
+    assert found is not None
+    assert (found.machines, found.nodes) == (names, len(nodes))
+    assert found.has_docker == (len(nodes) == 1)
 
 
 def test_an_old_profile_without_a_runtime_means_docker(home: Path) -> None:
