@@ -261,6 +261,17 @@ def test_from_the_registry_to_any_cluster(
     assert "stays" in next(e["text"] for e in gone.of("stage-done") if e["stage"] == "images")
 
 
+def test_a_minikube_builds_in_its_own_docker(pushing: Project, registry: Registry) -> None:
+    """So its pods need not pull, and no login: the image is there by the name it has."""
+    done = pushing.apply()
+    image = done.of("stage-done")[0]["text"]
+    tag = image.split("`")[1]
+    assert image == f"`{tag}` pushed: first build"
+    (pod,) = pushing.objects("pods")
+    digest = registry.digest(f"team/{pushing.name}", tag.rpartition(":")[2])
+    assert pod["status"]["containerStatuses"][0]["imageID"].endswith(f"@{digest}")
+
+
 def test_a_cluster_that_is_no_minikube_needs_a_registry(elsewhere: Project) -> None:
     elsewhere.env.pop("KUBEKIT_REGISTRY")
     failed = elsewhere.fail()
