@@ -23,6 +23,7 @@ from lab.parts import Part, Store
 
 BASE = "python:3.13-slim"
 PORT = 2375
+_PREFIX = "kubekit-spare-"
 _READY_SECONDS = 60
 _PACKAGES = ("docker.io", "docker-cli", "iptables", "ca-certificates", "procps")
 
@@ -102,7 +103,8 @@ class Spare:
 @contextmanager
 def spare(image: str, *, disk: str, name: str) -> Iterator[Spare]:
     """A daemon of this image with a disk of this size, and the base image of most builds in it."""
-    name = f"kubekit-spare-{name}-{os.getpid()}"
+    _remove_abandoned()
+    name = f"{_PREFIX}{name}-{os.getpid()}"
     wrapper = _store().path(gobuild.parts()["runc-wrapper"]) / "runc-wrapper"
     lab.engine.docker(
         *("run", "--detach", "--rm", "--privileged", "--init", f"--name={name}"),
@@ -117,6 +119,14 @@ def spare(image: str, *, disk: str, name: str) -> Iterator[Spare]:
         yield made
     finally:
         lab.engine.docker("rm", "--force", "--volumes", name)
+
+
+def _remove_abandoned() -> None:
+    """Remove what runs that were killed have left behind."""
+    listed = lab.engine.docker("ps", "--all", "--format={{.Names}}", f"--filter=name=^{_PREFIX}")
+    for name in listed.split():
+        if not Path(f"/proc/{name.rpartition('-')[2]}").exists():
+            lab.engine.docker("rm", "--force", "--volumes", name)
 
 
 def node_image() -> str:
