@@ -31,16 +31,17 @@ _NETWORK: dict[Kind, str] = {"containerd": "bridge", "two-node": f"{paths.SOURCE
 def profile(kind: Kind, stream: TextIO | None = None) -> Iterator[dict[str, str]]:
     """Have the profile while the block runs; gives the environment that leads to it.
 
-    One that ran before stays: somebody works on it.
+    One that somebody else has started stays, for they work on it; so does one that did not come
+    up, to be looked at.
 
     Raises:
         LabError: the lab is not up, or Minikube failed.
     """
-    before = cluster.runs(_environment(session.environment()), FURTHER[kind])
+    leading, started = _up(kind, stream)
     try:
-        yield up(kind, stream)
+        yield leading
     finally:
-        if not before:
+        if started:
             down(kind, stream)
 
 
@@ -50,13 +51,17 @@ def up(kind: Kind, stream: TextIO | None = None) -> dict[str, str]:
     Raises:
         LabError: the lab is not up, or Minikube failed.
     """
+    return _up(kind, stream)[0]
+
+
+def _up(kind: Kind, stream: TextIO | None) -> tuple[dict[str, str], bool]:
     places, name = paths.places(), FURTHER[kind]
     leading = session.environment() | {"KUBEKIT_PROFILE": name}
     if cluster.runs(_environment(leading), name):
-        return leading
+        return leading, False
     with session.work(places, stream or sys.stderr) as progress:
         if cluster.runs(_environment(leading), name):
-            return leading  # Whoever held the lock has done it.
+            return leading, False  # Whoever held the lock has done it.
         network: tuple[str, ...] = ()
         if ours := session.is_ours(places):
             leading["MINIKUBE_BASE_IMAGE"] = _image(places, progress)
@@ -68,7 +73,7 @@ def up(kind: Kind, stream: TextIO | None = None) -> dict[str, str]:
             cluster.start(places, env, name, *_ARGUMENTS[kind], *network, "--keep-context")
         with progress.step(f"wait for {name}"):
             cluster.wait(env, name)
-    return leading
+    return leading, True
 
 
 def down(kind: Kind, stream: TextIO | None = None) -> None:
