@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from kubekit.errors import FilesError, Place, UsageError
 from kubekit.events import Warned
-from kubekit.image import context
 from kubekit.image.build import expected
 from kubekit.image.changes import Memory
+from kubekit.image.files import context
 from kubekit.manifests.lint import TOLERABLE, lint
 from kubekit.manifests.render import render
 from kubekit.model import BuildPlan, Manifests, Settings

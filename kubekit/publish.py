@@ -10,12 +10,12 @@ from contextlib import AbstractContextManager
 from kubekit.cluster.target import read_profile, resolve
 from kubekit.errors import UsageError
 from kubekit.events import Ended, Output, Progress
-from kubekit.image import context, weigh
 from kubekit.image.build import ensure
 from kubekit.image.changes import Memory
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine, own
-from kubekit.image.registry import RegistryStore, release
+from kubekit.image.docker.engine import Engine, own
+from kubekit.image.docker.registry import RegistryStore, release
+from kubekit.image.docker.store import DockerStore
+from kubekit.image.files import context, weigh
 from kubekit.image.store import Store
 from kubekit.model import BuildPlan, BuiltImage, Settings
 from kubekit.session import Run, open_builder

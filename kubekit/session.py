@@ -13,10 +13,10 @@ from kubekit.cluster import dockerenv, minikube
 from kubekit.cluster.target import need_docker_runtime, need_profile, read_profile, resolve
 from kubekit.errors import UnreachableError
 from kubekit.events import Emit, StageDone, StageStarted
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine, own
-from kubekit.image.nodestore import NodeStore
-from kubekit.image.registry import RegistryStore
+from kubekit.image.docker.engine import Engine, own
+from kubekit.image.docker.registry import RegistryStore
+from kubekit.image.docker.store import DockerStore
+from kubekit.image.nodes.store import NodeStore
 from kubekit.image.store import Store
 from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Settings
 

@@ -21,7 +21,7 @@ from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, ObjectChanged, Output, Warned
 from kubekit.image import cleanup
-from kubekit.image.engine import on_host
+from kubekit.image.docker.engine import on_host
 from kubekit.manifests import render as rendering
 from kubekit.model import (
     Applied,

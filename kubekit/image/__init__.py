@@ -1,1 +1,1 @@
-"""From a build context to an image in a Docker daemon."""
+"""From a build context to an image where the pods find it."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 
 from kubekit.errors import BuildError, Place
 from kubekit.events import Emit, Progress
-from kubekit.image import context, dockerfile, weigh
 from kubekit.image.changes import Memory, Record, reason, unchanged
-from kubekit.image.dockerfile import BaseImage
+from kubekit.image.files import context, dockerfile, weigh
+from kubekit.image.files.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
 from kubekit.redact import Redactor, looks_secret, shapes

@@ -26,10 +26,10 @@ from pathlib import Path
 
 from kubekit.cluster.target import resolve
 from kubekit.config import load as config
-from kubekit.image import context
 from kubekit.image.build import ensure
 from kubekit.image.changes import Memory
 from kubekit.image.cleanup import delete_all
+from kubekit.image.files import context
 from kubekit.model import Cancel, Settings
 from kubekit.session import Run, open_store
 from tests.bench.plain import (

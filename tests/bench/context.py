@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kubekit.image import context
 from kubekit.image.changes import Memory, Record
-from kubekit.image.filehashes import HashCache
+from kubekit.image.files import context
+from kubekit.image.files.hashes import HashCache
 from kubekit.model import BuildSettings
 
 PER_FOLDER = 10

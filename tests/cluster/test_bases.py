@@ -20,8 +20,8 @@ import pytest
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError
 from kubekit.events import Event, Progress, Warned
-from kubekit.image import credentials
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.registries import credentials
 from kubekit.model import Cancel
 from tests.cluster.conftest import PROFILE, Project, small_project
 from tests.cluster.scenarios.running import Running, finished, start

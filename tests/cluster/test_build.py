@@ -15,11 +15,12 @@ import pytest
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableError
 from kubekit.events import BuildLog, BuildStep, Emit, Event
-from kubekit.image import build, context
+from kubekit.image import build
 from kubekit.image.changes import Memory
 from kubekit.image.cleanup import delete_all
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.store import DockerStore
+from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, DockerEndpoint
 
 pytestmark = pytest.mark.cluster

@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from kubekit.errors import FilesError
-from kubekit.image import context
+from kubekit.image.files import context
 from kubekit.model import BuildSettings
 from tests.cluster.conftest import PROFILE
 from tests.cluster.dockercli import BuildKit, Docker, Listing, buildkit, listing

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from kubekit.cluster.dockerenv import docker_env
-from kubekit.image import build, context
+from kubekit.image import build
 from kubekit.image.changes import Memory
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.store import DockerStore
+from kubekit.image.files import context
 from kubekit.model import BuildSettings, BuiltImage, Cancel
 from tests.cluster.conftest import PROFILE
 from tests.cluster.dockercli import Docker, Listing

@@ -16,7 +16,7 @@ import lab.engine
 from kubekit.cluster.dockerenv import EndpointCache, docker_env
 from kubekit.cluster.target import read_profile
 from kubekit.errors import UnreachableError
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
 from kubekit.model import Cancel, ClusterTarget, DockerEndpoint
 from kubekit.session import Run, open_engine
 from tests.cluster.conftest import PROFILE, Project, small_project

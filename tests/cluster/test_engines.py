@@ -13,10 +13,11 @@ import pytest
 
 from kubekit.errors import BuildError, KubekitError, UnreachableError, UsageError
 from kubekit.events import BuildLog, BuildStep, Event, Warned
-from kubekit.image import build, context
+from kubekit.image import build
 from kubekit.image.changes import Memory
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.store import DockerStore
+from kubekit.image.files import context
 from kubekit.model import BuildSettings, BuiltImage, Cancel, DockerEndpoint
 from tests.cluster.engineproxy import EngineProxy, proxied
 from tests.cluster.spare import Spare, newer_image, node_image, spare

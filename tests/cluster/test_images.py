@@ -11,10 +11,11 @@ import docker
 import pytest
 
 from kubekit.cluster.dockerenv import docker_env
-from kubekit.image import build, cleanup, context
+from kubekit.image import build, cleanup
 from kubekit.image.changes import Memory
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.store import DockerStore
+from kubekit.image.files import context
 from kubekit.image.store import PROJECT_LABEL
 from kubekit.model import BuildSettings, Cancel
 from tests.cluster.conftest import PROFILE, Project

@@ -14,8 +14,8 @@ import pytest
 
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.image.cleanup import delete_all, turn
-from kubekit.image.dockerstore import DockerStore
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.store import DockerStore
 from kubekit.model import Cancel
 from tests.cluster.conftest import DOCKERFILE, PROFILE, Project
 from tests.cluster.scenarios.running import Running, finished, start

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from kubekit.config import load
-from kubekit.image import build, cleanup, context
+from kubekit.image import build, cleanup
 from kubekit.image.changes import Memory
+from kubekit.image.files import context
 from kubekit.model import Settings
 from kubekit.session import Run, connect, open_store
 from tests.cluster.conftest import PROFILE

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from kubekit.cluster.target import read_profile
-from kubekit.image import build, context
+from kubekit.image import build
 from kubekit.image.changes import Memory
-from kubekit.image.nodestore import NodeStore
+from kubekit.image.files import context
+from kubekit.image.nodes.store import NodeStore
 from kubekit.model import BuildSettings, Cancel
 from tests.cluster.conftest import Project, small_project
 from tests.conftest import KUBEKIT

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from kubekit.cluster.dockerenv import docker_env
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
 from kubekit.model import Cancel
 from tests.cluster import registry as registries
 from tests.cluster.conftest import PROFILE, Project

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.image import context
 from kubekit.image.changes import Memory, Record, reason, unchanged
+from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSecret, BuildSettings, Settings
 
 HASHES = {

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from kubekit.errors import UnreachableError
-from kubekit.image.dockererrors import pull_failed
-from kubekit.image.engine import Engine
+from kubekit.image.docker.engine import Engine
+from kubekit.image.registries.errors import pull_failed
 from kubekit.model import DockerEndpoint
 
 
@@ -106,7 +106,7 @@ def test_close_without_a_connection() -> None:
 
 def test_importing_engine_does_not_import_docker() -> None:
     heavy = "{'docker', 'requests', 'tenacity'}"
-    code = f"import sys, kubekit.image.engine; print({heavy} & set(sys.modules))"
+    code = f"import sys, kubekit.image.docker.engine; print({heavy} & set(sys.modules))"
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -8,8 +8,10 @@ import time
 import pytest
 
 from kubekit.errors import UnreachableError, UsageError
-from kubekit.image import apiversion, classic, failures, fulldisk
-from kubekit.image.heartbeat import Heartbeat
+from kubekit.image.account import classic, failures
+from kubekit.image.docker import apiversion
+from kubekit.image.docker import disk as fulldisk
+from kubekit.image.docker.heartbeat import Heartbeat
 
 
 @pytest.mark.parametrize(

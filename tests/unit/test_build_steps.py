@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from kubekit.errors import BuildError
 from kubekit.events import BuildLog, BuildStep, Event
-from kubekit.image import buildkit, dockerfile
-from kubekit.image.steps import Account, explain
+from kubekit.image.account.steps import Account, explain
+from kubekit.image.buildkit import trace as buildkit
+from kubekit.image.files import dockerfile
 from kubekit.model import BuildPlan, BuildSettings
 
 # What both were recorded of; the last command ends with `true` or with `exit 3`.

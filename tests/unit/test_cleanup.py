@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.image import cleanup, dockerimages
+from kubekit.image import cleanup
 from kubekit.image.cleanup import Cleaned, turn
+from kubekit.image.docker import images as dockerimages
 from kubekit.model import Cancel
 
 HOLD = """

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.image import context, filehashes
-from kubekit.image.filehashes import HashCache
+from kubekit.image.files import context
+from kubekit.image.files import hashes as filehashes
+from kubekit.image.files.hashes import HashCache
 from kubekit.model import BuildPlan, BuildSettings
 
 

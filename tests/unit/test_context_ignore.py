@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubekit.errors import FilesError
-from kubekit.image import context, dockerignore
+from kubekit.image.files import context, dockerignore
 
 # Recorded from BuildKit's own client (`recorded` in the file says which), never from our code.
 RECORDED: dict[str, Any] = json.loads(

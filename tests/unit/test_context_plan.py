@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubekit.errors import FilesError
-from kubekit.image import context, filehashes
+from kubekit.image.files import context
+from kubekit.image.files import hashes as filehashes
 from kubekit.model import BuildPlan, BuildSettings
 
 

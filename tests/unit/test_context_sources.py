@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.image import context, dockerignore, sources
-from kubekit.image.sources import ALL, Sources
-from kubekit.image.walk import walk
+from kubekit.image.files import context, dockerignore, sources
+from kubekit.image.files.sources import ALL, Sources
+from kubekit.image.files.walk import walk
 from kubekit.model import BuildPlan, BuildSettings
 
 EVERYTHING = {"/"}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kubekit.errors import FilesError
-from kubekit.image import context
+from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSettings
 
 

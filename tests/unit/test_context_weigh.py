@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubekit.events import Warned
-from kubekit.image import context, weigh
+from kubekit.image.files import context, weigh
 from kubekit.model import BuildPlan, BuildSettings
 
 

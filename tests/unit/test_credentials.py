@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kubekit.errors import BuildError, CancelledError
-from kubekit.image import credentials
+from kubekit.image.registries import credentials
 from kubekit.model import Cancel
 
 HERE = "registry.example:5000/team/app"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubekit.image import dockerfile
+from kubekit.image.files import dockerfile
 
 
 def images(text: str, target: str | None = None, **given: str) -> list[str]:

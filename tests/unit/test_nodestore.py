@@ -15,11 +15,13 @@ from hypothesis import strategies as st
 from kubekit.cluster.target import Profile
 from kubekit.errors import UnreachableError
 from kubekit.events import BuildLog, BuildStep, Event
-from kubekit.image import context, dockerfile, nodescript, nodestore
-from kubekit.image.nodeerrors import explained, no_builder, not_pulled
-from kubekit.image.nodelist import Listed, documents, held, in_use, merged, triggers
-from kubekit.image.plain import PlainText
-from kubekit.image.steps import Account, explain
+from kubekit.image.account.plain import PlainText
+from kubekit.image.account.steps import Account, explain
+from kubekit.image.files import context, dockerfile
+from kubekit.image.nodes import script as nodescript
+from kubekit.image.nodes import store as nodestore
+from kubekit.image.nodes.errors import explained, no_builder, not_pulled
+from kubekit.image.nodes.listing import Listed, documents, held, in_use, merged, triggers
 from kubekit.image.store import PROJECT_LABEL, Order
 from kubekit.model import BuildPlan, BuildSettings
 

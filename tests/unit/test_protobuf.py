@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.image import protobuf
+from kubekit.image.buildkit import protobuf
 
 
 @given(

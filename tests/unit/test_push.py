@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from kubekit.config.validators import REGISTRY, registry
 from kubekit.errors import UnreachableError, UsageError
 from kubekit.events import Progress
-from kubekit.image.dockerclient import own_endpoint
-from kubekit.image.dockererrors import registry_of
-from kubekit.image.pusherrors import push_failed
-from kubekit.image.transfer import Layers
+from kubekit.image.docker.client import own_endpoint
+from kubekit.image.registries.errors import push_failed, registry_of
+from kubekit.image.registries.transfer import Layers
 from kubekit.model import BuildSettings, Settings
 from kubekit.publish import publish
 from kubekit.session import Run

@@ -20,16 +20,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubekit.errors import FilesError
-from kubekit.image import context, protobuf
-from kubekit.image.client import filesync, packets
-from kubekit.image.client.calls import Code, Metadata, RefusedError, Unframing, frame, unary
-from kubekit.image.client.filesync import Files, Transfer, order, wanted
-from kubekit.image.client.logins import Logins
-from kubekit.image.client.packets import Kind
-from kubekit.image.client.secrets import Secrets, exposed, lacking, require
-from kubekit.image.client.server import Server
-from kubekit.image.client.session import shared_key
-from kubekit.image.dockerfile import parse
+from kubekit.image.buildkit import filesync, packets, protobuf
+from kubekit.image.buildkit.calls import Code, Metadata, RefusedError, Unframing, frame, unary
+from kubekit.image.buildkit.filesync import Files, Transfer, order, wanted
+from kubekit.image.buildkit.logins import Logins
+from kubekit.image.buildkit.packets import Kind
+from kubekit.image.buildkit.secrets import Secrets, exposed, lacking, require
+from kubekit.image.buildkit.server import Server
+from kubekit.image.buildkit.session import shared_key
+from kubekit.image.files import context
+from kubekit.image.files.dockerfile import parse
 from kubekit.model import BuildPlan, BuildSecret, BuildSettings, Cancel
 
 

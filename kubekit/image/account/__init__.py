@@ -1,0 +1,1 @@
+"""What a builder tells, made into steps, output, and the sentence when it fails."""

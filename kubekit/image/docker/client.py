@@ -1,0 +1,205 @@
+"""docker-py's client, set up for a daemon that is a few hops away and behind nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+from docker.auth import AuthConfig
+from docker.constants import IS_WINDOWS_PLATFORM
+from docker.context import ContextAPI
+from docker.tls import TLSConfig
+from docker.transport import UnixHTTPAdapter
+from docker.utils import parse_host
+from docker.utils.proxy import ProxyConfig
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+
+from kubekit.errors import KubekitError, UnreachableError
+from kubekit.image.docker import apiversion
+from kubekit.image.docker.errors import require_certificates, unreachable
+from kubekit.model import DockerEndpoint
+
+_CONNECT = 5
+_ANSWER = 30
+_CLASSIC = "1"
+"""What a daemon that has no BuildKit, or was told not to use it, calls its builder."""
+_SILENCE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
+"""A daemon whose machine is gone is noticed after 30 s, however long a build may be silent."""
+
+_ASIDE = 0.6
+"""Seconds to connect, and to answer, for what is only asked to explain a failure."""
+
+
+class Client(docker.APIClient):
+    """A client that leaves the environment's proxies and REQUESTS_CA_BUNDLE to other servers.
+
+    Attributes:
+        has_buildkit: whether the daemon builds with BuildKit, as far as it tells beforehand.
+    """
+
+    has_buildkit = True
+
+    def __init__(self, host: str, *, tls: TLSConfig | None) -> None:
+        # Not APIClient's, which reads the user's Docker config, and fails as a whole for some of
+        # them. The rest is what it does; kubekit reads logins itself, when it needs one.
+        requests.Session.__init__(self)
+        self._general_configs: dict[str, Any] = {}
+        self._auth_configs = AuthConfig({})
+        self._proxy_configs = ProxyConfig()
+        self._version = apiversion.OLDEST
+        self.timeout = _CONNECT, _ANSWER  # type: ignore[assignment] # as requests takes it
+        self.base_url = str(parse_host(host, IS_WINDOWS_PLATFORM, tls=tls is not None))
+        if self.base_url.startswith("http+unix://"):
+            self._custom_adapter = UnixHTTPAdapter(self.base_url, _ANSWER)
+            self.mount("http+docker://", self._custom_adapter)
+            self.base_url = "http+docker://localhost"
+        elif tls is not None:
+            tls.configure_client(self)
+        self.mount("https://", _KeepAlive())
+
+    def merge_environment_settings(self, url, proxies, stream, verify, cert):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002, D102 - of requests.Session
+        return {
+            "proxies": proxies or {},
+            "stream": stream,
+            "verify": self.verify if verify is None else verify,
+            "cert": self.cert if cert is None else cert,
+        }
+
+    def negotiate(self, timeout: tuple[float, float] = (_CONNECT, _ANSWER)) -> None:
+        """Agree on an API version, which `/_ping` tells far faster than `/version`.
+
+        Raises:
+            requests.RequestException: the daemon is not there.
+            docker.errors.APIError: it answers with an error.
+            UnreachableError: it is too old.
+            UsageError: DOCKER_API_VERSION is no version.
+        """
+        asked = apiversion.asked_for()
+        prefix = f"/v{asked}" if asked else ""
+        answer = self._asked(f"{prefix}/_ping", timeout)
+        theirs = least = asked or answer.headers.get("Api-Version", apiversion.OLDEST)
+        if not asked and apiversion.number(theirs) > apiversion.number(apiversion.NEWEST):
+            least = str(self._asked("/version", timeout).json()["MinAPIVersion"])
+        self._version = asked or apiversion.agreed(theirs, least)
+        self.has_buildkit = answer.headers.get("Builder-Version") != _CLASSIC and apiversion.number(
+            self._version
+        ) >= apiversion.number(apiversion.BUILDKIT)
+
+    def _asked(self, path: str, timeout: tuple[float, float]) -> requests.Response:
+        answer = self.get(f"{self.base_url}{path}", timeout=timeout)
+        if not answer.ok:
+            raise docker.errors.APIError(path, response=answer, explanation=answer.text)
+        return answer
+
+
+class _KeepAlive(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        options = [*HTTPConnection.default_socket_options]
+        options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
+        options += [
+            (socket.IPPROTO_TCP, getattr(socket, name), value)
+            for name, value in _SILENCE
+            if hasattr(socket, name)
+        ]
+        super().init_poolmanager(*args, socket_options=options, **kwargs)
+
+
+def connect(endpoint: DockerEndpoint) -> Client:
+    """Open a client that speaks the daemon's API version.
+
+    Raises:
+        UnreachableError: certificates missing, daemon not there, not answering or refusing.
+    """
+    tls = None
+    if endpoint.cert_path is not None:
+        require_certificates(endpoint)
+        ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
+        tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
+    try:
+        client = Client(endpoint.host, tls=tls)
+    except docker.errors.DockerException as error:
+        raise unreachable(endpoint, error) from error
+    try:
+        client.negotiate()
+    except (docker.errors.DockerException, requests.RequestException) as error:
+        client.close()
+        raise unreachable(endpoint, error) from error
+    except KubekitError:
+        client.close()
+        raise
+    return client
+
+
+def own_endpoint() -> DockerEndpoint:
+    """This machine's own Docker: the one the `docker` command speaks to, found as it finds it.
+
+    That is what DOCKER_HOST names, else DOCKER_CONTEXT, else the context that is in use.
+
+    Raises:
+        UnreachableError: the context is not there, or cannot be used.
+    """
+    if host := os.environ.get("DOCKER_HOST"):
+        certs = os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker"
+        tls = bool(os.environ.get("DOCKER_TLS_VERIFY"))
+        return _own(host, Path(certs) if tls else None)
+    name = os.environ.get("DOCKER_CONTEXT") or None
+    try:
+        context = ContextAPI.get_context(name)
+    except Exception as error:  # docker-py raises it plain for a damaged file
+        raise _no_context(f"Docker's contexts cannot be read: {error}") from error
+    # docker-py's hints have it that none of the three can be missing.
+    found: Any = context
+    if found is None or not found.Host:
+        raise _no_context(f"there is no Docker context `{name}`, or it names no Docker")
+    authority = found.TLSConfig.ca_cert if found.TLSConfig else None
+    return _own(str(found.Host), Path(authority).parent if authority else None)
+
+
+def _own(host: str, cert_path: Path | None) -> DockerEndpoint:
+    if host.startswith("ssh:"):
+        raise UnreachableError(
+            f"kubekit does not speak to a Docker by ssh, as at `{host}`",
+            hints=("name another one by DOCKER_HOST or `docker context use`",),
+            id="docker-ssh",
+        )
+    return DockerEndpoint(host=host, cert_path=cert_path, own=True)
+
+
+def _no_context(message: str) -> UnreachableError:
+    hint = "see `docker context ls`, and choose one: `docker context use`"
+    return UnreachableError(message, hints=(hint,), id="docker-context")
+
+
+def host_has(reference: str) -> bool:
+    """Whether this machine's own Docker has an image; False where there is none to ask.
+
+    It is the one the `docker` command speaks to, unless that was led to Minikube's; asked only to
+    explain a failure, so it never raises and takes 2 s at most.
+    """
+    led = "DOCKER_HOST" in os.environ and "MINIKUBE_ACTIVE_DOCKERD" not in os.environ
+    try:
+        context = ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT"))
+        if led or context is None:
+            host, tls = os.environ.get("DOCKER_HOST"), None
+        else:
+            host, tls = context.Host, context.TLSConfig
+        if host and host.startswith("ssh:"):
+            return False
+        client = Client(host or "", tls=tls)
+        client.timeout = _ASIDE, _ASIDE  # type: ignore[assignment] # as requests takes it
+    except Exception:  # noqa: BLE001 - of whatever a broken configuration makes docker-py raise
+        return False
+    with contextlib.closing(client):
+        try:
+            client.negotiate((_ASIDE, _ASIDE))
+            client.inspect_image(reference)  # type: ignore[no-untyped-call]
+        except (docker.errors.DockerException, requests.RequestException, OSError, KubekitError):
+            return False
+    return True

@@ -1,0 +1,152 @@
+"""A Docker as the place where images are built: the one in a Minikube node, or this machine's."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterable
+
+from kubekit.errors import BuildError, Place
+from kubekit.events import ContextSent, Emit, Warned
+from kubekit.image.account import classic, failures
+from kubekit.image.account.steps import Account, explain
+from kubekit.image.buildkit import filesync, logins, secrets
+from kubekit.image.buildkit.calls import Method, unary
+from kubekit.image.buildkit.filesync import Files
+from kubekit.image.buildkit.logins import Logins
+from kubekit.image.buildkit.secrets import Secrets
+from kubekit.image.buildkit.session import Session
+from kubekit.image.docker import disk as fulldisk
+from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.errors import unreachable
+from kubekit.image.docker.hijack import NotOfferedError
+from kubekit.image.files import context, dockerfile
+from kubekit.image.files.dockerfile import Dockerfile
+from kubekit.image.store import Order, StoredImage
+from kubekit.model import BuildPlan, Cancel
+from kubekit.redact import Redactor, shapes
+
+
+class DockerStore:
+    """A Store in one Docker daemon."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def platform(self) -> tuple[str, str]:
+        """See Store."""
+        return self.engine.platform()
+
+    def image_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """See Store."""
+        found = {reference: self.engine.image_id(reference) for reference in references}
+        return {reference: id_ for reference, id_ in found.items() if id_ is not None}
+
+    def base_ids(self, references: Iterable[str]) -> dict[str, str]:
+        """See Store."""
+        return self.image_ids(references)
+
+    def triggers(self, references: Iterable[str]) -> bool:
+        """See Store."""
+        return any(self.engine.triggers(reference) for reference in references)
+
+    def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
+        """See Store."""
+        self.engine.pull(reference, platform=platform, emit=emit, cancel=cancel)
+
+    def build(self, order: Order, *, emit: Emit, cancel: Cancel) -> None:
+        """See Store."""
+        plan = order.plan
+        parsed = dockerfile.read(plan.settings.dockerfile)
+        if not self.engine.has_buildkit():
+            self._build_classic(order, parsed, emit=emit, cancel=cancel)
+            return
+        _refuse_ssh(parsed, plan)
+        secrets.require(parsed, plan)
+        for warning in secrets.exposed(plan):
+            emit(warning)
+        given = Secrets(plan.settings.secrets)
+        redactor = Redactor(shape for text in given.texts() for shape in shapes(text))
+        account = Account(redactor.wrap(emit), parsed)
+        try:
+            self._build(order, account, given, emit=emit, cancel=cancel)
+            if not classic.needed(account.error):
+                self._conclude(account, parsed, plan)
+                return
+        except BuildError as error:
+            error.hints += secrets.lacking(account.instruction, plan)
+            raise redactor.error(error) from error.__cause__
+        except NotOfferedError:
+            pass
+        self._build_classic(order, parsed, emit=emit, cancel=cancel)
+
+    def _build(
+        self, order: Order, account: Account, given: Secrets, *, emit: Emit, cancel: Cancel
+    ) -> None:
+        plan = order.plan
+        files = Files(plan)
+        methods: dict[str, Method] = {
+            filesync.METHOD: files,
+            secrets.METHOD: unary(given),
+            logins.METHOD: unary(Logins(cancel)),
+        }
+        told = False
+        with Session(self.engine.hijack, plan, methods) as session:
+            for message in self.engine.build(
+                session.id,
+                dockerfile=plan.settings.dockerfile.name,
+                tag=order.reference,
+                target=plan.settings.target,
+                args=plan.settings.args,
+                labels=order.labels,
+                cancel=cancel,
+            ):
+                account.add(message)
+                if files.sent.all and not told:
+                    told = True
+                    sent = files.sent
+                    emit(ContextSent(text=str(sent), files=sent.files, size=sent.size))
+            session.check()
+            error = account.error or ""
+            # A daemon that cannot write what it is sent ends the session as well.
+            if error and not failures.FULL.search(error) and session.lost(error):
+                cut = ConnectionResetError(errno.ECONNRESET, error)
+                raise unreachable(self.engine.endpoint, cut)
+
+    def _build_classic(
+        self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel
+    ) -> None:
+        emit(Warned(text="this Docker has no BuildKit: building with its classic builder"))
+        classic.refuse(parsed, order.plan)
+        account = Account(emit, parsed)
+        upload, params = context.tar(context.everything(order.plan)), classic.params(order)
+        for message in self.engine.build_classic(upload, params=params, cancel=cancel):
+            account.add(message)
+        self._conclude(account, parsed, order.plan)
+
+    def _conclude(self, account: Account, parsed: Dockerfile, plan: BuildPlan) -> None:
+        if account.error is not None:
+            error = explain(account, parsed, plan)
+            raise fulldisk.told(error, self.engine) if error.id == "disk-full" else error
+
+    def images(self, project: str) -> list[StoredImage]:
+        """See Store."""
+        return self.engine.images(project)
+
+    def remove(self, names: Iterable[str]) -> list[str]:
+        """See Store."""
+        return [name for name in names if self.engine.remove(name)]
+
+
+def _refuse_ssh(parsed: Dockerfile, plan: BuildPlan) -> None:
+    for stage in parsed.needed(plan.settings.target):
+        for instruction in stage.body:
+            if any(mount.get("type") == "ssh" for mount in instruction.mounts):
+                raise BuildError(
+                    "kubekit cannot hand a `--mount=type=ssh` to a build",
+                    hints=(
+                        "use a token as a build secret, or bring the sources into the context",
+                        secrets.how("ID"),
+                    ),
+                    place=Place(file=plan.settings.dockerfile, line=instruction.line),
+                    id="build-session",
+                )

@@ -1,0 +1,156 @@
+"""What should not be in a build context, though it is: secrets, and what only makes it large.
+
+Secrets are told on every run; what costs time only when a build happens and so takes that time.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from kubekit.events import Warned
+from kubekit.image.files.context import ignore_path
+from kubekit.model import BuildPlan, ContextFile
+
+LARGE = 50_000_000
+"""Bytes: a Python backend has a few million, and a daemon takes some 100 million in a second."""
+
+_SHOWN = 3
+_LARGEST = 5
+_MOST = 0.75
+_KEY_BYTES = 64 << 10
+_ENV = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$|defaults$).*)?")
+_SECRET = re.compile(
+    r"id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx)|[._]netrc|\.pypirc|\.git-credentials"
+    r"|kubeconfig|.*\.kubeconfig"
+)
+_MAYBE_KEY = (".pem", ".key")
+_FOLDERS = {
+    ".git": "the history in {names} is sent to the build",
+    "node_modules": "{names} is sent to the build",
+    "__pycache__": "compiled Python in {names} is sent to the build: it makes another image "
+    "without a change of yours",
+}
+_VENV = "the virtual environment {names} is sent to the build: its programs fit only this machine"
+
+
+def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
+    """Warn of files with secrets that an instruction may bring into the image.
+
+    Args:
+        plan: what would be built.
+        env_file: the project's own, whatever it is called.
+    """
+    env, keys = [], []
+    for file in _apart(plan.files, _clutter(plan.files)):
+        name = file.path.rpartition("/")[2]
+        if _ENV.fullmatch(name) or file.at == str(env_file):
+            env.append(file.path)
+        elif _SECRET.fullmatch(name) or (name.endswith(_MAYBE_KEY) and _is_private_key(file)):
+            keys.append(file.path)
+    said = {
+        "{names} goes into the build, and by a `COPY` its secrets into the image": env,
+        "what proves who you are goes into the build: {names}": keys,
+    }
+    return [_warned(text, paths, paths, plan) for text, paths in said.items() if paths]
+
+
+def bulk(plan: BuildPlan) -> list[Warned]:
+    """Warn of what makes a build slow: folders that belong in no image, and a large context."""
+    clutter = _clutter(plan.files)
+    found: dict[str, list[str]] = {}
+    for folder, text in clutter.items():
+        found.setdefault(text, []).append(folder)
+    warnings = []
+    for text, folders in found.items():
+        patterns = folders if text == _VENV else dict.fromkeys(_pattern(path) for path in folders)
+        warnings.append(_warned(text, folders, patterns, plan))
+    if plan.size > LARGE:
+        largest = ", ".join(f"`{path}` {_size(size)}" for path, size in _largest(plan.files))
+        count = sum(stat.S_ISREG(file.mode) for file in plan.files)
+        text = f"the build context has {_size(plan.size)} in {count} files: {largest}"
+        hint = f"add what the image does not need to `{ignore_path(plan.settings).name}`"
+        warnings.append(Warned(text=text, hints=(hint,)))
+    return warnings
+
+
+def _clutter(files: Iterable[ContextFile]) -> dict[str, str]:
+    """Folders that belong in no image, the outermost only, and what is to be said of them."""
+    found: dict[str, str] = {}
+    venvs = {file.path.removesuffix("/pyvenv.cfg"): _VENV for file in files if _is_venv(file.path)}
+    for file in files:
+        name = file.path.rpartition("/")[2]
+        # A worktree has a file called `.git`.
+        if name in _FOLDERS and (stat.S_ISDIR(file.mode) or name == ".git"):
+            found[file.path] = _FOLDERS[name]
+    found |= venvs
+    return {path: text for path, text in found.items() if not _is_below(path, found)}
+
+
+def _is_venv(path: str) -> bool:
+    return path.endswith("/pyvenv.cfg")
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    parts = path.split("/")
+    return any("/".join(parts[:depth]) in folders for depth in range(1, len(parts)))
+
+
+def _apart(files: Iterable[ContextFile], folders: dict[str, str]) -> Iterator[ContextFile]:
+    for file in files:
+        if stat.S_ISREG(file.mode) and not (folders and _is_below(file.path, folders)):
+            yield file
+
+
+def _is_private_key(file: ContextFile) -> bool:
+    try:
+        with file.source.open("rb") as stream:
+            return b"PRIVATE KEY" in stream.read(_KEY_BYTES)
+    except OSError:
+        return False
+
+
+def _pattern(path: str) -> str:
+    name = path.rpartition("/")[2]
+    return name if path == name and name != "__pycache__" else f"**/{name}"
+
+
+def _warned(text: str, paths: list[str], patterns: Iterable[str], plan: BuildPlan) -> Warned:
+    hint = f"add to `{ignore_path(plan.settings).name}`: {_listed(patterns)}"
+    return Warned(text=text.format(names=_listed(paths)), hints=(hint,))
+
+
+def _listed(paths: Iterable[str]) -> str:
+    names = [f"`{path}`" for path in paths]
+    rest = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _largest(files: Iterable[ContextFile]) -> list[tuple[str, int]]:
+    """The five largest files and folders; of a folder with little else, what makes it large."""
+    sizes: dict[str, int] = {}
+    below: dict[str, list[str]] = {"": []}
+    for file in files:
+        parent = file.path.rpartition("/")[0]
+        below.setdefault(parent, []).append(file.path)
+        parts = file.path.split("/") if file.size else ()
+        for depth in range(1, len(parts) + 1):
+            path = "/".join(parts[:depth])
+            sizes[path] = sizes.get(path, 0) + file.size
+    found = [_telling(path, sizes, below) for path in below[""] if path in sizes]
+    return sorted(((path, sizes[path]) for path in found), key=lambda one: -one[1])[:_LARGEST]
+
+
+def _telling(path: str, sizes: dict[str, int], below: dict[str, list[str]]) -> str:
+    while path in below:
+        largest = max(below[path], key=lambda one: sizes.get(one, 0))
+        if sizes.get(largest, 0) < _MOST * sizes[path]:
+            return path
+        path = largest
+    return path

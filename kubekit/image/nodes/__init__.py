@@ -1,0 +1,1 @@
+"""Images in the nodes of a Minikube profile that leads to no Docker."""

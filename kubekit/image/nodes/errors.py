@@ -1,0 +1,121 @@
+"""What goes wrong when an image is built in Minikube's nodes, and what to do. Pure."""
+
+from __future__ import annotations
+
+from kubekit.cluster.target import Profile
+from kubekit.errors import BuildError, UnreachableError, shown
+from kubekit.image.account.steps import Account, explain
+from kubekit.image.files.dockerfile import Dockerfile
+from kubekit.image.nodes.script import BUILDERS
+from kubekit.image.registries.errors import pull_failed
+from kubekit.model import BuildPlan
+from kubekit.proc import Finished
+
+_FULL = "no space left on device"
+_SILENT = ("failed to list workers", "buildkitd.sock", "Cannot connect to the Docker daemon")
+
+
+def explained(
+    account: Account, parsed: Dockerfile, plan: BuildPlan, profile: Profile, node: str
+) -> BuildError | UnreachableError:
+    """Say why a build in a node failed."""
+    said = account.error or ""
+    if not account.failed and any(text in said for text in _SILENT):
+        service = {"containerd": "buildkit", "docker": "docker"}.get(profile.runtime, "podman")
+        return UnreachableError(
+            f"the builder in node `{node}` does not answer",
+            hints=(f"restart it: `{_ssh(profile, node)} sudo systemctl restart {service}`",),
+            details=(said,),
+            id="builder-silent",
+        )
+    error = explain(account, parsed, plan)
+    if _FULL in f"{said}{error}".lower():
+        error.id, error.hints = "disk-full", _room(profile, node)
+    return error
+
+
+def no_builder(profile: Profile, plan: BuildPlan, reference: str) -> BuildError:
+    """The node has nothing to build with; this machine's Docker may, but only if it is told to."""
+    program = BUILDERS.get(profile.runtime)
+    what = f"has no `{program}`" if program else f"runs {profile.runtime}, which kubekit knows not"
+    file, folder = shown(plan.settings.dockerfile), shown(plan.settings.context)
+    build = f"docker build -t {reference} -f {file} {folder}"
+    load = f"minikube -p {profile.name} image load --daemon {reference}"
+    return BuildError(
+        f"node `{profile.machines[0]}` {what}, so nothing can be built in it",
+        hints=(
+            f"build it on this machine, and bring it there by this very name: `{build} && {load}`",
+            f"or use a profile that runs docker: `kubekit up --profile {profile.name}-docker`",
+        ),
+        id="builder-missing",
+    )
+
+
+def no_place(error: OSError) -> BuildError:
+    """This machine has no room for what is sent to a node."""
+    reason = (error.strerror or str(error)).lower()
+    return BuildError(
+        f"what is sent to the node cannot be written here first: {reason}",
+        hints=("make room, or name another folder for temporary files by TMPDIR",),
+        id="temporary-files",
+    )
+
+
+def not_sent(profile: Profile, node: str, done: Finished) -> BuildError:
+    """The build context could not be copied into the node."""
+    said = [line for line in (done.out + done.err).splitlines() if line.strip()]
+    full = any(_FULL in line.lower() for line in said)
+    return BuildError(
+        f"the build context could not be copied to node `{node}`",
+        hints=_room(profile, node) if full else (f"see how it is: `{_ssh(profile, node)} df -h`",),
+        details=tuple(said[-5:]),
+        id="disk-full" if full else "context-not-sent",
+    )
+
+
+def not_arrived(profile: Profile, reference: str, node: str, said: str) -> BuildError:
+    """The image is not where it was built, or was to be brought."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    full = _FULL in said.lower()
+    return BuildError(
+        f"the image `{reference}` was built, but is not on node `{node}`",
+        hints=_room(profile, node)
+        if full
+        else (f"see what is: `{_ssh(profile, node)} sudo crictl images`",),
+        details=tuple(lines[-5:]),
+        id="disk-full" if full else "image-not-proved",
+    )
+
+
+def not_pulled(profile: Profile, reference: str, said: str) -> BuildError:
+    """A base image could not be pulled in the node, which has no credentials of the user's."""
+    error = pull_failed(reference, said)
+    why, pull = error.message.rpartition(": ")[2], f"docker pull {reference}"
+    load = f"minikube -p {profile.name} image load --daemon {reference}"
+    return BuildError(
+        f"the base image `{reference}` is not in node `{profile.machines[0]}` "
+        f"and cannot be pulled there: {why}",
+        hints=(f"pull it with your login, and bring it there: `{pull} && {load}`",),
+        details=(said.strip(),),
+        id=error.id,
+    )
+
+
+def unreadable(node: str, said: str) -> UnreachableError:
+    """The container runtime of a node does not say which images it has."""
+    lines = [line for line in said.splitlines() if line.strip()]
+    return UnreachableError(
+        f"node `{node}` does not tell which images it has",
+        hints=("see why: `minikube logs`",),
+        details=tuple(lines[-5:]),
+        id="node-images",
+    )
+
+
+def _room(profile: Profile, node: str) -> tuple[str, ...]:
+    prune = f"`{_ssh(profile, node)} sudo crictl rmi --prune`"
+    return (f"make room in node `{node}`: {prune}, which deletes all images no container uses",)
+
+
+def _ssh(profile: Profile, node: str) -> str:
+    return f"minikube -p {profile.name} ssh -n {node} --"

@@ -1,0 +1,1 @@
+"""Registries: logins for them, the progress of a transfer, and what their refusals mean."""
