@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,6 +15,9 @@ from typing import Any
 import pytest
 
 import lab
+from kubekit.cluster.dockerenv import docker_env
+from kubekit.image.docker.engine import Engine
+from kubekit.model import Cancel, DockerEndpoint
 from tests.conftest import Result, kubekit
 
 PROFILE = "kubekit-lab"
@@ -89,6 +93,25 @@ def further(request: pytest.FixtureRequest, cluster: dict[str, str]) -> Iterator
     """
     with lab.profile(request.param) as found:
         yield {**os.environ, **cluster, **found}
+
+
+@pytest.fixture(scope="session")
+def endpoint(cluster: dict[str, str]) -> DockerEndpoint:
+    """Where the Docker of the lab's node is."""
+    return docker_env(PROFILE, cancel=Cancel())
+
+
+@pytest.fixture(scope="module")
+def engine(endpoint: DockerEndpoint) -> Iterator[Engine]:
+    """The Docker of the lab's node."""
+    with contextlib.closing(Engine(endpoint)) as engine:
+        yield engine
+
+
+def running(command: str) -> bool:
+    """Whether a command that begins so runs, here or in a node, which is a container."""
+    found = subprocess.run(["pgrep", "-f", f"^{command}"], stdout=subprocess.DEVNULL, check=False)
+    return found.returncode == 0
 
 
 @dataclass(kw_only=True)

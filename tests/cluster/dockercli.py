@@ -18,8 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubekit.cluster.dockerenv import docker_env
-from kubekit.model import Cancel
+from kubekit.model import DockerEndpoint
 from lab import gobuild, paths
 from lab.parts import Store
 
@@ -37,9 +36,8 @@ class Docker:
     env: dict[str, str]
 
     @classmethod
-    def of(cls, profile: str) -> Docker:
-        """The first one on the PATH, in the daemon of a Minikube profile."""
-        endpoint = docker_env(profile, cancel=Cancel())
+    def of(cls, endpoint: DockerEndpoint) -> Docker:
+        """The first one on the PATH, with this daemon."""
         env = {**os.environ, "DOCKER_HOST": endpoint.host, "DOCKER_BUILDKIT": "1"}
         if endpoint.cert_path is not None:
             env |= {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(endpoint.cert_path)}

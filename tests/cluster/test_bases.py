@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError
 from kubekit.events import Event, Progress, Warned
 from kubekit.image.docker.engine import Engine
 from kubekit.image.registries import credentials
 from kubekit.model import Cancel
-from tests.cluster.conftest import PROFILE, Project, small_project
+from tests.cluster.conftest import Project, small_project
 from tests.cluster.scenarios.running import Running, finished, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
@@ -39,13 +38,6 @@ kind: ConfigMap
 metadata: {name: settings}
 data: {image: "{{ image }}"}
 """
-
-
-@pytest.fixture(scope="module")
-def engine(cluster: dict[str, str]) -> Iterator[Engine]:
-    engine = Engine(docker_env(PROFILE, cancel=Cancel()))
-    yield engine
-    engine.close()
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableError
 from kubekit.events import BuildLog, BuildStep, Emit, Event
 from kubekit.image import build
@@ -22,10 +21,10 @@ from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSettings, BuiltImage, Cancel, DockerEndpoint
+from tests.cluster.conftest import PROFILE, running
 
 pytestmark = pytest.mark.cluster
 
-PROFILE = "kubekit-lab"
 DOCKERFILE = """\
 ARG BASE=python:3.13-slim
 FROM $BASE AS builder
@@ -85,18 +84,6 @@ class Project:
     def states(self, state: str) -> list[str]:
         steps = [event for event in self.events if isinstance(event, BuildStep)]
         return [step.step.partition("] ")[2] for step in steps if step.state == state]
-
-
-@pytest.fixture(scope="module")
-def endpoint(cluster: dict[str, str]) -> DockerEndpoint:
-    return docker_env(PROFILE, cancel=Cancel())
-
-
-@pytest.fixture(scope="module")
-def engine(endpoint: DockerEndpoint) -> Iterator[Engine]:
-    engine = Engine(endpoint)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
@@ -265,11 +252,6 @@ def test_a_file_that_changes_while_it_is_sent_names_no_image(project: Project) -
         project.ensure(plan)
     assert project.engine.image_id(project.reference()) is None
     assert project.ensure().built
-
-
-def running(mark: str) -> bool:
-    found = subprocess.run(["pgrep", "-f", f"^{mark}"], stdout=subprocess.DEVNULL, check=False)
-    return found.returncode == 0
 
 
 def test_a_cancel_stops_the_build_in_the_daemon(project: Project) -> None:

@@ -22,8 +22,7 @@ from hypothesis import strategies as st
 
 from kubekit.errors import FilesError
 from kubekit.image.files import context
-from kubekit.model import BuildSettings
-from tests.cluster.conftest import PROFILE
+from kubekit.model import BuildSettings, DockerEndpoint
 from tests.cluster.dockercli import BuildKit, Docker, Listing, buildkit, listing
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
@@ -152,8 +151,8 @@ def current(
 
 
 @pytest.fixture(scope="module")
-def docker(cluster: dict[str, str]) -> Docker:
-    return Docker.of(PROFILE)
+def docker(endpoint: DockerEndpoint) -> Docker:
+    return Docker.of(endpoint)
 
 
 def plant(root: Path, tree: frozenset[str], links: tuple[tuple[str, str], ...] = ()) -> None:

@@ -10,14 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.cluster.dockerenv import docker_env
 from kubekit.image import build
 from kubekit.image.changes import Memory
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.model import BuildSettings, BuiltImage, Cancel
-from tests.cluster.conftest import PROFILE
 from tests.cluster.dockercli import Docker, Listing
 
 pytestmark = pytest.mark.cluster
@@ -65,19 +63,15 @@ class Project:
 
 
 @pytest.fixture
-def project(
-    cluster: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Project]:
+def project(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "backend").mkdir()
-    engine = Engine(docker_env(PROFILE, cancel=Cancel()))
-    docker, name = Docker.of(PROFILE), f"ctx-{uuid.uuid4().hex[:8]}"
+    docker, name = Docker.of(engine.endpoint), f"ctx-{uuid.uuid4().hex[:8]}"
     yield Project(root=tmp_path / "backend", name=name, engine=engine, docker=docker)
     for image in engine.images(name):
         for tag in image.names:
             engine.remove(tag)
     engine.remove(f"{name}-base:1")
-    engine.close()
 
 
 def test_triggers_of_a_base_image_take_what_they_like(project: Project) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import lab.engine
-from kubekit.cluster.dockerenv import EndpointCache, docker_env
+from kubekit.cluster.dockerenv import EndpointCache
 from kubekit.cluster.target import read_profile
 from kubekit.errors import UnreachableError
 from kubekit.image.docker.engine import Engine
-from kubekit.model import Cancel, ClusterTarget, DockerEndpoint
+from kubekit.model import ClusterTarget, DockerEndpoint
 from kubekit.session import Run, open_engine
 from tests.cluster.conftest import PROFILE, Project, small_project
 from tests.cluster.front import Front, authority, in_front_of, signed
@@ -34,12 +34,6 @@ data: {image: "{{ image }}"}
 """
 
 
-@pytest.fixture(scope="module")
-def right(cluster: dict[str, str]) -> DockerEndpoint:
-    """Where the profile's Docker really is."""
-    return docker_env(PROFILE, cancel=Cancel())
-
-
 @pytest.fixture
 def cache(
     cluster: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -52,14 +46,14 @@ def cache(
 
 
 @pytest.fixture
-def other(right: DockerEndpoint, tmp_path: Path) -> Iterator[Front]:
+def other(endpoint: DockerEndpoint, tmp_path: Path) -> Iterator[Front]:
     """Another daemon whose certificate Minikube's authority has signed, as all its profiles' are.
 
     It is this machine's own Docker, behind TLS.
     """
-    assert right.cert_path is not None
+    assert endpoint.cert_path is not None
     folder = tmp_path / "other"
-    signed(right.cert_path, "server.pem", "server-key.pem", folder=folder)
+    signed(endpoint.cert_path, "server.pem", "server-key.pem", folder=folder)
     with in_front_of(f"unix://{lab.engine.SOCKET}", folder) as front:
         yield front
 
@@ -77,57 +71,60 @@ def other_certificates(tmp_path: Path) -> Path:
 
 
 def test_what_is_remembered_is_used_without_minikube(
-    cache: EndpointCache, right: DockerEndpoint, monkeypatch: pytest.MonkeyPatch
+    cache: EndpointCache, endpoint: DockerEndpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert found() == right
-    assert cache.read() == right
+    assert found() == endpoint
+    assert cache.read() == endpoint
     monkeypatch.setenv("PATH", "/nowhere")
-    assert found() == right
+    assert found() == endpoint
 
 
 @pytest.mark.parametrize("case", ["port", "no-docker", "certificate", "no-certificate"])
 def test_a_stale_endpoint_is_resolved_once_more(
-    cache: EndpointCache, right: DockerEndpoint, tmp_path: Path, case: str
+    cache: EndpointCache, endpoint: DockerEndpoint, tmp_path: Path, case: str
 ) -> None:
-    with in_front_of(NOTHING, server_certificate(right, tmp_path)) as silent:
+    with in_front_of(NOTHING, server_certificate(endpoint, tmp_path)) as silent:
         stale = {
-            "port": DockerEndpoint(host=NOTHING, cert_path=right.cert_path),
-            "no-docker": DockerEndpoint(host=silent.host, cert_path=right.cert_path),
-            "certificate": DockerEndpoint(host=right.host, cert_path=other_certificates(tmp_path)),
-            "no-certificate": DockerEndpoint(host=right.host, cert_path=tmp_path / "gone"),
+            "port": DockerEndpoint(host=NOTHING, cert_path=endpoint.cert_path),
+            "no-docker": DockerEndpoint(host=silent.host, cert_path=endpoint.cert_path),
+            "certificate": DockerEndpoint(
+                host=endpoint.host, cert_path=other_certificates(tmp_path)
+            ),
+            "no-certificate": DockerEndpoint(host=endpoint.host, cert_path=tmp_path / "gone"),
         }[case]
         cache.write(stale)
-        assert found() == right
-    assert cache.read() == right
+        assert found() == endpoint
+    assert cache.read() == endpoint
 
 
-def server_certificate(right: DockerEndpoint, tmp_path: Path) -> Path:
-    assert right.cert_path is not None
+def server_certificate(endpoint: DockerEndpoint, tmp_path: Path) -> Path:
+    assert endpoint.cert_path is not None
     folder = tmp_path / "server"
-    signed(right.cert_path, "server.pem", "server-key.pem", folder=folder)
+    signed(endpoint.cert_path, "server.pem", "server-key.pem", folder=folder)
     return folder
 
 
 def test_another_profiles_docker_is_never_built_in(
-    cache: EndpointCache, right: DockerEndpoint, other: Front
+    cache: EndpointCache, endpoint: DockerEndpoint, other: Front
 ) -> None:
-    cache.write(DockerEndpoint(host=other.host, cert_path=right.cert_path))
-    there = Engine(DockerEndpoint(host=other.host, cert_path=right.cert_path))
+    cache.write(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path))
+    there = Engine(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path))
     assert there.info()["Name"] != PROFILE
     there.close()
-    assert found() == right
-    assert cache.read() == right
+    assert found() == endpoint
+    assert cache.read() == endpoint
 
 
 def test_another_profiles_docker_is_refused_where_minikube_itself_leads_there(
     cache: EndpointCache,
-    right: DockerEndpoint,
+    endpoint: DockerEndpoint,
     other: Front,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     program(
-        tmp_path / "bin", f"echo DOCKER_HOST={other.host}; echo DOCKER_CERT_PATH={right.cert_path}"
+        tmp_path / "bin",
+        f"echo DOCKER_HOST={other.host}; echo DOCKER_CERT_PATH={endpoint.cert_path}",
     )
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     with pytest.raises(UnreachableError) as caught:
@@ -146,13 +143,13 @@ def program(folder: Path, script: str) -> None:
 
 
 def test_a_certificate_that_is_renewed_while_connected(
-    right: DockerEndpoint, tmp_path: Path
+    endpoint: DockerEndpoint, tmp_path: Path
 ) -> None:
     """As `minikube start` does it while `kubekit dev` runs: same place, new authority."""
     certs = tmp_path / "certs"
     authority(certs)
     signed(certs, "server.pem", "server-key.pem")
-    with in_front_of(right.host, certs, right.cert_path) as front:
+    with in_front_of(endpoint.host, certs, endpoint.cert_path) as front:
         engine = Engine(DockerEndpoint(host=front.host, cert_path=certs))
         assert engine.info()["Name"] == PROFILE
         old = (certs / "ca.pem").read_bytes()
@@ -186,7 +183,7 @@ def shared(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def image(shared: Project, right: DockerEndpoint, tmp_path: Path) -> Project:
+def image(shared: Project, endpoint: DockerEndpoint, tmp_path: Path) -> Project:
     """It, with an environment and a cache of the test's own."""
     return replace(shared, env={**shared.env, "XDG_CACHE_HOME": str(tmp_path / "cache")})
 
@@ -196,7 +193,7 @@ def edited(project: Project) -> None:
     project.write("app/server.py", f"{text}\n# edited\n")
 
 
-def built(project: Project, right: DockerEndpoint) -> str:
+def built(project: Project, endpoint: DockerEndpoint) -> str:
     """The image of a run that must build it, proved to be in the profile's Docker alone."""
     edited(project)
     result = project.apply()
@@ -204,9 +201,9 @@ def built(project: Project, right: DockerEndpoint) -> str:
     assert done["changed"] is True
     reference = str(done["text"].split("`")[1])
     host = DockerEndpoint(host=f"unix://{lab.engine.SOCKET}")
-    for endpoint, there in ((right, True), (host, False)):
-        with contextlib.closing(Engine(endpoint)) as engine:
-            assert (engine.image_id(reference) is not None) is there, endpoint
+    for daemon, there in ((endpoint, True), (host, False)):
+        with contextlib.closing(Engine(daemon)) as engine:
+            assert (engine.image_id(reference) is not None) is there, daemon
     return reference
 
 
@@ -220,21 +217,21 @@ def docker_variables(endpoint: str, certs: Path | None, active: str) -> dict[str
 
 
 def test_a_shell_that_was_led_to_a_minikube(
-    image: Project, right: DockerEndpoint, other: Front
+    image: Project, endpoint: DockerEndpoint, other: Front
 ) -> None:
     """After `eval $(minikube docker-env)`, of this profile and of another one."""
-    image.env |= docker_variables(right.host, right.cert_path, PROFILE)
-    built(image, right)
+    image.env |= docker_variables(endpoint.host, endpoint.cert_path, PROFILE)
+    built(image, endpoint)
     shutil.rmtree(image.env["XDG_CACHE_HOME"])
-    image.env |= docker_variables(other.host, right.cert_path, "elsewhere")
-    built(image, right)
-    built(image, right)
+    image.env |= docker_variables(other.host, endpoint.cert_path, "elsewhere")
+    built(image, endpoint)
+    built(image, endpoint)
 
 
 def test_an_environment_full_of_other_dockers(
-    image: Project, right: DockerEndpoint, tmp_path: Path
+    image: Project, endpoint: DockerEndpoint, tmp_path: Path
 ) -> None:
-    built(image, right)  # so that Minikube need not be asked, which some of it would mislead
+    built(image, endpoint)  # so that Minikube need not be asked, which some of it would mislead
     broken = tmp_path / "docker"
     broken.mkdir()
     (broken / "config.json").write_text('{"auths": {')
@@ -250,7 +247,7 @@ def test_an_environment_full_of_other_dockers(
         "BUILDKIT_HOST": NOTHING,
         "DOCKER_CONFIG": str(broken),
     }
-    built(image, right)
+    built(image, endpoint)
 
 
 @pytest.mark.parametrize(
@@ -263,27 +260,29 @@ def test_an_environment_full_of_other_dockers(
     ],
 )
 def test_a_docker_config_that_docker_itself_would_mind(
-    right: DockerEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: object
+    endpoint: DockerEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: object
 ) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    engine = Engine(right)
+    engine = Engine(endpoint)
     assert engine.info()["Name"] == PROFILE
     engine.close()
 
 
-def test_proxies_are_for_others(image: Project, right: DockerEndpoint) -> None:
-    node = right.host.removeprefix("tcp://").partition(":")[0]
+def test_proxies_are_for_others(image: Project, endpoint: DockerEndpoint) -> None:
+    node = endpoint.host.removeprefix("tcp://").partition(":")[0]
     dead = "http://127.0.0.1:1"
     image.env |= {"HTTP_PROXY": dead, "HTTPS_PROXY": dead, "ALL_PROXY": dead, "NO_PROXY": node}
-    reference = built(image, right)
+    reference = built(image, endpoint)
     del image.env["NO_PROXY"]
     # The API server is reached by way of a proxy; the Docker in a node never is.
     shown = image.run("docker", "image", "inspect", "--format", "{{.RepoTags}}", reference)
     assert shown.out == f"[{reference}]\n", shown.err
 
 
-def test_minikube_that_looks_for_its_node_elsewhere(image: Project, right: DockerEndpoint) -> None:
+def test_minikube_that_looks_for_its_node_elsewhere(
+    image: Project, endpoint: DockerEndpoint
+) -> None:
     """DOCKER_HOST by hand, without what would tell Minikube that it is its own doing."""
     image.env["DOCKER_HOST"] = NOTHING
     edited(image)
@@ -291,4 +290,4 @@ def test_minikube_that_looks_for_its_node_elsewhere(image: Project, right: Docke
     assert (failed["exit_code"], failed["id"]) == (8, "node-elsewhere")
     assert failed["hints"] == ["`unset DOCKER_HOST`: it is where Minikube looks for its nodes"]
     del image.env["DOCKER_HOST"]
-    built(image, right)
+    built(image, endpoint)

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kubekit.cluster.dockerenv import docker_env
 from kubekit.image.docker.engine import Engine
-from kubekit.model import Cancel
+from kubekit.model import DockerEndpoint
 from tests.cluster import registry as registries
 from tests.cluster.conftest import PROFILE, Project
 from tests.cluster.registry import PASSWORD, USER, FailingServer, Registry, login
@@ -76,13 +75,6 @@ def failing(cluster: dict[str, str], registry: Registry) -> Iterator[FailingServ
         yield server
 
 
-@pytest.fixture(scope="module")
-def engine(cluster: dict[str, str]) -> Iterator[Engine]:
-    engine = Engine(docker_env(PROFILE, cancel=Cancel()))
-    yield engine
-    engine.close()
-
-
 @pytest.fixture
 def pushing(
     new_project: Callable[[], Project], registry: Registry, engine: Engine, tmp_path: Path
@@ -105,19 +97,18 @@ def forget(engine: Engine, project: Project) -> None:
 
 
 @pytest.fixture
-def elsewhere(pushing: Project, tmp_path: Path) -> Project:
+def elsewhere(pushing: Project, endpoint: DockerEndpoint, tmp_path: Path) -> Project:
     """The same cluster, as if it were no Minikube, and its Docker this machine's own."""
-    unproved(pushing, PROFILE, tmp_path)
+    unproved(pushing, PROFILE, endpoint, tmp_path)
     return pushing
 
 
-def unproved(project: Project, context: str, folder: Path) -> None:
+def unproved(project: Project, context: str, docker: DockerEndpoint, folder: Path) -> None:
     """Lead a project to a context that only `allow_contexts` names, and to the lab's Docker."""
     config = yaml.safe_load(Path(project.env["KUBECONFIG"]).read_text())
     for entry in config["clusters"]:
         entry["cluster"].pop("extensions")
     (folder / "kubeconfig").write_text(yaml.safe_dump(config))
-    docker = docker_env(PROFILE, cancel=Cancel())
     project.env |= {
         "KUBECONFIG": str(folder / "kubeconfig"),
         "DOCKER_HOST": docker.host,
@@ -281,7 +272,7 @@ def test_a_cluster_that_is_no_minikube_needs_a_registry(elsewhere: Project) -> N
 
 @pytest.mark.parametrize("further", ["containerd"], indirect=True)
 def test_the_same_manifests_on_another_runtime(
-    further: dict[str, str], pushing: Project, registry: Registry, tmp_path: Path
+    further: dict[str, str], pushing: Project, registry: Registry, engine: Engine, tmp_path: Path
 ) -> None:
     context = further["KUBEKIT_PROFILE"]
     ca = base64.b64encode(registry.ca.read_bytes()).decode()
@@ -291,7 +282,7 @@ def test_the_same_manifests_on_another_runtime(
     for name, text in (("ca.crt", ca), ("hosts.toml", hosts)):
         script.append(f"echo {text} | base64 -d | sudo tee {folder}/{name} >/dev/null")
     in_node(further, " && ".join(script), profile=context)
-    unproved(pushing, context, tmp_path)
+    unproved(pushing, context, engine.endpoint, tmp_path)
     may_pull(pushing, registry)
     try:
         pushing.apply()

@@ -21,7 +21,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kubekit.cluster.dockerenv import docker_env
 from kubekit.errors import BuildError, CancelledError, UnreachableError
 from kubekit.events import BuildLog, ContextSent, Event
 from kubekit.image import build
@@ -31,10 +30,10 @@ from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.model import BuildSecret, BuildSettings, BuiltImage, Cancel, DockerEndpoint
+from tests.cluster.conftest import PROFILE
 
 pytestmark = pytest.mark.cluster
 
-PROFILE = "kubekit-lab"
 LOOK = """\
 import hashlib, json, os, stat
 found = {}
@@ -114,18 +113,6 @@ class Project:
 
 def open_files() -> int:
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-@pytest.fixture(scope="module")
-def endpoint(cluster: dict[str, str]) -> DockerEndpoint:
-    return docker_env(PROFILE, cancel=Cancel())
-
-
-@pytest.fixture(scope="module")
-def engine(endpoint: DockerEndpoint) -> Iterator[Engine]:
-    engine = Engine(endpoint)
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
@@ -336,13 +323,13 @@ class Doorman(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def registry(cluster: dict[str, str]) -> Iterator[Registry]:
+def registry(cluster: dict[str, str], endpoint: DockerEndpoint) -> Iterator[Registry]:
     """One that the node reaches under the same address, which is one it asks without TLS."""
     with Registry() as server:
         threading.Thread(target=server.serve_forever).start()
         port = server.server_address[1]
         key = Path(cluster["MINIKUBE_HOME"], f"machines/{PROFILE}/id_rsa")
-        address = urlsplit(docker_env(PROFILE, cancel=Cancel()).host).hostname
+        address = urlsplit(endpoint.host).hostname
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
         command = ["ssh", "-i", str(key), *(part for one in options for part in ("-o", one))]
         command += ["-R", f"127.0.0.1:{port}:127.0.0.1:{port}", f"docker@{address}"]
