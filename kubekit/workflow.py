@@ -62,7 +62,7 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         if dry_run:
             return _rehearse(settings, kube, prepared, target, run)
         built: BuiltImage | None = None
-        with cleanup.turn(target.context, settings.name, cancel=run.cancel):
+        with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
             if plan is not None:
                 opened = open_store(target, run, repository=settings.repository)
                 built = provide(settings, plan, opened, run)
@@ -142,10 +142,7 @@ def teardown(
     if images:
         opened = open_store(target, run, repository=settings.repository)
         with run.stage("images", "deleting images") as stage, opened as store:
-            cleaned = [
-                cleanup.clear(store, kube, one.project, emit=run.emit, cancel=run.cancel)
-                for one in owned
-            ]
+            cleaned = [cleanup.clear(store, kube, one.project, emit=run.emit) for one in owned]
             total = sum(cleaned, cleanup.Cleaned())
             stays = f"; what is in `{settings.registry}` stays" if settings.registry else ""
             stage.did(f"{total.told()}{stays}", changed=total.count > 0)
@@ -300,7 +297,7 @@ def _wait(
 def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
     """Delete the project's old images, now that its new one runs; what to say of it."""
     opened = open_store(target, run, repository=settings.repository)
-    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit, cancel=run.cancel)
+    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
     return f"; {cleaned.told('old image')}" if cleaned.count else ""
 
 

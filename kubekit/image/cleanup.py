@@ -1,7 +1,8 @@
 """The images kubekit has built and nobody needs any more: found, and taken away.
 
-Only what kubekit itself named, ``PROJECT:kk-...`` with or without a registry, is ever deleted. An
-image that somebody has given another name loses kubekit's, and stays.
+Only names that kubekit gave, ``PROJECT:kk-...`` with or without a registry, are ever deleted; an
+image goes with its last one. Whatever has another name stays, and whatever has none: somebody may
+have made it from one of ours, and it has inherited the labels.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import platformdirs
 from kubekit.api.kube import Kube
 from kubekit.api.resources import KNOWN, REPLICA_SETS, Resource
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import Emit, Warned
+from kubekit.events import Emit, Progress, Warned
 from kubekit.image.store import Store, StoredImage
 from kubekit.model import Cancel
 
@@ -31,7 +32,9 @@ KEPT = 3
 """So many of the newest images stay in any case."""
 
 _TAG = "kk-[0-9a-f]{12}"
-_TURN_SECONDS = 10.0
+_SOON = 1.0
+"""Seconds that most deletions end in: of a longer wait for one is told."""
+
 _POD_KINDS = {"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
 _POD_MAKERS = (
     *(resource for (_, kind), resource in KNOWN.items() if kind in _POD_KINDS),
@@ -59,7 +62,7 @@ class Cleaned:
 
 
 def prune(
-    opened: AbstractContextManager[Store], kube: Kube, project: str, *, emit: Emit, cancel: Cancel
+    opened: AbstractContextManager[Store], kube: Kube, project: str, *, emit: Emit
 ) -> Cleaned:
     """Delete the project's old images: all but the newest few, those in use and those named.
 
@@ -70,13 +73,12 @@ def prune(
         kube: the cluster whose objects may name them.
         project: whose they are.
         emit: gets a warning.
-        cancel: ends a wait.
 
     Raises:
         CancelledError: the person interrupted.
     """
     try:
-        with turn(kube.context, project, cancel=cancel, alone=True) as mine, opened as store:
+        with alone(kube.context, project) as mine, opened as store:
             # If it is another run's turn, that one tidies at its own end.
             return delete_old(store, project, partial(named, kube, project)) if mine else Cleaned()
     except CancelledError:
@@ -87,7 +89,13 @@ def prune(
 
 
 def delete_old(store: Store, project: str, needed: Callable[[], frozenset[str]]) -> Cleaned:
-    """As `prune`, whoever else is at work; `needed` tells tags, if there is something to do."""
+    """As `prune`, whoever else is at work.
+
+    Args:
+        store: where they are.
+        project: whose they are.
+        needed: tells the tags that stay; asked only if there is something to delete.
+    """
     images = store.images(project)
     newest = [image for image in images if _ours(image, project)][:KEPT]
     old = [image for image in images if image not in newest]
@@ -103,9 +111,16 @@ def delete_all(store: Store, project: str) -> Cleaned:
     return _delete(store, project, store.images(project))
 
 
-def clear(store: Store, kube: Kube, project: str, *, emit: Emit, cancel: Cancel) -> Cleaned:
-    """As `delete_all`, unless another run is about to use one of them, which is told."""
-    with turn(kube.context, project, cancel=cancel, alone=True) as mine:
+def clear(store: Store, kube: Kube, project: str, *, emit: Emit) -> Cleaned:
+    """As `delete_all`, unless another run is about to use one of them, which is told.
+
+    Args:
+        store: where they are.
+        kube: the cluster that the other run would deploy to.
+        project: whose they are.
+        emit: gets a warning.
+    """
+    with alone(kube.context, project) as mine:
         if mine:
             return delete_all(store, project)
     text = f"the images of `{project}` stay: another run of kubekit is deploying it"
@@ -129,21 +144,39 @@ def named(kube: Kube, project: str) -> frozenset[str]:
 
 
 @contextlib.contextmanager
-def turn(context: str, project: str, *, cancel: Cancel, alone: bool = False) -> Iterator[bool]:
-    """Build and deploy beside others, or delete alone; whether it is one's turn.
+def beside(context: str, project: str, *, emit: Emit, cancel: Cancel) -> Iterator[None]:
+    """Build and deploy, beside others that do; waits for one that deletes.
 
     From the moment an image is found or built until objects name it, nothing shows that it is
-    needed. Who deletes must be alone, and does not wait for it. A lock of the system: it ends with
-    the process, however that ends. Where the cache cannot be written there is none.
+    needed. A lock of the system: it ends with the process, however that ends. Where the cache
+    cannot be written there is none.
+
+    Args:
+        context: of the kubeconfig, where the project is deployed to.
+        project: whose images they are.
+        emit: gets Progress if the wait is long.
+        cancel: ends it.
+
+    Raises:
+        CancelledError: the person interrupted the wait.
     """
-    with contextlib.ExitStack() as stack:
-        stream = _lock_file(context, project)
-        if stream is None:
-            mine = True
-        else:
-            stack.enter_context(stream)
-            mine = _locked(stream, alone=alone, cancel=cancel)
-        yield mine
+    with _lock_file(context, project) as stream:
+        start, told = time.monotonic(), False
+        while not _locked(stream, fcntl.LOCK_SH):
+            if cancel.wait(0.05):
+                raise CancelledError("interrupted")
+            if not told and time.monotonic() - start > _SOON:
+                told = True
+                text = f"another run of kubekit deletes images of `{project}`: waiting for its end"
+                emit(Progress(stage="image", text=text))
+        yield
+
+
+@contextlib.contextmanager
+def alone(context: str, project: str) -> Iterator[bool]:
+    """Delete, while nobody is `beside`; yields whether it is one's turn, and waits for nothing."""
+    with _lock_file(context, project) as stream:
+        yield _locked(stream, fcntl.LOCK_EX)
 
 
 def _ours(image: StoredImage, project: str) -> list[str]:
@@ -153,40 +186,33 @@ def _ours(image: StoredImage, project: str) -> list[str]:
 
 
 def _doomed(images: list[StoredImage], project: str) -> list[str]:
-    """What is to be deleted of these: names, and IDs of images that have none."""
-    gone = [image for image in images if not image.used]
-    return [
-        name for image in gone for name in (_ours(image, project) if image.names else [image.id])
-    ]
+    """The names that are to be deleted of these."""
+    return [name for image in images if not image.used for name in _ours(image, project)]
 
 
 def _delete(store: Store, project: str, images: list[StoredImage]) -> Cleaned:
     gone = set(store.remove(_doomed(images, project)))
-    whole = [image for image in images if gone >= set(image.names or [image.id])]
+    whole = [image for image in images if image.names and gone >= set(image.names)]
     return Cleaned(count=len(gone), size=sum(image.size or 0 for image in whole))
 
 
-def _lock_file(context: str, project: str) -> TextIO | None:
+def _lock_file(context: str, project: str) -> AbstractContextManager[TextIO | None]:
     key = hashlib.sha256(f"{context}\0{project}".encode()).hexdigest()[:16]
     file = platformdirs.user_cache_path("kubekit") / "turns" / f"{project}-{key}"
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return file.open("a")
     except OSError:
-        return None
+        return contextlib.nullcontext()
 
 
-def _locked(stream: TextIO, *, alone: bool, cancel: Cancel) -> bool:
-    """Take the lock; who builds waits a little for one that deletes, which is soon done."""
-    how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
-    late = time.monotonic() + (0 if alone else _TURN_SECONDS)
-    while True:
-        try:
+def _locked(stream: TextIO | None, how: int) -> bool:
+    """Take the lock if it is free, or if there is none."""
+    try:
+        if stream is not None:
             fcntl.flock(stream, how | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= late or cancel.wait(0.05):
-                return False
-        except OSError:
-            return True  # a file system without locks
-        else:
-            return True
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks
+    return True

@@ -28,8 +28,10 @@ class StoredImage:
     """An image that kubekit built, as a store has it.
 
     Attributes:
+        id: ``sha256:...``; in nodes it is the digest of its config.
         names: all of them, also those that others gave it, as a manifest writes them: without
-            ``docker.io/library/``. None at all when its name went to a newer image.
+            ``docker.io/library/``. None at all when its name went to a newer image, or when
+            somebody made it from one of these, with its labels.
         used: a container that has not ended was made from it.
         size: bytes that it shares with no other image; None where the store cannot tell.
     """
@@ -85,7 +87,7 @@ class Store(Protocol):
         """
 
     def remove(self, names: Iterable[str]) -> list[str]:
-        """Delete names of images, or IDs of images without one; an image goes with its last name.
+        """Delete names of images; an image goes with its last one.
 
         Returns:
             What was there and is gone now, everywhere; what a container that has not ended was

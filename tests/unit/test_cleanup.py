@@ -6,21 +6,25 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from kubekit.errors import CancelledError
+from kubekit.events import Event, Progress
 from kubekit.image import cleanup
-from kubekit.image.cleanup import Cleaned, turn
+from kubekit.image.cleanup import Cleaned, alone, beside
 from kubekit.image.docker import images as dockerimages
 from kubekit.model import Cancel
 
 HOLD = """
 import sys
-from kubekit.image.cleanup import turn
+from kubekit.image.cleanup import beside
 from kubekit.model import Cancel
-with turn("here", "tasks", cancel=Cancel()) as mine:
-    print(mine, flush=True)
+with beside("here", "tasks", emit=print, cancel=Cancel()):
+    print("mine", flush=True)
     sys.stdin.read()
 """
 
@@ -31,49 +35,75 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def may(context: str = "here", project: str = "tasks", *, alone: bool = False) -> bool:
-    with turn(context, project, cancel=Cancel(), alone=alone) as mine:
+def building(
+    context: str = "here", *, told: list[Event] | None = None, cancel: Cancel | None = None
+) -> AbstractContextManager[None]:
+    emit = (told if told is not None else []).append
+    return beside(context, "tasks", emit=emit, cancel=cancel or Cancel())
+
+
+def may_delete(context: str = "here", project: str = "tasks") -> bool:
+    with alone(context, project) as mine:
         return mine
 
 
 def test_who_deletes_is_alone() -> None:
-    with turn("here", "tasks", cancel=Cancel()) as first:
-        assert first
-        assert may(), "runs build beside each other"
-        assert not may(alone=True)
-        assert may("elsewhere", alone=True)
-        assert may(project="other", alone=True)
-    assert may(alone=True)
+    with building():
+        with building():
+            assert not may_delete()
+        assert may_delete("elsewhere")
+        assert may_delete(project="other")
+    assert may_delete()
 
 
-def test_who_builds_waits_for_one_that_deletes() -> None:
-    gone = threading.Event()
+@pytest.fixture
+def deletion() -> Iterator[threading.Event]:
+    """Another run deletes, until this is set."""
+    ready, enough = threading.Event(), threading.Event()
 
     def delete() -> None:
-        with turn("here", "tasks", cancel=Cancel(), alone=True):
+        with alone("here", "tasks") as mine:
+            assert mine
             ready.set()
-            time.sleep(0.3)
-            gone.set()
+            enough.wait(30)
 
-    ready = threading.Event()
     thread = threading.Thread(target=delete)
     thread.start()
     ready.wait()
-    assert may()
-    assert gone.is_set()
+    yield enough
+    enough.set()
     thread.join()
 
 
-def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    with turn("here", "tasks", cancel=Cancel(), alone=True):
-        cancel = Cancel()
-        threading.Timer(0.1, cancel.set).start()
-        start = time.monotonic()
-        with turn("here", "tasks", cancel=cancel) as mine:
-            assert not mine
-        assert time.monotonic() - start < 5
-        monkeypatch.setattr(cleanup, "_TURN_SECONDS", 0.1)
-        assert not may()
+def test_who_builds_waits_for_one_that_deletes_however_long_and_tells_it_once(
+    deletion: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "_SOON", 0.1)
+    told: list[Event] = []
+    threading.Timer(0.5, deletion.set).start()
+    with building(told=told):
+        assert deletion.is_set()
+    (waiting,) = told
+    assert isinstance(waiting, Progress)
+    assert "deletes images of `tasks`" in waiting.text
+
+
+def test_a_short_wait_is_not_told(deletion: threading.Event) -> None:
+    told: list[Event] = []
+    threading.Timer(0.2, deletion.set).start()
+    with building(told=told):
+        assert deletion.is_set()
+    assert told == []
+
+
+def test_a_wait_ends_with_ctrl_c_and_nothing_is_built(deletion: threading.Event) -> None:
+    cancel = Cancel()
+    threading.Timer(0.1, cancel.set).start()
+    start = time.monotonic()
+    with pytest.raises(CancelledError), building(cancel=cancel):
+        raise AssertionError
+    assert time.monotonic() - start < 5
+    assert not deletion.is_set()
 
 
 def test_a_killed_run_holds_nothing() -> None:
@@ -82,17 +112,16 @@ def test_a_killed_run_holds_nothing() -> None:
     )
     with holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "True\n"
-        assert not may(alone=True)
+        assert holder.stdout.readline() == "mine\n"
+        assert not may_delete()
         holder.kill()
-    assert may(alone=True)
+    assert may_delete()
 
 
 def test_where_the_cache_cannot_be_written_there_is_no_lock(cache: Path) -> None:
     cache.write_text("a file where a folder should be")
-    with turn("here", "tasks", cancel=Cancel()) as first:
-        assert first
-        assert may(alone=True)
+    with building():
+        assert may_delete()
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def triggers(api: docker.APIClient, *, reference: str) -> bool:
 
 
 def removed(api: docker.APIClient, name: str) -> bool:
-    """Delete a name, or an image without one by its ID; whether it was there and could be."""
+    """Delete a name, and with its last one the image; whether it was there and could be."""
     import docker.errors
 
     try:
