@@ -6,30 +6,25 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from kubekit.cluster.dockerenv import docker_env
-from kubekit.image.cleanup import delete_all, turn
+from kubekit.image.cleanup import alone, delete_all
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
-from kubekit.model import Cancel
-from tests.cluster.conftest import DOCKERFILE, PROFILE, Project
+from tests.cluster.conftest import DOCKERFILE, PROFILE, Project, running
 from tests.cluster.scenarios.running import Running, finished, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def store(project: Project) -> Iterator[DockerStore]:
-    engine = Engine(docker_env(PROFILE, cancel=Cancel()))
+def store(project: Project, engine: Engine) -> Iterator[DockerStore]:
     store = DockerStore(engine)
     yield store
     delete_all(store, project.name)
-    engine.close()
 
 
 def killed(project: Project, when: str, *, after: float = 0) -> None:
@@ -42,13 +37,8 @@ def killed(project: Project, when: str, *, after: float = 0) -> None:
 
     assert finished(project, start(project), kill).code == -9
     # The lock went with the process.
-    with turn(PROFILE, project.name, cancel=Cancel(), alone=True) as mine:
+    with alone(PROFILE, project.name) as mine:
         assert mine
-
-
-def running(mark: str) -> bool:
-    found = subprocess.run(["pgrep", "-f", f"^{mark}"], stdout=subprocess.DEVNULL, check=False)
-    return found.returncode == 0
 
 
 def test_killed_at_each_stage_and_then_it_simply_works(

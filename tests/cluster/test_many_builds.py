@@ -63,10 +63,10 @@ def once(settings: Settings) -> tuple[bool, list[str]]:
         )
     warnings: list[object] = []
     opened = open_store(target, run())
-    cleanup.prune(opened, kube, NAME, emit=warnings.append, cancel=run().cancel)
+    cleanup.prune(opened, kube, NAME, emit=warnings.append)
     assert warnings == []
     with open_store(target, run()) as store:
-        there = [name for image in store.images(NAME) for name in image.names or [image.id]]
+        there = [name for image in store.images(NAME) for name in image.names]
     assert made.reference in there
     return made.built, there
 
