@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shlex
+import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubekit.cluster.target import Profile
@@ -180,9 +182,8 @@ def test_images_are_found_whatever_they_are_called_there() -> None:
         listed = Listed.parse(images((id_, [name]), (OTHER, [])))
         assert listed.image("tasks:kk-1") == ID
         assert listed.image("tasks:kk-2") is None
-        assert listed.image(OTHER) == OTHER
-        assert listed.of("tasks") == (ID, OTHER)
-        assert listed.of("task") == (OTHER,)
+        assert listed.of("tasks") == (ID,)
+        assert listed.of("task") == ()
 
 
 def test_warnings_around_the_listing_do_not_matter() -> None:
@@ -245,7 +246,34 @@ def test_containerd_loses_a_name_or_the_image() -> None:
     assert nodescript.remove("tasks:kk-1", "containerd", [name]) == f"sudo crictl rmi {name}"
     kept = nodescript.remove("tasks:kk-1", "containerd", [name, "docker.io/me/x:1"])
     assert kept == f"sudo ctr -n k8s.io images rm {name}"
-    assert nodescript.remove(ID, "containerd", []) == f"sudo crictl rmi {ID}"
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))
+@example("alpine;reboot")
+@example("a$(reboot)")
+@pytest.mark.parametrize("runtime", ["docker", "containerd", "crio"])
+def test_no_name_is_a_command(runtime: str, name: str) -> None:
+    for command in (
+        nodescript.pull(name),
+        nodescript.remove(name, runtime, []),
+        nodescript.remove(name, runtime, ["x"]),
+        nodescript.config(name, runtime),
+        nodescript.inspect([name]).partition("; ")[2],
+    ):
+        assert shlex.split(command)[-1] in {name, nodescript.full(name)}
+
+
+def test_what_killed_runs_have_left_goes_when_it_is_old(tmp_path: Path) -> None:
+    names = ["kubekit-old", "kubekit-old.tar", "kubekit-now.tar", "foreign"]
+    for name in names:
+        (tmp_path / name).touch()
+        if name != "kubekit-now.tar":
+            os.utime(tmp_path / name, (0, 0))
+    command = nodescript.discard(nodescript.FOLDER + "/kubekit-mine")
+    (sweep, _) = shlex.split(command)[-1].split("; ")
+    subprocess.run(["sh", "-c", sweep.replace(nodescript.FOLDER, str(tmp_path))], check=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["foreign", "kubekit-now.tar"]
+    assert sweep in nodescript.run("kubekit-1")
 
 
 @given(value=st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1))

@@ -21,11 +21,9 @@ class Listed:
 
     Attributes:
         ids: full name -> ID, ``sha256:...``.
-        unnamed: the IDs of those without a name.
     """
 
     ids: Mapping[str, str]
-    unnamed: tuple[str, ...]
 
     @classmethod
     def parse(cls, text: str) -> Listed:
@@ -36,14 +34,11 @@ class Listed:
         """
         images = documents(text)[0]["images"] or []
         named = {image_id(image["id"]): _names(image) for image in images}
-        return cls(
-            ids={full(name): id_ for id_, names in named.items() for name in names},
-            unnamed=tuple(id_ for id_, names in named.items() if not names),
-        )
+        return cls(ids={full(name): id_ for id_, names in named.items() for name in names})
 
     def image(self, reference: str) -> str | None:
-        """The ID of an image by its name, or by its ID if it has none; None if it is not there."""
-        return reference if reference in self.unnamed else self.ids.get(full(reference))
+        """The ID of an image; None if it is not there."""
+        return self.ids.get(full(reference))
 
     def names(self, reference: str) -> tuple[str, ...]:
         """All full names of the image."""
@@ -52,8 +47,7 @@ class Listed:
     def of(self, project: str) -> tuple[str, ...]:
         """The IDs of what may be images kubekit built for the project: their labels decide."""
         start = full(f"{project}:kk-")
-        ours = {id_: None for name, id_ in self.ids.items() if name.startswith(start)}
-        return (*ours, *self.unnamed)
+        return tuple({id_: None for name, id_ in self.ids.items() if name.startswith(start)})
 
 
 @dataclass(frozen=True, kw_only=True)

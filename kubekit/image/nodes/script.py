@@ -23,6 +23,12 @@ SAVED = "/var/lib/minikube/images"
 NO_BUILDER = 97
 """The exit code of a build in a node that has nothing to build with."""
 
+_SWEEP = (
+    f'find {FOLDER} {SAVED} -maxdepth 1 -name "kubekit-*" -mmin +2880'
+    " -exec rm -rf {} + 2>/dev/null"
+)
+"""Deletes what runs that were killed have left: no build may take as long as two days."""
+
 LIST = "sudo crictl images -o json"
 CONTAINERS = "sudo crictl ps -a -o json"
 
@@ -32,6 +38,7 @@ BUILDERS = {"docker": "docker", "containerd": "buildctl", "cri-o": "podman", "cr
 _RUN = """\
 sudo sh -c '
 d={folder}/{token}
+{sweep}
 trap "rm -rf $d $d.tar" EXIT
 trap "exit 129" HUP INT TERM
 mkdir -p $d/context $d/file || exit
@@ -53,7 +60,17 @@ def run(token: str) -> str:
 
     It holds no values of build arguments: the command lines of this machine are for all to read.
     """
-    return _RUN.format(folder=FOLDER, token=token)
+    return _RUN.format(folder=FOLDER, token=token, sweep=_SWEEP)
+
+
+def discard(path: str) -> str:
+    """The command that deletes a file or folder, an archive of that name, and old ones."""
+    return f"sudo sh -c {shlex.quote(f'{_SWEEP}; rm -rf {path} {path}.tar')}"
+
+
+def pull(reference: str) -> str:
+    """The command that brings an image from its registry."""
+    return f"sudo crictl pull {shlex.quote(full(reference))}"
 
 
 def build(order: Order, runtime: str) -> str:
@@ -71,30 +88,30 @@ def build(order: Order, runtime: str) -> str:
 
 def inspect(ids: Iterable[str]) -> str:
     """The command that shows all containers, and these images with their labels."""
-    return f"{CONTAINERS}; sudo crictl inspecti -o json {' '.join(ids)}"
+    return f"{CONTAINERS}; sudo crictl inspecti -o json {shlex.join(ids)}"
 
 
 def config(id_: str, runtime: str) -> str:
     """The command that shows the config of an image as it was built; crictl leaves out a part."""
     if runtime == "containerd":
-        return f"sudo ctr -n k8s.io content get {id_}"
-    return f"sudo {BUILDERS[runtime]} image inspect {id_}"
+        return f"sudo ctr -n k8s.io content get {shlex.quote(id_)}"
+    return f"sudo {BUILDERS[runtime]} image inspect {shlex.quote(id_)}"
 
 
 def remove(name: str, runtime: str, names: Iterable[str]) -> str:
     """The command that takes a name from an image, which goes with its last one.
 
     Args:
-        name: it, or the ID of an image without a name.
+        name: it.
         runtime: the profile's.
         names: all that the image has.
     """
     if runtime == "docker":  # it refuses for a container that runs; an ended one does not count
-        return f"sudo docker rmi -f {name}"
+        return f"sudo docker rmi -f {shlex.quote(name)}"
+    program = "crictl rmi"
     if set(names) - {full(name)}:
         program = "ctr -n k8s.io images rm" if runtime == "containerd" else "podman rmi"
-        return f"sudo {program} {full(name)}"
-    return f"sudo crictl rmi {name if name.startswith('sha256:') else full(name)}"
+    return f"sudo {program} {shlex.quote(full(name))}"
 
 
 def full(reference: str) -> str:

@@ -90,7 +90,7 @@ class NodeStore:
         if platform is not None:
             return  # crictl takes only its own; the builder pulls what the Dockerfile asks for
         self._listed.clear()
-        command = f"sudo crictl pull {nodescript.full(reference)}"
+        command = nodescript.pull(reference)
         emit(Progress(stage="image", text=f"pulling `{reference}` in node `{self._builder}`"))
         done = self._run(self._builder, command, timeout=BUILD_SECONDS, cancel=cancel)
         if done.code != 0:
@@ -112,6 +112,7 @@ class NodeStore:
 
     def images(self, project: str) -> list[StoredImage]:
         """See Store."""
+        self._nodes()  # once, before each node's thread asks for it
         return merged(self._each(lambda node: self._held(node, project)).values())
 
     def remove(self, names: Iterable[str]) -> list[str]:
@@ -197,11 +198,11 @@ class NodeStore:
         return "".join(said)
 
     def _discard(self, path: str, nodes: Iterable[str]) -> None:
-        """Delete a file or folder in nodes, and an archive of that name; also after Ctrl-C."""
+        """Delete a file or folder in nodes, also after Ctrl-C."""
 
         def delete(node: str) -> None:
             with contextlib.suppress(KubekitError):
-                command = f"sudo rm -rf {path} {path}.tar"
+                command = nodescript.discard(path)
                 self._run(node, command, timeout=ASK_SECONDS, cancel=Cancel())
 
         _parallel(delete, nodes)
