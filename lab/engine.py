@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lab.paths import Places
 
 SOCKET = Path("/var/run/docker.sock")
-# Held as long as Python runs: it complains of one that is let go before its process has ended.
-_started: list[subprocess.Popen[bytes]] = []
 _START_SECONDS = 60
 _STOP_SECONDS = 20.0
 # dockerd makes the first two, Minikube's mount of the modules the last one.
@@ -122,25 +120,19 @@ def start(places: Places, wrapper: Path) -> None:
     settings = places.state / "dockerd.json"
     process.write_atomically(settings, json.dumps(_settings(places), indent=1))
     log = places.logs / "dockerd.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("wb") as output:
-        daemon = subprocess.Popen(
+    daemon = process.identify(
+        process.detached(
             ["/usr/sbin/dockerd", f"--config-file={settings}"],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
+            log=log,
             env=environment() | {"PATH": f"{_tools(places, wrapper)}:{process.SYSTEM_PATH}"},
         )
-    _started.append(daemon)
-    identity = process.identify(daemon.pid)
-    if identity:
-        identity.save(_identity(places))
+    )
+    if daemon:
+        daemon.save(_identity(places))
     deadline = time.monotonic() + _START_SECONDS
     while not answers():
-        if daemon.poll() is not None or time.monotonic() > deadline:
-            words = process.failure(["dockerd"], daemon.poll() or 0, log.read_text())
-            raise LabError(words, f"all of it: {log}")
+        if daemon is None or not daemon.alive() or time.monotonic() > deadline:
+            raise LabError(process.failure(["dockerd"], 1, log.read_text()), f"all of it: {log}")
         time.sleep(0.1)
 
 

@@ -121,6 +121,26 @@ def run(
         raise LabError(failure(argv, code, log.read_text(errors="replace")), f"all of it: {log}")
 
 
+def detached(argv: list[str], *, log: Path, env: Mapping[str, str]) -> int:
+    """Start a program, given by its path, that outlives Python; gives its pid.
+
+    `subprocess` would complain of one that still runs when Python ends.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return os.posix_spawn(
+        argv[0],
+        argv,
+        env,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python itself ignores these.
+    )
+
+
 def failure(argv: Sequence[str | Path], code: int, output: str) -> str:
     """Say what failed in the failing program's own last words."""
     tail = "\n".join(f"  {line}" for line in output.strip().splitlines()[-_TAIL:])

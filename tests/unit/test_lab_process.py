@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from lab import process
 from lab.errors import LabError
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -47,6 +50,33 @@ def test_ended_and_gone(sleeper: subprocess.Popen[bytes]) -> None:
     identity.end(5)
     assert not identity.alive()
     assert process.identify(sleeper.pid) is None  # Not reaped yet: a zombie runs no more.
+
+
+def test_a_detached_one_outlives_python_without_a_complaint(tmp_path: Path) -> None:
+    log, script = tmp_path / "log", "echo out; echo bad >&2; exec sleep 60"
+    start = (
+        f"print(process.detached(['/bin/sh', '-c', {script!r}], log=Path({str(log)!r}), env={{}}))"
+    )
+    code = f"from pathlib import Path; from lab import process; {start}"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    identity = process.identify(int(done.stdout))
+    assert identity is not None
+    try:
+        assert os.getsid(identity.pid) == identity.pid
+        deadline = time.monotonic() + 10
+        while log.read_text() != "out\nbad\n":
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.01)
+    finally:
+        identity.end(5)
+    assert not identity.alive()
 
 
 @pytest.mark.parametrize("text", [None, "", '{"pid": 1', '{"pid": 1}', "[]"])
