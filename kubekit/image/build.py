@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kubekit.errors import BuildError, Place
+from kubekit.errors import BuildError, FilesError, Place
 from kubekit.events import Emit, Progress
 from kubekit.image.changes import Memory, Record, reason, unchanged
 from kubekit.image.files import context, dockerfile, weigh
@@ -35,7 +35,7 @@ def ensure(
 
     Raises:
         BuildError: a base image cannot be had, the Dockerfile is wrong, or a step failed.
-        FilesError: a file changed or went while it was sent.
+        FilesError: a file changed or went while it was sent, or a base image has no name.
         UnreachableError: the store cannot be reached, or was lost on the way.
         CancelledError: the person interrupted.
     """
@@ -116,7 +116,7 @@ def _bases(plan: BuildPlan, store: Store) -> tuple[BaseImage, ...]:
     images = parsed.images(plan.settings.target, {**given, **plan.settings.args})
     for image in images:
         if not image.reference:
-            raise BuildError(
+            raise FilesError(
                 f"`FROM {image.written}` names no image: its variables have no value",
                 hints=("give them one by `ARG NAME=value` above `FROM`, or in `build.args`",),
                 place=Place(file=plan.settings.dockerfile, line=image.line),

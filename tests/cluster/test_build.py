@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.errors import BuildError, CancelledError, FilesError, UnreachableError
+from kubekit.errors import (
+    BuildError,
+    CancelledError,
+    FilesError,
+    KubekitError,
+    UnreachableError,
+)
 from kubekit.events import BuildLog, BuildStep, Emit, Event
 from kubekit.image import build
 from kubekit.image.changes import Memory
@@ -74,9 +80,9 @@ class Project:
     def delete_images(self) -> int:
         return delete_all(DockerStore(self.engine), self.name).count
 
-    def fail(self, dockerfile: str) -> BuildError:
+    def fail(self, dockerfile: str) -> KubekitError:
         (self.root / "Dockerfile").write_text(dockerfile)
-        with pytest.raises(BuildError) as caught:
+        with pytest.raises((BuildError, FilesError)) as caught:
             self.ensure()
         assert "\n" not in caught.value.message
         return caught.value

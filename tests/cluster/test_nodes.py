@@ -12,11 +12,8 @@ from pathlib import Path
 import pytest
 
 from kubekit.cluster.target import read_profile
-from kubekit.image import build
-from kubekit.image.changes import Memory
-from kubekit.image.files import context
 from kubekit.image.nodes.store import NodeStore
-from kubekit.model import BuildSettings, Cancel
+from kubekit.model import Cancel
 from tests.cluster.conftest import Project, small_project
 from tests.conftest import KUBEKIT
 
@@ -146,24 +143,18 @@ def test_a_node_that_cannot_build_is_no_silent_detour(there: Project) -> None:
         inside(there, "sudo mv /usr/local/bin/buildctl.away /usr/local/bin/buildctl")
     assert failed["id"] == "builder-missing"
     assert "has no `buildctl`" in failed["message"]
-    # What the hint says: an image that is brought there by this name is taken as it is.
-    name = failed["hints"][0].partition("docker build -t ")[2].split()[0]
-    tag = (
-        f"sudo ctr -n k8s.io images tag docker.io/library/python:3.13-slim docker.io/library/{name}"
-    )
-    assert inside(there, tag).returncode == 0
-    folder = there.folder / "app"
-    settings = BuildSettings(context=folder, dockerfile=folder / "Dockerfile")
-    image = build.ensure(
-        context.plan(settings, name=there.name),
-        store(there),
-        name=there.name,
-        memory=Memory(there.folder / "memory.json"),
-        emit=lambda _: None,
-        cancel=Cancel(),
-    )
-    assert (image.reference, image.built) == (name, False)
-    inside(there, f"sudo ctr -n k8s.io images rm docker.io/library/{name}")
+    assert f"kubekit up --profile {there.context}-docker" in failed["hints"][0]
+
+
+@containerd
+def test_a_build_without_its_secret_names_no_image(there: Project) -> None:
+    build = "{context: app, secrets: {token: {env: PATH}}}"
+    there.write("kubekit.yaml", f"name: {there.name}\nbuild: {build}\n")
+    there.edit("app/Dockerfile", "USER", "RUN --mount=type=secret,id=token true\nUSER")
+    failed = there.fail()
+    assert (failed["id"], failed["exit_code"]) == ("secret-not-given", 4)
+    assert failed["place"].endswith("Dockerfile:3")
+    assert images(there) == {}
 
 
 @containerd

@@ -15,17 +15,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kubekit.cluster.target import Profile
-from kubekit.errors import UnreachableError
+from kubekit.errors import BuildError, UnreachableError
 from kubekit.events import BuildLog, BuildStep, Event
 from kubekit.image.account.plain import PlainText
 from kubekit.image.account.steps import Account, explain
 from kubekit.image.files import context, dockerfile
 from kubekit.image.nodes import script as nodescript
 from kubekit.image.nodes import store as nodestore
-from kubekit.image.nodes.errors import explained, no_builder, not_pulled
+from kubekit.image.nodes.errors import explained, no_builder, not_pulled, refuse_secrets
 from kubekit.image.nodes.listing import Listed, documents, held, in_use, merged, triggers
+from kubekit.image.nodes.store import NodeStore
 from kubekit.image.store import PROJECT_LABEL, Order
-from kubekit.model import BuildPlan, BuildSettings
+from kubekit.model import BuildPlan, BuildSecret, BuildSettings, Cancel
 
 # What all were recorded of; the last command ends with `exit 3` or with `exit 0`.
 DOCKERFILE = """\
@@ -314,12 +315,34 @@ def plan(root: Path) -> BuildPlan:
     return order(root).plan
 
 
-def test_a_node_without_a_builder_says_what_to_do(tmp_path: Path) -> None:
-    error = no_builder(profile(), plan(tmp_path), "tasks:kk-1")
+def test_a_node_without_a_builder_says_what_to_do() -> None:
+    error = no_builder(profile())
     assert error.id == "builder-missing"
     assert error.message == "node `dev` has no `buildctl`, so nothing can be built in it"
-    assert "docker build -t tasks:kk-1" in error.hints[0]
-    assert "minikube -p dev image load --daemon tasks:kk-1" in error.hints[0]
+    assert "`kubekit up --profile dev-docker`" in error.hints[0]
+    assert "knows no builder" in no_builder(profile("rkt")).message
+
+
+MOUNT = "FROM alpine\nRUN --mount=type=secret,id=token make\n"
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_node_builds_nothing_without_its_secret(tmp_path: Path, given: bool) -> None:
+    (tmp_path / "Dockerfile").write_text(MOUNT)
+    settings = BuildSettings(
+        context=tmp_path,
+        dockerfile=tmp_path / "Dockerfile",
+        secrets={"token": BuildSecret(env="TOKEN")} if given else {},
+    )
+    plan = context.plan(settings, name="tasks")
+    if not given:
+        refuse_secrets(profile(), plan)
+        return
+    made = Order(plan=plan, reference="tasks:kk-1", labels={})
+    with pytest.raises(BuildError) as caught:  # no Minikube is asked
+        NodeStore(profile(), cancel=Cancel()).build(made, emit=print, cancel=Cancel())
+    assert caught.value.id == "secret-not-given"
+    assert str(caught.value.place).endswith("Dockerfile:2")
 
 
 def test_a_builder_that_does_not_answer_is_no_fault_of_the_files(tmp_path: Path) -> None:

@@ -25,10 +25,11 @@ from kubekit.image.buildkit.calls import Code, Metadata, RefusedError, Unframing
 from kubekit.image.buildkit.filesync import Files, Transfer, order, wanted
 from kubekit.image.buildkit.logins import Logins
 from kubekit.image.buildkit.packets import Kind
-from kubekit.image.buildkit.secrets import Secrets, exposed, lacking, require
+from kubekit.image.buildkit.secrets import Secrets, lacking
 from kubekit.image.buildkit.server import Server
 from kubekit.image.buildkit.session import shared_key
-from kubekit.image.files import context
+from kubekit.image.files import context, weigh
+from kubekit.image.files.demands import check
 from kubekit.image.files.dockerfile import parse
 from kubekit.model import BuildPlan, BuildSecret, BuildSettings, Cancel
 
@@ -243,11 +244,11 @@ def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_secret_that_is_required(root: Path, options: str, refused: bool) -> None:
     parsed = parse(f"FROM scratch\n{SECRET.format(options)}\n")
     if refused:
-        with pytest.raises(Exception, match="requires the secret `pip`") as caught:
-            require(parsed, made(root))
-        assert str(caught.value.place).endswith("Dockerfile:2")  # type: ignore[attr-defined]
+        with pytest.raises(FilesError, match="requires the secret `pip`") as caught:
+            check(parsed, made(root).settings)
+        assert str(caught.value.place).endswith("Dockerfile:2")
     else:
-        require(parsed, made(root))
+        check(parsed, made(root).settings)
     assert len(lacking(parsed.instructions[-1], made(root))) == 1
 
 
@@ -257,11 +258,24 @@ def test_a_secret_that_is_copied_is_told(root: Path, tmp_path: Path) -> None:
     files = {"inside": root / "netrc", "outside": tmp_path / "outside"}
     given = {id_: BuildSecret(file=file) for id_, file in files.items()}
     plan = context.plan(replace(made(root).settings, secrets=given), name="tasks")
-    assert [warning.text for warning in exposed(plan)] == [
+    assert [warning.text for warning in weigh.secrets(plan)] == [
         f"the image gets the build secret `inside`: `{root / 'netrc'}` is copied"
     ]
     (root / ".dockerignore").write_text("netrc\n")
-    assert list(exposed(context.plan(plan.settings, name="tasks"))) == []
+    assert weigh.secrets(context.plan(plan.settings, name="tasks")) == []
+
+
+def test_what_no_build_can_be_given_is_wrong_in_the_files(root: Path) -> None:
+    for line, id_ in (
+        ("RUN --mount=type=ssh true", "build-ssh"),
+        ("RUN --mount=type=secret,id=x,required true", "build-secret"),
+    ):
+        (root / "Dockerfile").write_text(f"FROM scratch AS a\n{line}\nFROM scratch\n")
+        context.plan(made(root).settings, name="tasks")  # a stage that is not needed
+        (root / "Dockerfile").write_text(f"FROM scratch\n{line}\n")
+        with pytest.raises(FilesError) as caught:
+            context.plan(made(root).settings, name="tasks")
+        assert (caught.value.id, str(caught.value.place)[-2:]) == (id_, ":2")
 
 
 def test_logins_are_those_of_the_docker_command(

@@ -14,10 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from kubekit.errors import BuildError, Place
-from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.store import PROJECT_LABEL, Order
-from kubekit.model import BuildPlan
 
 _STEP = re.compile(r"step (?P<number>\d+)/(?P<of>\d+) ?: (?P<text>.*)", re.IGNORECASE | re.DOTALL)
 _ARROW = re.compile(
@@ -32,7 +29,6 @@ _LABELS = f"LABEL {PROJECT_LABEL.rpartition('.')[0]}."
 """The instruction that the daemon makes of the labels, and that nobody has written."""
 
 _NO_BUILDKIT = re.compile(r"buildkit\b.{0,20}\b(?:not|only) supported", re.IGNORECASE)
-_KNOWN_FLAGS = frozenset({"from", "chown"})
 
 
 Kind = Literal["started", "printed", "done", "cached"]
@@ -120,24 +116,3 @@ def params(order: Order) -> dict[str, str]:
 def needed(error: str | None) -> bool:
     """Whether what a daemon answers means that it cannot build with BuildKit."""
     return error is not None and _NO_BUILDKIT.search(error) is not None
-
-
-def refuse(parsed: Dockerfile, plan: BuildPlan) -> None:
-    """Refuse a Dockerfile that only BuildKit can build.
-
-    Raises:
-        BuildError: names the first such instruction.
-    """
-    for instruction in parsed.instructions:
-        if instruction.keyword not in {"RUN", "COPY", "ADD"}:
-            continue
-        flags = [f"--{name}" for name, _ in instruction.flags if name not in _KNOWN_FLAGS]
-        if instruction.heredoc:
-            flags.append("<<EOF")
-        if flags:
-            raise BuildError(
-                f"`{instruction.keyword} {flags[0]}` needs BuildKit, which this Docker lacks",
-                hints=("make the profile anew with a current Minikube, or write it without",),
-                place=Place(file=plan.settings.dockerfile, line=instruction.line),
-                id="buildkit-missing",
-            )

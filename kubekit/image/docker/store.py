@@ -20,6 +20,7 @@ from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.errors import unreachable
 from kubekit.image.docker.hijack import NotOfferedError
 from kubekit.image.files import context, dockerfile
+from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.store import Order, StoredImage
 from kubekit.model import BuildPlan, Cancel
@@ -60,10 +61,6 @@ class DockerStore:
         if not self.engine.has_buildkit():
             self._build_classic(order, parsed, emit=emit, cancel=cancel)
             return
-        _refuse_ssh(parsed, plan)
-        secrets.require(parsed, plan)
-        for warning in secrets.exposed(plan):
-            emit(warning)
         given = Secrets(plan.settings.secrets)
         redactor = Redactor(shape for text in given.texts() for shape in shapes(text))
         account = Account(redactor.wrap(emit), parsed)
@@ -116,7 +113,7 @@ class DockerStore:
         self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel
     ) -> None:
         emit(Warned(text="this Docker has no BuildKit: building with its classic builder"))
-        classic.refuse(parsed, order.plan)
+        _refuse(parsed, order.plan, self.engine)
         account = Account(emit, parsed)
         upload, params = context.tar(context.everything(order.plan)), classic.params(order)
         for message in self.engine.build_classic(upload, params=params, cancel=cancel):
@@ -137,16 +134,17 @@ class DockerStore:
         return [name for name in names if self.engine.remove(name)]
 
 
-def _refuse_ssh(parsed: Dockerfile, plan: BuildPlan) -> None:
-    for stage in parsed.needed(plan.settings.target):
-        for instruction in stage.body:
-            if any(mount.get("type") == "ssh" for mount in instruction.mounts):
-                raise BuildError(
-                    "kubekit cannot hand a `--mount=type=ssh` to a build",
-                    hints=(
-                        "use a token as a build secret, or bring the sources into the context",
-                        secrets.how("ID"),
-                    ),
-                    place=Place(file=plan.settings.dockerfile, line=instruction.line),
-                    id="build-session",
-                )
+def _refuse(parsed: Dockerfile, plan: BuildPlan, engine: Engine) -> None:
+    """Refuse a Dockerfile that only BuildKit can build; all stages count without it."""
+    for demand in demands(parsed.stages):
+        if demand.kind == "syntax":
+            instruction = demand.instruction
+            newer = "make the profile anew with a current Minikube"
+            if engine.endpoint.own:
+                newer = "install a current Docker here"
+            raise BuildError(
+                f"`{instruction.keyword} {demand.name}` needs BuildKit, which this Docker lacks",
+                hints=(f"{newer}, or write it without",),
+                place=Place(file=plan.settings.dockerfile, line=instruction.line),
+                id="buildkit-missing",
+            )

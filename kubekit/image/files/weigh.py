@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kubekit.errors import shown
 from kubekit.events import Warned
 from kubekit.image.files.context import ignore_path
 from kubekit.model import BuildPlan, ContextFile
@@ -44,6 +45,7 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
         env_file: the project's own, whatever it is called.
     """
     env, keys = [], []
+    given = {str(secret.file): id_ for id_, secret in plan.settings.secrets.items() if secret.file}
     for file in _apart(plan.files, _clutter(plan.files)):
         name = file.path.rpartition("/")[2]
         if _ENV.fullmatch(name) or file.at == str(env_file):
@@ -54,7 +56,8 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
         "{names} goes into the build, and by a `COPY` its secrets into the image": env,
         "what proves who you are goes into the build: {names}": keys,
     }
-    return [_warned(text, paths, paths, plan) for text, paths in said.items() if paths]
+    warnings = [_warned(text, paths, paths, plan) for text, paths in said.items() if paths]
+    return warnings + [_exposed(given[file.at], file) for file in plan.files if file.at in given]
 
 
 def bulk(plan: BuildPlan) -> list[Warned]:
@@ -74,6 +77,13 @@ def bulk(plan: BuildPlan) -> list[Warned]:
         hint = f"add what the image does not need to `{ignore_path(plan.settings).name}`"
         warnings.append(Warned(text=text, hints=(hint,)))
     return warnings
+
+
+def _exposed(id_: str, file: ContextFile) -> Warned:
+    return Warned(
+        text=f"the image gets the build secret `{id_}`: `{shown(file.source)}` is copied",
+        hints=("exclude it in `.dockerignore`; `RUN --mount=type=secret` needs no copy",),
+    )
 
 
 def _clutter(files: Iterable[ContextFile]) -> dict[str, str]:

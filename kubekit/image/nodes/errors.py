@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 from kubekit.cluster.target import Profile
-from kubekit.errors import BuildError, UnreachableError, shown
+from kubekit.errors import BuildError, Place, UnreachableError
 from kubekit.image.account.steps import Account, explain
+from kubekit.image.files import dockerfile
+from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.nodes.script import BUILDERS
 from kubekit.image.registries.errors import pull_failed
@@ -34,21 +38,40 @@ def explained(
     return error
 
 
-def no_builder(profile: Profile, plan: BuildPlan, reference: str) -> BuildError:
+def no_builder(profile: Profile) -> BuildError:
     """The node has nothing to build with; this machine's Docker may, but only if it is told to."""
     program = BUILDERS.get(profile.runtime)
-    what = f"has no `{program}`" if program else f"runs {profile.runtime}, which kubekit knows not"
-    file, folder = shown(plan.settings.dockerfile), shown(plan.settings.context)
-    build = f"docker build -t {reference} -f {file} {folder}"
-    load = f"minikube -p {profile.name} image load --daemon {reference}"
+    what = f"has no `{program}`"
+    if program is None:
+        what = f"runs {profile.runtime}, for which kubekit knows no builder"
     return BuildError(
         f"node `{profile.machines[0]}` {what}, so nothing can be built in it",
         hints=(
-            f"build it on this machine, and bring it there by this very name: `{build} && {load}`",
-            f"or use a profile that runs docker: `kubekit up --profile {profile.name}-docker`",
+            _docker(profile),
+            "or build it on this machine, by way of a registry: `--registry HOST/PATH`",
         ),
         id="builder-missing",
     )
+
+
+def refuse_secrets(profile: Profile, plan: BuildPlan) -> None:
+    """Refuse a build that would go without its secrets, and make another image of the same name.
+
+    A builder in a node could read them only from the node's disk.
+
+    Raises:
+        BuildError: names the first step that mounts one.
+    """
+    parsed = dockerfile.read(plan.settings.dockerfile)
+    for demand in demands(parsed.needed(plan.settings.target)):
+        id_ = demand.name
+        if demand.kind == "secret" and id_ in plan.settings.secrets:
+            raise BuildError(
+                f"in the nodes of profile `{profile.name}` no build gets the secret `{id_}`",
+                hints=(_docker(profile),),
+                place=Place(file=plan.settings.dockerfile, line=demand.instruction.line),
+                id="secret-not-given",
+            )
 
 
 def no_place(error: OSError) -> BuildError:
@@ -90,8 +113,9 @@ def not_arrived(profile: Profile, reference: str, node: str, said: str) -> Build
 def not_pulled(profile: Profile, reference: str, said: str) -> BuildError:
     """A base image could not be pulled in the node, which has no credentials of the user's."""
     error = pull_failed(reference, said)
-    why, pull = error.message.rpartition(": ")[2], f"docker pull {reference}"
-    load = f"minikube -p {profile.name} image load --daemon {reference}"
+    why = error.message.rpartition(": ")[2]
+    pull = f"docker pull {shlex.quote(reference)}"
+    load = f"minikube -p {profile.name} image load --daemon {shlex.quote(reference)}"
     return BuildError(
         f"the base image `{reference}` is not in node `{profile.machines[0]}` "
         f"and cannot be pulled there: {why}",
@@ -101,12 +125,18 @@ def not_pulled(profile: Profile, reference: str, said: str) -> BuildError:
     )
 
 
-def unreadable(node: str, said: str) -> UnreachableError:
-    """The container runtime of a node does not say which images it has."""
+def unreadable(profile: Profile, node: str, said: str) -> UnreachableError:
+    """The container runtime of a node does not say which images it has.
+
+    Args:
+        profile: of the node.
+        node: its name.
+        said: what came in place of a list.
+    """
     lines = [line for line in said.splitlines() if line.strip()]
     return UnreachableError(
         f"node `{node}` does not tell which images it has",
-        hints=("see why: `minikube logs`",),
+        hints=(f"see why: `minikube logs -p {profile.name}`",),
         details=tuple(lines[-5:]),
         id="node-images",
     )
@@ -115,6 +145,10 @@ def unreadable(node: str, said: str) -> UnreachableError:
 def _room(profile: Profile, node: str) -> tuple[str, ...]:
     prune = f"`{_ssh(profile, node)} sudo crictl rmi --prune`"
     return (f"make room in node `{node}`: {prune}, which deletes all images no container uses",)
+
+
+def _docker(profile: Profile) -> str:
+    return f"use a profile that runs docker: `kubekit up --profile {profile.name}-docker`"
 
 
 def _ssh(profile: Profile, node: str) -> str:

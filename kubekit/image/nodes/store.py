@@ -33,6 +33,7 @@ from kubekit.image.nodes.errors import (
     not_arrived,
     not_pulled,
     not_sent,
+    refuse_secrets,
     unreadable,
 )
 from kubekit.image.nodes.listing import Held, Listed, held, in_use, merged, triggers
@@ -100,7 +101,8 @@ class NodeStore:
         """See Store."""
         self._listed.clear()
         if self._profile.runtime not in nodescript.BUILDERS:
-            raise no_builder(self._profile, order.plan, order.reference)
+            raise no_builder(self._profile)
+        refuse_secrets(self._profile, order.plan)
         token = f"kubekit-{secrets.token_hex(8)}"
         try:
             self._send(order, token, emit=emit, cancel=cancel)
@@ -130,7 +132,7 @@ class NodeStore:
         with contextlib.suppress(OSError, ValueError):
             return bool(json.loads(file.read_bytes()))
         command = nodescript.config(id_, self._profile.runtime)
-        found = _read(self._builder, triggers, self._ask(self._builder, command))
+        found = self._read(self._builder, triggers, self._ask(self._builder, command))
         keep(file, json.dumps(found))
         return found
 
@@ -159,7 +161,7 @@ class NodeStore:
             on_line=told.add,
         )
         if done.code == nodescript.NO_BUILDER:
-            raise no_builder(self._profile, order.plan, order.reference)
+            raise no_builder(self._profile)
         account = told.end(done.code)
         if account.error is not None:
             raise explained(account, parsed, order.plan, self._profile, self._builder)
@@ -214,19 +216,23 @@ class NodeStore:
         return self._listed
 
     def _list(self, node: str) -> Listed:
-        return _read(node, Listed.parse, self._ask(node, nodescript.LIST))
+        return self._read(node, Listed.parse, self._ask(node, nodescript.LIST))
 
     def _held(self, node: str, project: str) -> list[Held]:
         ids = self._nodes()[node].of(project)
         if not ids:
             return []
         done = self._ask(node, nodescript.inspect(ids))
-        return _read(node, lambda text: held(text, project), done)
+        return self._read(node, lambda text: held(text, project), done)
 
     def _remove(self, node: str, names: list[str]) -> None:
         """Delete names in a node, but of what a container uses."""
         listed = self._nodes()[node]
-        used = _read(node, in_use, self._ask(node, nodescript.CONTAINERS)) if names else frozenset()
+        used = (
+            self._read(node, in_use, self._ask(node, nodescript.CONTAINERS))
+            if names
+            else frozenset()
+        )
         runtime = self._profile.runtime
         commands = [
             nodescript.remove(name, runtime, listed.names(name))
@@ -235,6 +241,12 @@ class NodeStore:
         ]
         if commands:
             self._ask(node, "; ".join(commands))
+
+    def _read(self, node: str, parse: Callable[[str], _T], done: Finished) -> _T:
+        try:
+            return parse(done.out)
+        except (ValueError, KeyError, TypeError) as error:
+            raise unreadable(self._profile, node, done.out) from error
 
     def _ask(self, node: str, command: str) -> Finished:
         return self._run(node, command, timeout=ASK_SECONDS, cancel=self._cancel)
@@ -287,13 +299,6 @@ def _write(file: Path, blocks: Iterable[bytes], *, cancel: Cancel) -> None:
                 stream.write(block)
     except OSError as error:
         raise no_place(error) from error
-
-
-def _read(node: str, parse: Callable[[str], _T], done: Finished) -> _T:
-    try:
-        return parse(done.out)
-    except (ValueError, KeyError, TypeError) as error:
-        raise unreadable(node, done.out) from error
 
 
 def _parallel(ask: Callable[[str], _T], nodes: Iterable[str]) -> dict[str, _T]:
