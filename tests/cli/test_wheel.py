@@ -18,6 +18,12 @@ from tests.conftest import ROOT
 
 UV = str(Path(sys.executable).parent / "uv")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
+MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
+IMPORT_ALL = """
+import importlib, pkgutil, kubekit
+for module in pkgutil.walk_packages(kubekit.__path__, "kubekit."):
+    importlib.import_module(module.name)
+"""
 
 
 def call(*argv: str | Path, cwd: Path = ROOT) -> str:
@@ -84,12 +90,14 @@ def test_what_is_in_it(wheel: Path) -> None:
     assert about.get_payload() == (ROOT / "README.md").read_text()
 
 
-@pytest.mark.parametrize("kubernetes", ["kubernetes==36.0.2", "kubernetes"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_it_runs_from_another_folder(
-    wheel: Path, tmp_path: Path, world: World, kubernetes: str
+    wheel: Path, tmp_path: Path, world: World, version: str
 ) -> None:
-    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    # The oldest `kubernetes` where all other tests have a newer one.
+    kubernetes = "kubernetes==36.0.2" if version == MINE else "kubernetes"
     programs = venv(tmp_path / "venv", version, wheel, kubernetes)
+    call(programs / "python", "-W", "error", "-c", IMPORT_ALL, cwd=tmp_path)
     for name in ("kubekit.yaml", "manifests", "backend"):
         source = ROOT / name
         ignore = shutil.ignore_patterns(".venv", "__pycache__", ".*_cache")
@@ -112,8 +120,10 @@ def test_it_runs_from_another_folder(
     assert (silent.code, "does not answer" in silent.err) == (8, True), silent.err
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_unit_tests_on_each_python(wheel: Path, tmp_path: Path, version: str) -> None:
+def test_the_unit_tests_on_another_python(wheel: Path, tmp_path: Path) -> None:
+    """The newest there is, for all other tests run on this one; if this one is it, the oldest."""
+    there = [version for version in VERSIONS if interpreter(version)]
+    version = there[-1] if there[-1] != MINE else there[0]
     group = f"{ROOT / 'pyproject.toml'}:test"
     programs = venv(tmp_path / "venv", version, wheel, "--group", group)
     # The lab and the documentation are no part of the wheel.
