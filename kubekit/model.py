@@ -132,12 +132,17 @@ class DockerEndpoint:
 
     Attributes:
         cert_path: a folder with ``ca.pem``, ``cert.pem`` and ``key.pem``, None without TLS.
-        own: it is this machine's own, not one in a Minikube node.
+        profile: the Minikube profile in whose node it is; None for this machine's own.
     """
 
     host: str
     cert_path: Path | None = None
-    own: bool = False
+    profile: str | None = None
+
+    @property
+    def own(self) -> bool:
+        """Whether it is this machine's own, not one in a Minikube node."""
+        return self.profile is None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -142,7 +142,7 @@ def parse_docker_env(profile: str, text: str) -> DockerEndpoint:
             hints=("check that MINIKUBE_HOME is the one the profile was started with",),
             id="docker-certificates",
         )
-    return DockerEndpoint(host=host, cert_path=Path(certs) if certs else None)
+    return DockerEndpoint(host=host, cert_path=Path(certs) if certs else None, profile=profile)
 
 
 def classify(profile: str, done: Finished) -> KubekitError:
@@ -174,6 +174,7 @@ class EndpointCache:
         place = hashlib.sha256(str(profile.file).encode()).hexdigest()[:16]
         folder = platformdirs.user_cache_path("kubekit") / "endpoints"
         self._file = folder / f"{profile.name}-{place}.json"
+        self._profile = profile.name
         self._config = hashlib.sha256(profile.file.read_bytes()).hexdigest()
 
     def read(self) -> DockerEndpoint | None:
@@ -183,7 +184,9 @@ class EndpointCache:
             certs = data["cert_path"]
             if data["config"] != self._config:
                 return None
-            return DockerEndpoint(host=data["host"], cert_path=Path(certs) if certs else None)
+            return DockerEndpoint(
+                host=data["host"], cert_path=Path(certs) if certs else None, profile=self._profile
+            )
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -99,7 +99,7 @@ def proxied(proxy: EngineProxy) -> Iterator[DockerEndpoint]:
                     threading.Thread(target=proxy.answer, args=(connection,), daemon=True).start()
 
         threading.Thread(target=serve, daemon=True).start()
-        yield DockerEndpoint(host=f"tcp://127.0.0.1:{server.getsockname()[1]}")
+        yield DockerEndpoint(host=f"tcp://127.0.0.1:{server.getsockname()[1]}", profile="spare")
         server.shutdown(socket.SHUT_RDWR)
 
 

@@ -1,7 +1,7 @@
 """A registry with moods, in the node: it runs there by `python -c`.
 
 The first part of a name is its mood: `limit` has had too many requests, `broken` always fails,
-`flaky` fails twice, `slow` takes half a minute, `drops` hangs up once in the middle of a layer. A
+`flaky` fails twice, `slow` takes half a minute, `silent` says nothing for as long, `drops` hangs up once in the middle of a layer. A
 name that was healed (`POST /heal/NAME`) is fine from then on. The next port wants a login for all.
 """
 
@@ -81,6 +81,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             image = IMAGES.setdefault(name, Image())
             count = ASKED[name, one] = ASKED.get((name, one), 0) + 1
         mood = "fine" if name in HEALED else name.partition("-")[0]
+        if mood == "silent":
+            time.sleep(30)
         if mood == "limit":
             self.refuse(429, "TOOMANYREQUESTS", "you have reached your pull rate limit")
         elif mood == "broken" or (mood == "flaky" and one == "1" and count <= 2):

@@ -43,7 +43,7 @@ class Spare:
     @property
     def endpoint(self) -> DockerEndpoint:
         """Where kubekit finds the daemon."""
-        return DockerEndpoint(host=f"tcp://{self.address}:{PORT}")
+        return DockerEndpoint(host=f"tcp://{self.address}:{PORT}", profile="spare")
 
     def start(self) -> None:
         """Start the daemon, and wait until it answers."""

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import json
 import os
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from kubekit.errors import BuildError
+from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Event, Progress, Warned
 from kubekit.image.docker.engine import Engine
 from kubekit.image.registries import credentials
@@ -163,6 +164,19 @@ def test_a_registry_that_hangs_up_is_asked_again_by_the_daemon_and_that_is_told(
     puller.pull(new("drops"))
     told = [event.text for event in puller.events if isinstance(event, Progress)]
     assert any(text.endswith("the registry hung up, retrying in 5 seconds") for text in told), told
+
+
+@pytest.mark.parametrize("ask", [Engine.pull, Engine.digest])
+def test_ctrl_c_ends_the_asking_of_a_registry_that_says_nothing(
+    puller: Puller, ask: Callable[..., object]
+) -> None:
+    cancel = Cancel()
+    timer = threading.Timer(1, cancel.set)
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(CancelledError):
+        ask(puller.engine, new("silent"), emit=puller.events.append, cancel=cancel)
+    assert 1 <= time.monotonic() - start < 3
 
 
 def helper(config: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

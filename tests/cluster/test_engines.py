@@ -395,6 +395,21 @@ def test_a_daemon_that_hangs_in_the_middle(builder: Builder, older: Spare) -> No
     assert builder.build(text).built
 
 
+def test_a_daemon_that_hangs_before_its_first_word(builder: Builder, older: Spare) -> None:
+    engine = Engine(older.endpoint)
+    engine.patience = 2.0
+    engine.info()
+    older.signal("STOP")
+    start = time.monotonic()
+    with pytest.raises(UnreachableError) as caught:
+        engine.pull("nowhere.invalid/never:1", emit=builder.events.append, cancel=Cancel())
+    took = time.monotonic() - start
+    older.signal("CONT")
+    engine.close()
+    assert caught.value.id == "docker-hung"
+    assert 2.0 <= took < 10
+
+
 def test_a_step_that_is_silent_is_waited_for(builder: Builder) -> None:
     builder.patience = 1.0
     assert builder.build(f"{FROM}\nRUN echo {builder.mark}; sleep 3\n").built

@@ -4,45 +4,50 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.client
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from kubekit.errors import CancelledError
 from kubekit.image.docker.errors import hung, unreachable
 from kubekit.image.docker.heartbeat import Heartbeat
+from kubekit.image.docker.hijack import connect
 from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
-    import requests
-
     from kubekit.image.docker.client import Client
 
-_CONNECT = 5.0
+_READ = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One POST: the path below the API's version, and what is sent."""
+    """One request: the path below the API's version, and what is sent."""
 
     path: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-    data: Iterator[bytes] | None
+    method: str = "POST"
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    data: Iterator[bytes] | None = None
 
 
 def messages(
     api: Client, call: Call, *, endpoint: DockerEndpoint, cancel: Cancel, patience: float
 ) -> Iterator[Mapping[str, Any]]:
-    """POST and yield each line of the answer; closing or cancelling ends the connection.
+    """Ask and yield each line of the answer; closing or cancelling ends the connection.
 
-    A refusal is yielded as the daemon reports all other failures, ``{"error": "..."}``.
+    A refusal is yielded as the daemon reports all other failures, ``{"error": "..."}``, with its
+    HTTP status as the ``code`` of its ``errorDetail``.
 
     Args:
-        api: the client to ask with.
+        api: the client whose API version is spoken.
         call: what is asked.
-        endpoint: the daemon, for what is said of it.
+        endpoint: the daemon.
         cancel: ends the call.
         patience: seconds without any sign of life until the daemon counts as hung.
 
@@ -50,27 +55,16 @@ def messages(
         UnreachableError: the connection was lost, or the daemon hangs.
         CancelledError: the person interrupted.
     """
-    import requests
-
     try:
-        response = api.post(
-            f"{api.base_url}/v{api.api_version}{call.path}",
-            params=call.params,
-            headers=call.headers,
-            data=call.data,
-            stream=True,
-            timeout=(_CONNECT, None),
-        )
-        with contextlib.closing(response):
-            ask, end = functools.partial(_answers, api), functools.partial(_stop, response)
-            heart = Heartbeat(ask=ask, end=end, patience=patience)
-            if response.ok:
-                yield from _read(response, heart, cancel)
-            else:
-                yield {"error": explanation(response)}
-            if heart.lost:
-                raise hung(endpoint, patience)
-    except (requests.RequestException, OSError, ValueError) as error:
+        with (
+            contextlib.closing(connect(endpoint)) as wire,
+            _watched(wire, functools.partial(_answers, api), endpoint, cancel, patience) as heart,
+        ):
+            wire.settimeout(None)
+            for line in _asked(wire, f"/v{api.api_version}{call.path}", call):
+                heart.heard()
+                yield line
+    except (http.client.HTTPException, OSError, ValueError) as error:
         if not cancel.is_set():
             raise unreachable(endpoint, error) from error
     if cancel.is_set():
@@ -85,32 +79,52 @@ def until(upload: Iterable[bytes], cancel: Cancel) -> Iterator[bytes]:
         yield block
 
 
-def explanation(response: requests.Response) -> str:
-    """Return why the daemon refuses, in its own words."""
-    try:
-        return str(response.json()["message"])
-    except (ValueError, KeyError, TypeError):
-        return response.text.strip()
-
-
-def _read(
-    response: requests.Response, heart: Heartbeat, cancel: Cancel
-) -> Iterator[Mapping[str, Any]]:
-    """Yield each line, until the daemon hangs, too: then the reading is ended by the heartbeat."""
-    import requests
-
-    stop = functools.partial(_stop, response)
-    cancel.on_set(stop)
+@contextlib.contextmanager
+def _watched(
+    wire: socket.socket,
+    ask: Callable[[float], bool],
+    endpoint: DockerEndpoint,
+    cancel: Cancel,
+    patience: float,
+) -> Iterator[Heartbeat]:
+    """End the connection, whoever waits for it, with the cancel or once the daemon hangs."""
+    end = functools.partial(_end, wire)
+    heart = Heartbeat(ask=ask, end=end, patience=patience)
+    cancel.on_set(end)
     try:
         with heart:
-            for line in _lines(response.iter_content(chunk_size=None)):
-                heart.heard()
-                yield line
-    except (requests.RequestException, OSError, ValueError):
-        if not heart.lost:
-            raise
+            yield heart
+    except (http.client.HTTPException, OSError, ValueError) as error:
+        if heart.lost:
+            raise hung(endpoint, patience) from error
+        raise
     finally:
-        cancel.forget(stop)
+        cancel.forget(end)
+
+
+def _asked(wire: socket.socket, path: str, call: Call) -> Iterator[Mapping[str, Any]]:
+    connection = http.client.HTTPConnection("docker")
+    connection.sock = wire
+    url = f"{path}?{urlencode(call.params)}" if call.params else path
+    headers = {**call.headers, "Connection": "close"}
+    # A daemon may refuse, and hang up, before it has all that is sent to it.
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        connection.request(call.method, url, body=call.data, headers=headers)
+    with connection.getresponse() as response:
+        if response.status < HTTPStatus.BAD_REQUEST:
+            # Not by lines: those of a connection that is cut would just end.
+            yield from _lines(iter(functools.partial(response.read1, _READ), b""))
+        else:
+            text = _explanation(response.read())
+            yield {"error": text, "errorDetail": {"code": response.status, "message": text}}
+
+
+def _explanation(body: bytes) -> str:
+    """Why the daemon refuses, in its own words."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return body.decode("utf-8", "replace").strip()
 
 
 def _answers(api: Client, seconds: float) -> bool:
@@ -123,11 +137,11 @@ def _answers(api: Client, seconds: float) -> bool:
         return False
 
 
-def _stop(response: requests.Response) -> None:
+def _end(wire: socket.socket) -> None:
     # Closing alone would not wake a thread that is reading; the daemon stops a build when its
-    # client is gone.
-    with contextlib.suppress(OSError, ValueError):
-        response.raw.shutdown()
+    # client is gone. Of the plain socket: that of TLS would take its state from under the reader.
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(wire, socket.SHUT_RDWR)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[Mapping[str, Any]]:

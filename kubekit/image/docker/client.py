@@ -169,7 +169,7 @@ def _own(host: str, cert_path: Path | None) -> DockerEndpoint:
             hints=("name another one by DOCKER_HOST or `docker context use`",),
             id="docker-ssh",
         )
-    return DockerEndpoint(host=host, cert_path=cert_path, own=True)
+    return DockerEndpoint(host=host, cert_path=cert_path)
 
 
 def _no_context(message: str) -> UnreachableError:

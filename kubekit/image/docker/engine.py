@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from kubekit.image.docker.client import Client
 
-_CONNECT = 5.0
-_REGISTRY = 60.0
 _NO_LOGIN = "e30="  # {}, which daemons before 25 insist on
 
 _T = TypeVar("_T")
@@ -126,19 +124,10 @@ class Engine:
 
         Raises:
             BuildError: the registry does not say; says why.
+            CancelledError: the person interrupted.
         """
         headers = self._credentials(reference.rpartition(":")[0], emit, cancel)
-
-        def look(api: docker.APIClient) -> str | None:
-            url = f"{api.base_url}/v{api.api_version}/distribution/{reference}/json"
-            answer = api.get(url, headers=headers, timeout=(_CONNECT, _REGISTRY))
-            if answer.ok:
-                return str(answer.json()["Descriptor"]["digest"])
-            if answer.status_code == HTTPStatus.NOT_FOUND:
-                return None
-            raise push_failed(reference, answers.explanation(answer), login=bool(headers))
-
-        found: str | None = patiently(cancel)(self._ask, look)
+        found: str | None = patiently(cancel)(self._digest, reference, headers, cancel)
         return found
 
     def push(self, reference: str, *, emit: Emit, cancel: Cancel) -> str:
@@ -155,13 +144,12 @@ class Engine:
         emit(Progress(stage="image", text=f"pushing `{reference}`"))
         progress = Layers("pushing", reference, emit)
         login = self._credentials(repository, emit, cancel)
-        for message in self._messages(
-            f"/images/{repository}/push",
+        call = Call(
+            path=f"/images/{repository}/push",
             params={"tag": tag},
             headers=login or {"X-Registry-Auth": _NO_LOGIN},
-            data=None,
-            cancel=cancel,
-        ):
+        )
+        for message in self._messages(call, cancel):
             if "error" in message:
                 raise push_failed(reference, str(message["error"]), login=bool(login))
             progress.update(message)
@@ -205,7 +193,7 @@ class Engine:
         }
         if target is not None:
             params["target"] = target
-        return self._messages("/build", params=params, headers={}, data=None, cancel=cancel)
+        return self._messages(Call(path="/build", params=params), cancel)
 
     def hijack(self, path: str, headers: Sequence[tuple[str, str]], /) -> socket.socket:
         """POST and take the connection over, as a plain socket that the caller closes.
@@ -229,7 +217,9 @@ class Engine:
         """Build with the classic builder, to which the context is sent as one tar stream."""
         headers = {"Content-Type": "application/x-tar"}
         body = answers.until(upload, cancel)
-        return self._messages("/build", params=params, headers=headers, data=body, cancel=cancel)
+        return self._messages(
+            Call(path="/build", params=params, headers=headers, data=body), cancel
+        )
 
     def _pull(self, reference: str, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         from docker.utils import parse_repository_tag
@@ -240,9 +230,8 @@ class Engine:
             params["platform"] = platform
         progress = Layers("pulling", reference, emit)
         headers = self._credentials(repository, emit, cancel)
-        for message in self._messages(
-            "/images/create", params=params, headers=headers, data=None, cancel=cancel
-        ):
+        call = Call(path="/images/create", params=params, headers=headers)
+        for message in self._messages(call, cancel):
             if "error" in message:
                 raise pull_failed(reference, str(message["error"]), own=self.endpoint.own)
             progress.update(message)
@@ -256,18 +245,19 @@ class Engine:
             return {}
         return {"X-Registry-Auth": header} if header else {}
 
-    def _messages(
-        self,
-        path: str,
-        *,
-        params: Mapping[str, str],
-        headers: Mapping[str, str],
-        data: Iterator[bytes] | None,
-        cancel: Cancel,
-    ) -> Iterator[Mapping[str, Any]]:
+    def _digest(self, reference: str, headers: Mapping[str, str], cancel: Cancel) -> str | None:
+        call = Call(method="GET", path=f"/distribution/{reference}/json", headers=headers)
+        (answer,) = self._messages(call, cancel)
+        if "error" not in answer:
+            return str(answer["Descriptor"]["digest"])
+        if answer["errorDetail"]["code"] == HTTPStatus.NOT_FOUND:
+            return None
+        raise push_failed(reference, str(answer["error"]), login=bool(headers))
+
+    def _messages(self, call: Call, cancel: Cancel) -> Iterator[Mapping[str, Any]]:
         return answers.messages(
             self._connected(),
-            Call(path=path, params=params, headers=headers, data=data),
+            call,
             endpoint=self.endpoint,
             cancel=cancel,
             patience=self.patience,

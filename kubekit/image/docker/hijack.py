@@ -33,7 +33,7 @@ def hijack(
         OSError: it cannot be reached.
     """
     with contextlib.ExitStack() as stack:
-        connection = _connect(endpoint)
+        connection = connect(endpoint)
         stack.callback(connection.close)
         lines = [f"POST {path} HTTP/1.1", "Host: docker", "Connection: Upgrade"]
         lines += [f"{key}: {value}" for key, value in headers]
@@ -46,7 +46,12 @@ def hijack(
         return connection
 
 
-def _connect(endpoint: DockerEndpoint) -> socket.socket:
+def connect(endpoint: DockerEndpoint) -> socket.socket:
+    """Open a connection, with TLS if the daemon asks for it.
+
+    Raises:
+        OSError: it cannot be reached, or refuses the certificate.
+    """
     parts = urlsplit(endpoint.host)
     if parts.scheme.endswith("unix"):  # docker-py writes it `http+unix`
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

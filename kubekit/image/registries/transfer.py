@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from kubekit.errors import BuildError
+from kubekit.errors import BuildError, CancelledError
 from kubekit.events import Emit, Progress
 from kubekit.model import Cancel
 
@@ -18,7 +18,8 @@ def patiently(cancel: Cancel) -> tenacity.Retrying:
     import tenacity
 
     def wait(seconds: float) -> None:
-        cancel.wait(seconds)
+        if cancel.wait(seconds):
+            raise CancelledError("interrupted")
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(
