@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -180,7 +181,11 @@ def _refuse(*_: object, **__: object) -> None:
 # Permissions alone would not do: the tests may run as root, who may read everything.
 @pytest.mark.parametrize(
     ("owner", "method", "told"),
-    [(filehashes, "open", "Dockerfile"), (os, "scandir", "backend")],
+    [
+        (Path, "open", "Dockerfile"),
+        (filehashes, "open", ".py"),
+        (os, "scandir", "backend"),
+    ],
 )
 def test_an_unreadable_file_or_folder_is_told(
     root: Path, monkeypatch: pytest.MonkeyPatch, owner: object, method: str, told: str
@@ -190,6 +195,46 @@ def test_an_unreadable_file_or_folder_is_told(
         plan(root)
     assert str(caught.value.place).endswith(told)
     assert "chmod u+r" in caught.value.hints[0]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ELOOP, errno.EACCES])
+def test_a_file_system_that_fails_is_told_by_the_path(
+    root: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def broken(folder: str) -> object:
+        raise OSError(number, os.strerror(number), folder)
+
+    monkeypatch.setattr(os, "scandir", broken)
+    with pytest.raises(FilesError, match="cannot be read: ") as caught:
+        plan(root)
+    assert str(caught.value.place).endswith("backend")
+
+
+def test_a_folder_that_goes_during_the_walk_was_never_there(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With exceptions to a rule, a folder is only looked at for what is in it."""
+    (root / "sub/deep").mkdir(parents=True)
+    (root / "sub/deep/kept.md").touch()
+    (root / ".dockerignore").write_text("sub\n!sub/deep/*.md\n")
+    assert "sub/deep/kept.md" in plan(root).hashes
+    lstat = os.lstat
+
+    def gone(path: str) -> os.stat_result:
+        if str(path).endswith("sub"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return lstat(path)
+
+    monkeypatch.setattr(os, "lstat", gone)
+    assert not [path for path in plan(root).hashes if path.startswith("sub")]
+
+
+def test_a_pipe_in_place_of_a_dockerfile_is_not_waited_for(root: Path) -> None:
+    (root / "Dockerfile").unlink()
+    os.mkfifo(root / "Dockerfile")
+    with pytest.raises(FilesError, match="is not a file") as caught:
+        plan(root)
+    assert caught.value.hints
 
 
 def test_an_unreadable_folder_that_is_excluded_is_not_asked_for(
@@ -224,6 +269,7 @@ def test_no_context(root: Path, tmp_path: Path) -> None:
     missing = BuildSettings(context=tmp_path / "missing", dockerfile=root / "Dockerfile")
     with pytest.raises(FilesError, match="does not exist") as caught:
         context.plan(missing, name="tasks")
+    assert caught.value.id == "build-context-missing"
     assert "build.context" in caught.value.hints[0]
 
 

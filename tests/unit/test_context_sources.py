@@ -258,18 +258,22 @@ def test_all_of_it_can_be_asked_for(root: Path) -> None:
         context.everything(some)
 
 
-def test_a_dockerfile_that_is_saved_meanwhile_is_read_again(
+def test_a_dockerfile_that_is_saved_meanwhile_is_not_sent(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     walk = context.walk
 
     def and_save(*args: object) -> object:
         found = walk(*args)  # type: ignore[arg-type]
-        (root / "Dockerfile").write_text("FROM scratch\nCOPY docs /x\n")
+        (root / "Dockerfile").write_text("FROM scratch\nCOPY doc /x\n")
         return found
 
+    unedited = of(root, "COPY app /x")
     monkeypatch.setattr(context, "walk", and_save)
-    assert "docs/a.md" in paths(of(root, "COPY app /x"))
+    made = of(root, "COPY app /x")
+    assert (made.digest, paths(made)) == (unedited.digest, paths(unedited))
+    with pytest.raises(context.FilesError, match=r"Dockerfile` changed while it was sent"):
+        b"".join(context.tar(made))
 
 
 parts = st.sampled_from(["a", "b", "ab", "*", "a*", "?", "*b"])

@@ -30,6 +30,8 @@ def images(text: str, target: str | None = None, **given: str) -> list[str]:
         ("FROM a\nCOPY --chown=1:1 --from=c:1 /x /x", ["a", "c:1"]),
         ("FROM a\nRUN --mount=type=bind,from=c,target=/c true", ["a", "c"]),
         ("FROM a AS a", ["a"]),
+        ('FROM "a" AS b', ["a"]),
+        ("FROM a AS one\nFROM 'one'", ["a"]),
         ("FROM \\\n  # why\n\n  a \\\n  AS b\n", ["a"]),
         ("# escape=`\nFROM `\n a", ["a"]),
         ("FROM a\nRUN <<EOF\nFROM not\nEOF\nCOPY --from=c /x /x", ["a", "c"]),

@@ -15,8 +15,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, shown
-from kubekit.image.files import dockerignore, sources
-from kubekit.image.files.hashes import HashCache, fingerprints
+from kubekit.image.files import demands, dockerignore, sources
+from kubekit.image.files.dockerfile import load, parse
+from kubekit.image.files.hashes import HashCache, fingerprints, regular
 from kubekit.image.files.walk import entry, unreadable, walk
 from kubekit.model import BuildPlan, BuildSettings, ContextFile
 
@@ -47,21 +48,20 @@ def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPla
             of a base image, or a builder that builds stages the target does not need.
 
     Raises:
-        FilesError: context or Dockerfile missing, a malformed `.dockerignore`, an unreadable file.
+        FilesError: context or Dockerfile missing, a malformed `.dockerignore`, an unreadable file,
+            or a Dockerfile that asks for what kubekit cannot give.
     """
-    dockerfile = _dockerfile(settings)
-    text = _read(settings.dockerfile)
+    dockerfile, text = _dockerfile(settings)
+    demands.check(parse(text.decode("utf-8", "replace")), settings)
     taken = sources.ALL if whole else _sources(settings, text)
     found = walk(settings.context, ignore_file(settings), taken)
     files = [file for file in found if file.path != dockerfile.path]
     apart = len(files) == len(found)
     bisect.insort(files, dockerfile)
-    hashes = fingerprints(files, HashCache.of(settings.context, settings.dockerfile))
-    if dockerfile.path not in hashes:
-        raise _no_dockerfile(settings.dockerfile)
-    if not hashes[dockerfile.path].endswith(hashlib.sha256(text).hexdigest()):
-        # Saved meanwhile: it may take other files by now.
-        return plan(settings, name=name, whole=whole)
+    cache = HashCache.of(settings.context, settings.dockerfile)
+    # What was read of it decides which files are taken: that, and nothing newer, is sent.
+    known = (dockerfile.stamp, regular(dockerfile.mode, hashlib.sha256(text)))
+    hashes = fingerprints(files, cache, {dockerfile.path: known})
     return BuildPlan(
         settings=settings,
         name=name,
@@ -97,7 +97,11 @@ def _sources(settings: BuildSettings, text: bytes) -> sources.Sources:
 
 
 def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:
-    """Read the rules of what is left out; without a file there are none."""
+    """Read the rules of what is left out; without a file there are none.
+
+    Raises:
+        FilesError: it cannot be read, or one of its patterns is malformed.
+    """
     file = ignore_path(settings)
     try:
         text = file.read_bytes().decode("utf-8", "surrogateescape")
@@ -114,40 +118,16 @@ def ignore_path(settings: BuildSettings) -> Path:
     return own if own.exists() else settings.context / ".dockerignore"
 
 
-def _dockerfile(settings: BuildSettings) -> ContextFile:
-    """Name the Dockerfile in the upload, where it lies even if `.dockerignore` excludes it."""
+def _dockerfile(settings: BuildSettings) -> tuple[ContextFile, bytes]:
+    """The Dockerfile in the upload, where it lies even if `.dockerignore` excludes it."""
     file = settings.dockerfile
-    try:
-        status = file.stat()
-    except FileNotFoundError:
-        raise _no_dockerfile(file) from None
-    except OSError as error:
-        raise unreadable(file, error) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise FilesError(f"the Dockerfile `{shown(file)}` is not a file", id="dockerfile-missing")
+    text, status = load(file)
     path = ALIAS
     if file.is_relative_to(settings.context):
         inside = file.relative_to(settings.context).as_posix()
         # A longer path needs a second tar header, which `tar` must not begin with.
         path = inside if len(os.fsencode(inside)) < tarfile.LENGTH_NAME else ALIAS
-    return entry(path, str(file), status)
-
-
-def _read(dockerfile: Path) -> bytes:
-    try:
-        return dockerfile.read_bytes()
-    except FileNotFoundError:
-        raise _no_dockerfile(dockerfile) from None
-    except OSError as error:
-        raise unreadable(dockerfile, error) from error
-
-
-def _no_dockerfile(file: Path) -> FilesError:
-    return FilesError(
-        f"there is no Dockerfile at `{shown(file)}`",
-        hints=("set `build.dockerfile` in kubekit.yaml; without `build` nothing is built",),
-        id="dockerfile-missing",
-    )
+    return entry(path, str(file), status)._replace(size=len(text)), text
 
 
 def _digest(settings: BuildSettings, dockerfile: str, hashes: Mapping[str, str]) -> str:

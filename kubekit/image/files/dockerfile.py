@@ -5,12 +5,15 @@ Lenient on purpose: the daemon judges the syntax. Grammar: Docker's Dockerfile r
 
 from __future__ import annotations
 
+import functools
+import os
 import re
+import stat
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kubekit.errors import FilesError, shown
+from kubekit.errors import FilesError, Place, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -203,16 +206,31 @@ class Dockerfile:
 
 
 def read(file: Path) -> Dockerfile:
-    """Read the Dockerfile of a build.
+    """Read the Dockerfile of a build; raises as `load` does."""
+    return parse(load(file)[0].decode("utf-8", "replace"))
+
+
+def load(file: Path) -> tuple[bytes, os.stat_result]:
+    """Return the bytes of a Dockerfile, and what the system says of the file.
 
     Raises:
-        FilesError: it cannot be read.
+        FilesError: it is not there, or cannot be read.
     """
+    hints = ("set `build.dockerfile` in kubekit.yaml; without `build` nothing is built",)
+    wrong = functools.partial(FilesError, hints=hints, id="dockerfile-missing")
     try:
-        return parse(file.read_text("utf-8", errors="replace"))
+        if not stat.S_ISREG(file.stat().st_mode):  # to open a pipe would wait for its other end
+            raise wrong(f"the Dockerfile `{shown(file)}` is not a file")
+        with file.open("rb") as stream:
+            return stream.read(), os.fstat(stream.fileno())
+    except (FileNotFoundError, NotADirectoryError):
+        raise wrong(f"there is no Dockerfile at `{shown(file)}`") from None
     except OSError as error:
         raise FilesError(
-            f"`{shown(file)}` cannot be read: {error.strerror}", id="dockerfile-missing"
+            f"`{shown(file)}` cannot be read: {(error.strerror or str(error)).lower()}",
+            hints=(f"make it readable: `chmod u+r {shown(file)}`",),
+            place=Place(file=file),
+            id="context-unreadable",
         ) from error
 
 
@@ -307,7 +325,7 @@ def _base_image(written: str, instruction: Instruction, scope: Mapping[str, str]
     is_from = instruction.keyword == "FROM"
     platform = next(iter(instruction.values("platform")), "") if is_from else ""
     return BaseImage(
-        reference=_expand(written, scope) if is_from else written,
+        reference=_expand(_QUOTED.sub(r"\2", written), scope) if is_from else written,
         written=written,
         platform=_expand(platform, scope) or None,
         line=instruction.line,

@@ -2,7 +2,9 @@
 
 As in git's index, a file counts as unchanged while size, times, inode and mode are the same. The
 time of change cannot be set back, but it advances in steps: of a file that was written just before
-it was read nothing is kept, because a write just after could leave the same times.
+it was read nothing is kept, because a write just after could leave the same times. (Just before: by
+this machine's clock. On a file system whose own clock is seconds behind and goes in coarse steps,
+as over a network, a second write of the same size within one step is missed.)
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import stat
 import struct
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import platformdirs
@@ -24,7 +26,10 @@ from kubekit.text.cache import keep
 _BLOCK = 1 << 20
 _MAGIC = b"kubekit1"
 _HEAD = struct.Struct("<8sIIQ")
-"""Magic bytes, checksum of all that follows, number of files, bytes of text."""
+"""Magic bytes, checksum of all that follows, number of files, bytes of text.
+
+Another layout of what follows, or of a stamp, gets other magic bytes.
+"""
 
 _FRESH = 2 * 10**9
 """Nanoseconds: the coarsest time of a file there is, that of FAT."""
@@ -34,20 +39,25 @@ _OPENING = 16 << 10
 """Below so many bytes to read, of which opening a file costs as much as some, nothing is kept."""
 
 
-def fingerprints(files: Sequence[ContextFile], cache: HashCache) -> dict[str, str]:
+def fingerprints(
+    files: Sequence[ContextFile],
+    cache: HashCache,
+    known: Mapping[str, tuple[bytes, str]],
+) -> dict[str, str]:
     """Name the content by path: ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``.
 
     In the order of `files`. Files that are gone by now are left out.
 
     Args:
         files: what is to be named.
-        cache: what is known of them.
+        cache: what was known of them.
+        known: path -> stamp and fingerprint, of what was just read.
 
     Raises:
         FilesError: one cannot be read.
     """
     now = time.time_ns()
-    known = cache.read() if _is_worth(files) else {}
+    known = {**(cache.read() if _is_worth(files) else {}), **known}
     found: dict[str, str] = {}
     missed = []
     for file in files:
@@ -92,7 +102,12 @@ def _fingerprint(file: ContextFile) -> str:
         raise
     except OSError as error:
         raise unreadable(file.source, error) from error
-    return f"file:{stat.S_IMODE(file.mode):o}:{seen.hexdigest()}"
+    return regular(file.mode, seen)
+
+
+def regular(mode: int, seen: hashlib._Hash) -> str:
+    """The fingerprint of a file with these permissions and this content."""
+    return f"file:{stat.S_IMODE(mode):o}:{seen.hexdigest()}"
 
 
 class HashCache:

@@ -5,6 +5,7 @@ Written for tens of thousands of files: what is done once for each of them is ke
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import struct
@@ -17,6 +18,7 @@ from kubekit.image.files.sources import ALL, Sources
 from kubekit.model import ContextFile
 
 _KIND = 0o170000
+_GONE = (FileNotFoundError, NotADirectoryError)
 _KINDS = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK})
 
 STAMP = struct.Struct("<qqqQI")
@@ -33,21 +35,25 @@ def walk(root: Path, ignore: Ignore, sources: Sources = ALL) -> list[ContextFile
     Links are not followed; sockets, pipes and devices are left out, as Docker leaves them out.
     A folder that is excluded itself is listed all the same when something below it is sent.
     If a link stands where `sources` names something, everything is sent: the daemon follows it.
+    What goes while the walk goes on was never there.
+
+    Args:
+        root: the context.
+        ignore: what is left out.
+        sources: what is taken.
 
     Raises:
-        FilesError: the context is missing, is no folder, or holds a folder that cannot be read.
+        FilesError: the context is missing, is no folder, or holds what cannot be read.
     """
-    if not root.is_dir():
-        what = "is not a folder" if root.exists() else "does not exist"
-        raise FilesError(
-            f"the build context `{shown(root)}` {what}",
-            hints=("set `build.context` in kubekit.yaml to the folder the image is built from",),
-            id="context-missing",
-        )
     try:
-        found = _Walk(root, ignore).all(sources)
-    except _LinkedError:
-        found = _Walk(root, ignore).all(ALL)
+        if not root.is_dir():
+            raise _no_folder(root)
+        try:
+            found = _Walk(root, ignore).all(sources)
+        except _LinkedError:
+            found = _Walk(root, ignore).all(ALL)
+    except OSError as error:
+        raise unreadable(Path(error.filename or root), error) from error
     return [found[path] for path in sorted(found)]
 
 
@@ -71,6 +77,15 @@ def unreadable(file: Path, error: OSError) -> FilesError:
         hints=(f"make it readable, or exclude it in `.dockerignore`: `chmod u+r {shown(file)}`",),
         place=Place(file=file),
         id="context-unreadable",
+    )
+
+
+def _no_folder(root: Path) -> FilesError:
+    what = "is not a folder" if root.exists() else "does not exist"
+    return FilesError(
+        f"the build context `{shown(root)}` {what}",
+        hints=("set `build.context` in kubekit.yaml to the folder the image is built from",),
+        id="build-context-missing",
     )
 
 
@@ -113,7 +128,7 @@ class _Walk:
                 continue
             try:
                 status = found.stat(follow_symlinks=False)
-            except FileNotFoundError:
+            except _GONE:
                 continue
             kind = status.st_mode & _KIND
             if kind in _KINDS:
@@ -126,21 +141,19 @@ class _Walk:
         try:
             with os.scandir(folder) as entries:
                 return list(entries)
-        except (FileNotFoundError, NotADirectoryError):
+        except _GONE:
             return []
-        except PermissionError as error:
+        except PermissionError:
             if above is not None and above.excluded:
                 return []
-            raise unreadable(Path(folder), error) from error
+            raise
 
     def _add(self, found: os.DirEntry[str], path: str) -> None:
-        try:
+        with contextlib.suppress(*_GONE):
             status = found.stat(follow_symlinks=False)
-        except FileNotFoundError:
-            return
-        if stat.S_IFMT(status.st_mode) in _KINDS:
-            self._add_parents(path)
-            self.found[path] = entry(path, found.path, status)
+            if stat.S_IFMT(status.st_mode) in _KINDS:
+                self._add_parents(path)
+                self.found[path] = entry(path, found.path, status)
 
     def _add_parents(self, path: str) -> None:
         parent = path.rpartition("/")[0]
