@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from kubekit.errors import BuildError, FilesError, Place
+from kubekit.errors import BuildError, FilesError, KubekitError, Place
 from kubekit.events import Emit, Progress
 from kubekit.image.changes import Memory, Record, reason, unchanged
 from kubekit.image.files import context, dockerfile, weigh
@@ -40,48 +40,54 @@ def ensure(
         CancelledError: the person interrupted.
     """
     before = memory.read()
-    wanted = {image.reference: image for image in _bases(plan, store)}
-    there = store.base_ids(wanted)
-    plan = _with_triggers(plan, store, there)
-    # A base that has been removed since the last build is missed only by the next one.
-    remembered = before.bases if before is not None and before.digest == plan.digest else {}
-    bases = {**remembered, **there}
-    found = _find(plan, bases, store) if bases.keys() >= wanted.keys() else None
-    if found is None and there.keys() < wanted.keys():
-        for reference in wanted.keys() - there.keys():
-            _pull(wanted[reference], plan, store, emit=emit, cancel=cancel)
-        bases = store.base_ids(wanted)
-        plan = _with_triggers(plan, store, bases)
-        found = _find(plan, bases, store)
-    now = Record.of(plan, bases)
-    reference, why = plan.reference(bases), reason(before, now)
-    if found is not None:
-        if before != now:
-            memory.write(now)
-            why = "built before" if before is None else f"{why}, but to what was built before"
-        return BuiltImage(reference=reference, ids=frozenset({found}), built=False, reason=why)
-    if before == now:
-        why = "the image is gone"
-    why += unchanged(before, now)
-    for warning in weigh.bulk(plan):
-        emit(warning)
-    emit(Progress(stage="image", text=f"building `{reference}`: {why}"))
-    labels = {PROJECT_LABEL: name, DIGEST_LABEL: plan.digest}
-    order = Order(plan=plan, reference=reference, labels=labels)
-    _build(order, store, emit=emit, cancel=cancel)
-    found = _find(plan, bases, store)
+    plan, bases, found = _look(plan, store, before, emit=emit, cancel=cancel)
+    reference, now = plan.reference(bases), Record.of(plan, bases)
+    why, built = reason(before, now), found is None
     if found is None:
-        raise BuildError(
-            f"the build ended well, but `{reference}` is not there", id="image-not-proved"
-        )
-    memory.write(now)
-    return BuiltImage(reference=reference, ids=frozenset({found}), built=True, reason=why)
+        why = f"{'the image is gone' if before == now else why}{unchanged(before, now)}"
+        for warning in weigh.bulk(plan):
+            emit(warning)
+        emit(Progress(stage="image", text=f"building `{reference}`: {why}"))
+        labels = {PROJECT_LABEL: name, DIGEST_LABEL: plan.digest}
+        order = Order(plan=plan, reference=reference, labels=labels)
+        found = _build(order, store, emit=emit, cancel=cancel)
+    elif before != now:
+        why = "built before" if before is None else f"{why}, but to what was built before"
+    if before != now:
+        memory.write(now)
+    return BuiltImage(reference=reference, ids=frozenset({found}), built=built, reason=why)
 
 
 def expected(plan: BuildPlan, memory: Memory) -> str:
     """What the image will be called unless its base images have changed since the last build."""
     before = memory.read()
     return plan.reference(before.bases if before is not None else {})
+
+
+def _look(
+    plan: BuildPlan, store: Store, before: Record | None, *, emit: Emit, cancel: Cancel
+) -> tuple[BuildPlan, Mapping[str, str], str | None]:
+    """What is to be built of which base images, and the ID of that image if it is there.
+
+    Base images that are not there are pulled, unless those of the last build lead to an image.
+    """
+    # A Docker has one platform of a name, its own if that is asked for; BuildKit gets any other.
+    images = sorted(_bases(plan, store), key=lambda image: image.platform is None)
+    wanted = {image.reference: image for image in images}
+    there = store.base_ids(wanted)
+    plan = _with_triggers(plan, store, there)
+    # A base that has been removed since the last build is missed only by the next one.
+    remembered = before.bases if before is not None and before.digest == plan.digest else {}
+    bases = {**remembered, **there}
+    if bases.keys() >= wanted.keys():
+        found = _find(plan.reference(bases), store)
+        if found is not None or there.keys() == wanted.keys():
+            return plan, bases, found
+    for reference in wanted.keys() - there.keys():
+        _pull(wanted[reference], plan, store, emit=emit, cancel=cancel)
+    bases = store.base_ids(wanted)
+    plan = _with_triggers(plan, store, bases)
+    return plan, bases, _find(plan.reference(bases), store)
 
 
 def _with_triggers(plan: BuildPlan, store: Store, bases: Iterable[str]) -> BuildPlan:
@@ -91,12 +97,12 @@ def _with_triggers(plan: BuildPlan, store: Store, bases: Iterable[str]) -> Build
     return context.plan(plan.settings, name=plan.name, whole=True)
 
 
-def _find(plan: BuildPlan, bases: Mapping[str, str], store: Store) -> str | None:
-    reference = plan.reference(bases)
+def _find(reference: str, store: Store) -> str | None:
     return store.image_ids([reference]).get(reference)
 
 
-def _build(order: Order, store: Store, *, emit: Emit, cancel: Cancel) -> None:
+def _build(order: Order, store: Store, *, emit: Emit, cancel: Cancel) -> str:
+    """Build it; the ID it has."""
     secrets = Redactor(
         shape
         for key, value in order.plan.settings.args.items()
@@ -105,8 +111,19 @@ def _build(order: Order, store: Store, *, emit: Emit, cancel: Cancel) -> None:
     )
     try:
         store.build(order, emit=secrets.wrap(emit), cancel=cancel)
-    except BuildError as error:
-        raise secrets.error(error) from error.__cause__
+    except KubekitError as error:
+        secrets.error(error)
+        raise
+    found = _find(order.reference, store)
+    if found is None:
+        raise BuildError(
+            f"the build ended well, but `{order.reference}` is not there",
+            hints=(
+                "run it again; or see what deletes images there, such as a full disk's cleaning",
+            ),
+            id="image-not-proved",
+        )
+    return found
 
 
 def _bases(plan: BuildPlan, store: Store) -> tuple[BaseImage, ...]:
