@@ -10,8 +10,8 @@ import pytest
 from kubekit.errors import UnreachableError, UsageError
 from kubekit.image.account import classic, failures
 from kubekit.image.docker import apiversion
-from kubekit.image.docker import disk as fulldisk
 from kubekit.image.docker.heartbeat import Heartbeat
+from kubekit.image.docker.store import shares
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ from kubekit.image.docker.heartbeat import Heartbeat
         (["error: command 'gcc' failed: No such file or directory"], "no compiler"),
         (["E: Unable to locate package nosuch"], "`nosuch` is not in this release"),
         (["touch: cannot touch '/etc/x': Permission denied"], "after `USER`"),
-        (["head: write error: No space left on device"], "the disk of the Docker daemon"),
+        (["head: write error: No space left on device"], "the disk of the builder"),
     ],
 )
 def test_the_output_leads_to_what_to_do(output: list[str], hint: str) -> None:
@@ -127,13 +127,13 @@ def test_which_refusals_mean_the_classic_builder(said: str | None, needed: bool)
     [("1.41", "1.12", "1.41"), ("1.24", "1.12", "1.24"), ("1.52", "1.44", apiversion.NEWEST)],
 )
 def test_the_newest_version_of_both(theirs: str, least: str, spoken: str) -> None:
-    assert apiversion.agreed(theirs, least) == spoken
+    assert apiversion.agreed(theirs, least, profile=None) == spoken
 
 
 def test_versions_are_no_decimal_numbers() -> None:
-    assert apiversion.agreed("1.100", "1.99") == "1.99"
+    assert apiversion.agreed("1.100", "1.99", profile=None) == "1.99"
     with pytest.raises(UnreachableError):
-        apiversion.agreed("1.9", "1.0")
+        apiversion.agreed("1.9", "1.0", profile=None)
 
 
 @pytest.mark.parametrize(("text", "asked"), [("1.41", "1.41"), ("v1.41", "1.41"), ("", None)])
@@ -157,10 +157,10 @@ def test_only_a_refused_version_is_taken_for_one() -> None:
 def test_what_takes_the_room_is_added_up() -> None:
     records = [{"Size": 2_000_000_000, "InUse": True}, {"Size": 500_000_000, "InUse": False}]
     usage = {"LayersSize": 8_100_000_000, "BuildCache": records}
-    assert fulldisk.shares(usage) == (
+    assert shares(usage) == (
         "images take 8.10 GB there, the build cache 2.50 GB, of which 0.50 GB are not in use"
     )
-    assert "cache 0.00 GB" in fulldisk.shares({"LayersSize": 0, "BuildCache": None})
+    assert "cache 0.00 GB" in shares({"LayersSize": 0, "BuildCache": None})
 
 
 def watched(answers: bool, *, seconds: float, speaks: bool = False) -> tuple[Heartbeat, list[int]]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from kubekit.cluster.target import Profile
 from kubekit.errors import BuildError, UnreachableError
 from kubekit.events import BuildLog, BuildStep, Event
-from kubekit.image.account.plain import PlainText
+from kubekit.image.account import plain
 from kubekit.image.account.steps import Account, explain
 from kubekit.image.files import context, dockerfile
 from kubekit.image.nodes import script as nodescript
@@ -48,10 +48,11 @@ OTHER = f"sha256:{'2' * 64}"
 
 def replay(text: str, code: int) -> tuple[Account, list[Event]]:
     events: list[Event] = []
-    told = PlainText(events.append, dockerfile.parse(DOCKERFILE))
-    for line in text.splitlines(keepends=True):
-        told.add(line)
-    return told.end(code), events
+    account, stream = Account(events.append, dockerfile.parse(DOCKERFILE)), plain.Stream()
+    found = [told for line in text.splitlines(keepends=True) for told in stream.add(line)]
+    for told in [*found, *stream.end(code)]:
+        account.take(told)
+    return account, events
 
 
 def recorded(name: str) -> str:
@@ -125,6 +126,7 @@ def test_a_syntax_error_is_no_step(said: str, line: int, tmp_path: Path) -> None
     account, _ = replay(f"#1 [internal] load\n#1 DONE 0.0s\n{said}\n", 1)
     error = explain(account, dockerfile.parse(DOCKERFILE), order(tmp_path).plan)
     assert (error.id, error.place and error.place.line) == ("dockerfile-syntax", line)
+    assert ("did you mean `RUN`?" in error.hints) is ("unknown instruction" in said)
 
 
 def test_the_steps_of_podman(tmp_path: Path) -> None:
@@ -309,6 +311,43 @@ def test_the_archive_is_the_context_with_the_script_in_front(tmp_path: Path) -> 
         assert script is not None
         assert script.read().decode() == "echo é"
     assert names == ["kubekit-1", "Dockerfile"]
+
+
+def test_a_step_that_is_stopped_is_not_the_cause() -> None:
+    text = """\
+#1 [a 2/2] RUN sleep 9
+#1 0.1 waiting
+#2 [b 2/2] RUN false
+#1 CANCELED
+#2 ERROR: process "/bin/sh -c false" did not complete successfully: exit code: 1
+error: failed to solve: exit code: 1
+"""
+    account, events = replay(text, 1)
+    assert (account.failed, account.tail) == ("[b 2/2] RUN false", ())
+    assert {state for state, _ in ends(events).values()} == {"failed"}
+    assert account.error is not None
+    assert account.error.startswith("process")
+
+
+def test_podman_gets_what_the_stages_need_that_nobody_needs(tmp_path: Path) -> None:
+    (tmp_path / "wanted").touch()
+    (tmp_path / "tests.py").touch()
+    text = "FROM a AS test\nCOPY tests.py /\nFROM a\nCOPY wanted /\n"
+    (tmp_path / "Dockerfile").write_text(text)
+    settings = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile")
+    made = context.plan(settings, name="tasks")
+    order = Order(plan=made, reference="tasks:kk-1", labels={})
+    sent = {runtime: nodestore._sent(order, runtime) for runtime in ("containerd", "crio")}
+    paths = {runtime: {file.path for file in one.plan.files} for runtime, one in sent.items()}
+    assert paths["crio"] - paths["containerd"] == {"tests.py"}
+    assert sent["crio"].plan.digest == made.digest
+
+
+def test_a_base_for_another_platform_is_not_kept_secret() -> None:
+    told: list[Event] = []
+    store = NodeStore(profile(), cancel=Cancel())
+    store.pull("a:1", platform="linux/arm64", emit=told.append, cancel=Cancel())
+    assert "a newer one is not noticed" in getattr(told[0], "text", "")
 
 
 def plan(root: Path) -> BuildPlan:

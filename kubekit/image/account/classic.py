@@ -31,12 +31,17 @@ _LABELS = f"LABEL {PROJECT_LABEL.rpartition('.')[0]}."
 _NO_BUILDKIT = re.compile(r"buildkit\b.{0,20}\b(?:not|only) supported", re.IGNORECASE)
 
 
-Kind = Literal["started", "printed", "done", "cached"]
+Kind = Literal["started", "printed", "done", "cached", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What one message says of one step: that it ``started``, ``printed``, or how it ended."""
+    """What one message says of one step: that it ``started``, ``printed``, or how it ended.
+
+    Attributes:
+        step: its name; empty where the builder failed and no step did.
+        text: what it printed, or why it failed; empty where another step is to blame.
+    """
 
     step: str
     kind: Kind

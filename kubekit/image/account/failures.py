@@ -9,11 +9,6 @@ _LAST = 60
 """Lines at the end of an output that are looked at: a cause stands near the end."""
 
 FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
-ROOM = (
-    "see what takes the room: `kubekit docker -- system df`",
-    "free what no build needs: `kubekit docker -- builder prune`",
-    "images that kubekit built go with `kubekit teardown --images`",
-)
 KILLED = 137
 _NOT_EXECUTABLE = 126
 
@@ -80,15 +75,23 @@ _CLUES = (
 )
 
 
-def clues(output: Iterable[str], code: int | None) -> tuple[str, ...]:
-    """Return what to do about a step, as far as its output and exit code tell."""
+def clues(
+    output: Iterable[str], code: int | None, *, room: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Return what to do about a step, as far as its output and exit code tell.
+
+    Args:
+        output: what the step printed.
+        code: how it ended, if that is known.
+        room: what to do when the disk is full where it was built.
+    """
     if code == KILLED:
         return ("most often memory ran out: give the profile more, or let the step use less",)
     if code == _NOT_EXECUTABLE:
         return ("it may not be executed: `chmod +x` it, here or in the repository",)
     text = "\n".join([*output][-_LAST:])
     if FULL.search(text):
-        return ("unless it writes to a mount, that is the disk of the Docker daemon", *ROOM)
+        return ("unless it writes to a mount, that is the disk of the builder", *room)
     for pattern, hint in _CLUES:
         if found := re.search(pattern, text):
             return (hint.format(**found.groupdict()),)

@@ -23,8 +23,12 @@ _KEPT = 1_000_000
 """Bytes of a step's output that are kept, for the case that it fails."""
 _LONG = 200
 """Characters of a command that a message repeats."""
-_COMMAND_OF = re.compile(r"\[[^\]]*\] |Step \d+/\d+ : ", re.IGNORECASE)
+_COMMAND_OF = re.compile(r"(?:\[[^\]]*\] )?(?:Step \d+/\d+ ?: )?", re.IGNORECASE)
 _INTERNAL = ("[internal]", "copy /context")
+_INSTRUCTIONS = (
+    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
+    *("ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+)
 _EXIT = re.compile(r"(?:exit code:|non-zero code:) (\d+)")
 _SYNTAX = re.compile(r"dockerfile parse error(?: on)? line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
 _NO_STAGE = re.compile(r"target stage \S+ could not be found|failed to reach build target")
@@ -97,7 +101,7 @@ class Account:
             self._trace(base64.b64decode(message["aux"]))
         elif "stream" in message:
             for told in self._classic.add(str(message["stream"])):
-                self._take(told)
+                self.take(told)
         elif "ID" in (message.get("aux") or ()):
             self.image_id = str(message["aux"]["ID"])
 
@@ -112,14 +116,28 @@ class Account:
 
     def _blame(self, step: _Step) -> None:
         self.failed, self.tail = step.name, step.output
-        self.instruction = self._parsed.locate(step.name)
+        self.instruction = self._parsed.locate(step.name) or self._written(step.name)
 
-    def _take(self, told: classic.Told) -> None:
+    def _written(self, name: str) -> Instruction | None:
+        """The instruction by its text alone: podman counts in its own way."""
+        command = _command(name)
+        instructions = self._parsed.instructions
+        return next((one for one in instructions if f"{one.keyword} {one.text}" == command), None)
+
+    def take(self, told: classic.Told) -> None:
+        """Take what a builder's text tells; its first failure is the build's."""
+        first = told.kind == "failed" and bool(told.text) and self.error is None
+        if first:
+            self.error = told.text
+        if not told.step:
+            return
         step = self._steps.setdefault(told.step, _Step(name=told.step))
         if told.kind == "printed":
             self._output(step, told.text.encode())
             return
         self._flush(step)
+        if first:
+            self._blame(step)
         step.state = told.kind
         self._tell(step, told.seconds)
 
@@ -172,19 +190,23 @@ class Account:
             self._emit(BuildStep(step=step.name, state=step.state, seconds=seconds))
 
 
-def explain(account: Account, parsed: Dockerfile, plan: BuildPlan) -> BuildError:
+def explain(
+    account: Account, parsed: Dockerfile, plan: BuildPlan, *, room: tuple[str, ...] = ()
+) -> BuildError:
     """Turn the failure of a build into one sentence, with the place in the Dockerfile.
 
     Args:
         account: the build; its `error` is set.
         parsed: the Dockerfile.
         plan: what was built.
+        room: what to do when the disk is full where it was built.
     """
     said = account.error or ""
     file = plan.settings.dockerfile
     if syntax := _SYNTAX.search(said):
         return BuildError(
             f"the Dockerfile is wrong: {syntax[2].strip()}",
+            hints=_near(syntax[2]),
             place=Place(file=file, line=int(syntax[1])),
             id="dockerfile-syntax",
         )
@@ -193,14 +215,14 @@ def explain(account: Account, parsed: Dockerfile, plan: BuildPlan) -> BuildError
     if _NO_STAGE.search(said) and plan.settings.target is not None:
         return _no_stage(plan.settings.target, parsed, file)
     instruction, missing = account.instruction, _NO_SOURCE.search(said)
-    command = _cropped(_COMMAND_OF.sub("", account.failed, 1))
+    command = _cropped(_command(account.failed))
     if missing and instruction and instruction.keyword in {"COPY", "ADD"}:
         return _no_source(command, missing["path"] or missing["stat"], instruction, plan)
     place = Place(file=file, line=instruction.line if instruction else None)
-    return _no_step(account, command, place)
+    return _no_step(account, command, place, room)
 
 
-def _no_step(account: Account, command: str, place: Place) -> BuildError:
+def _no_step(account: Account, command: str, place: Place, room: tuple[str, ...]) -> BuildError:
     """The general case: a step that ended with a code, or that the daemon could not do."""
     said = account.error or ""
     found = _EXIT.search(said)
@@ -212,11 +234,14 @@ def _no_step(account: Account, command: str, place: Place) -> BuildError:
         reason = _reason(said)
         message = f"`{command}` failed: {reason}" if command else f"the build failed: {reason}"
     if code is None and failures.FULL.search(said):
-        return BuildError(
-            message, place=place, details=account.tail, hints=failures.ROOM, id="disk-full"
-        )
-    hints = failures.clues((*account.tail, said), code)
+        return BuildError(message, place=place, details=account.tail, hints=room, id="disk-full")
+    hints = failures.clues((*account.tail, said), code, room=room)
     return BuildError(message, place=place, details=account.tail, hints=hints, id="build-step")
+
+
+def _command(step: str) -> str:
+    """What a step does, without the builder's count."""
+    return _COMMAND_OF.sub("", step, 1)
 
 
 def _cropped(command: str) -> str:
@@ -249,12 +274,21 @@ def _no_source(command: str, path: str, copy: Instruction, plan: BuildPlan) -> B
     origin = next(iter(copy.values("from")), None)
     if origin is not None:
         message = f"`{command}` failed: `/{path}` is not in `{origin}`"
-        return BuildError(message, place=place, id="copy-source")
+        hints = ("paths there start at `/`, whatever its `WORKDIR` is",)
+        return BuildError(message, place=place, hints=hints, id="copy-source")
     there = (plan.settings.context / path).exists()
     why = "is excluded by `.dockerignore`" if there else "is not in the build context"
     hint = f"let it through with a line `!{path}`" if there else "paths start at `build.context`"
     message = f"`{command}` failed: `{path}` {why}"
     return BuildError(message, place=place, hints=(hint,), id="copy-source")
+
+
+def _near(said: str) -> tuple[str, ...]:
+    unknown = re.search(r"unknown instruction: (\w+)", said, re.IGNORECASE)
+    close = difflib.get_close_matches(unknown[1].upper(), _INSTRUCTIONS, n=1) if unknown else ()
+    if close:
+        return (f"did you mean `{close[0]}`?",)
+    return ("how each instruction is written: https://docs.docker.com/reference/dockerfile/",)
 
 
 def _reason(said: str) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from kubekit.errors import BuildError, Place
+from kubekit.errors import BuildError, Place, UnreachableError
 from kubekit.events import ContextSent, Emit, Warned
 from kubekit.image.account import classic, failures
 from kubekit.image.account.steps import Account, explain
@@ -15,7 +16,6 @@ from kubekit.image.buildkit.filesync import Files
 from kubekit.image.buildkit.logins import Logins
 from kubekit.image.buildkit.secrets import Secrets
 from kubekit.image.buildkit.session import Session
-from kubekit.image.docker import disk as fulldisk
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.errors import unreachable
 from kubekit.image.docker.hijack import NotOfferedError
@@ -122,8 +122,8 @@ class DockerStore:
 
     def _conclude(self, account: Account, parsed: Dockerfile, plan: BuildPlan) -> None:
         if account.error is not None:
-            error = explain(account, parsed, plan)
-            raise fulldisk.told(error, self.engine) if error.id == "disk-full" else error
+            error = explain(account, parsed, plan, room=_room(self.engine))
+            raise _full(error, self.engine) if error.id == "disk-full" else error
 
     def images(self, project: str) -> list[StoredImage]:
         """See Store."""
@@ -148,3 +148,41 @@ def _refuse(parsed: Dockerfile, plan: BuildPlan, engine: Engine) -> None:
                 place=Place(file=plan.settings.dockerfile, line=instruction.line),
                 id="buildkit-missing",
             )
+
+
+def _room(engine: Engine) -> tuple[str, ...]:
+    docker = "docker" if engine.endpoint.own else "kubekit docker --"
+    return (
+        f"see what takes the room: `{docker} system df`",
+        f"free what no build needs: `{docker} builder prune`",
+        "images that kubekit built go with `kubekit teardown --images`",
+    )
+
+
+def _full(error: BuildError, engine: Engine) -> BuildError:
+    """Add to the error what the daemon says of its disk; it may be too full for an answer."""
+    try:
+        info = engine.info()
+    except UnreachableError:
+        return error
+    root, profile = info["DockerRootDir"], info["Name"]
+    error.message = f"the disk of the Docker daemon, at `{root}`, is full: {error.message}"
+    if not engine.endpoint.own:
+        error.hints = (f"see how full: `minikube ssh -p {profile} -- df -h {root}`", *error.hints)
+    try:
+        usage = engine.usage()
+    except UnreachableError:
+        return error
+    error.details = (*error.details, shares(usage))
+    return error
+
+
+def shares(usage: Mapping[str, Any]) -> str:
+    """Return in one line what of the disk is Docker's own, as `docker system df` adds it up."""
+    cache = sum(int(record["Size"]) for record in usage["BuildCache"] or ())
+    unused = sum(int(record["Size"]) for record in usage["BuildCache"] or () if not record["InUse"])
+    images = int(usage["LayersSize"])
+    return (
+        f"images take {images / 1e9:.2f} GB there, the build cache {cache / 1e9:.2f} GB, of which"
+        f" {unused / 1e9:.2f} GB are not in use"
+    )

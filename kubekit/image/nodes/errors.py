@@ -6,6 +6,7 @@ import shlex
 
 from kubekit.cluster.target import Profile
 from kubekit.errors import BuildError, Place, UnreachableError
+from kubekit.image.account import failures
 from kubekit.image.account.steps import Account, explain
 from kubekit.image.files import dockerfile
 from kubekit.image.files.demands import demands
@@ -15,7 +16,6 @@ from kubekit.image.registries.errors import pull_failed
 from kubekit.model import BuildPlan
 from kubekit.proc import Finished
 
-_FULL = "no space left on device"
 _SILENT = ("failed to list workers", "buildkitd.sock", "Cannot connect to the Docker daemon")
 
 
@@ -32,10 +32,7 @@ def explained(
             details=(said,),
             id="builder-silent",
         )
-    error = explain(account, parsed, plan)
-    if _FULL in f"{said}{error}".lower():
-        error.id, error.hints = "disk-full", _room(profile, node)
-    return error
+    return explain(account, parsed, plan, room=_room(profile, node))
 
 
 def no_builder(profile: Profile) -> BuildError:
@@ -87,7 +84,7 @@ def no_place(error: OSError) -> BuildError:
 def not_sent(profile: Profile, node: str, done: Finished) -> BuildError:
     """The build context could not be copied into the node."""
     said = [line for line in (done.out + done.err).splitlines() if line.strip()]
-    full = any(_FULL in line.lower() for line in said)
+    full = failures.FULL.search(done.out + done.err) is not None
     return BuildError(
         f"the build context could not be copied to node `{node}`",
         hints=_room(profile, node) if full else (f"see how it is: `{_ssh(profile, node)} df -h`",),
@@ -99,7 +96,7 @@ def not_sent(profile: Profile, node: str, done: Finished) -> BuildError:
 def not_arrived(profile: Profile, reference: str, node: str, said: str) -> BuildError:
     """The image is not where it was built, or was to be brought."""
     lines = [line for line in said.splitlines() if line.strip()]
-    full = _FULL in said.lower()
+    full = failures.FULL.search(said) is not None
     return BuildError(
         f"the image `{reference}` was built, but is not on node `{node}`",
         hints=_room(profile, node)

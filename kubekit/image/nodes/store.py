@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +23,9 @@ import platformdirs
 from kubekit.cluster import minikube
 from kubekit.cluster.target import Profile
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import Emit, Progress
-from kubekit.image.account.plain import PlainText
+from kubekit.events import Emit, Progress, Warned
+from kubekit.image.account import plain
+from kubekit.image.account.steps import Account
 from kubekit.image.files import context, dockerfile
 from kubekit.image.nodes import script as nodescript
 from kubekit.image.nodes.errors import (
@@ -88,8 +90,10 @@ class NodeStore:
 
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store. The node knows nothing of the user's credentials."""
-        if platform is not None:
-            return  # crictl takes only its own; the builder pulls what the Dockerfile asks for
+        if platform is not None:  # crictl takes only its own
+            text = f"the builder pulls `{reference}` for {platform}: a newer one is not noticed"
+            emit(Warned(text=text, hints=("leave `--platform` out if the node has no other",)))
+            return
         self._listed.clear()
         command = nodescript.pull(reference)
         emit(Progress(stage="image", text=f"pulling `{reference}` in node `{self._builder}`"))
@@ -103,6 +107,7 @@ class NodeStore:
         if self._profile.runtime not in nodescript.BUILDERS:
             raise no_builder(self._profile)
         refuse_secrets(self._profile, order.plan)
+        order = _sent(order, self._profile.runtime)
         token = f"kubekit-{secrets.token_hex(8)}"
         try:
             self._send(order, token, emit=emit, cancel=cancel)
@@ -152,17 +157,23 @@ class NodeStore:
 
     def _build(self, order: Order, token: str, *, emit: Emit, cancel: Cancel) -> None:
         parsed = dockerfile.read(order.plan.settings.dockerfile)
-        told = PlainText(emit, parsed)
+        account, lines = Account(emit, parsed), plain.Stream()
+
+        def take(line: str) -> None:
+            for told in lines.add(line):
+                account.take(told)
+
         done = self._run(
             self._builder,
             nodescript.run(token),
             timeout=BUILD_SECONDS,
             cancel=cancel,
-            on_line=told.add,
+            on_line=take,
         )
         if done.code == nodescript.NO_BUILDER:
             raise no_builder(self._profile)
-        account = told.end(done.code)
+        for told in lines.end(done.code):
+            account.take(told)
         if account.error is not None:
             raise explained(account, parsed, order.plan, self._profile, self._builder)
 
@@ -266,6 +277,13 @@ class NodeStore:
 
     def _each(self, ask: Callable[[str], _T]) -> dict[str, _T]:
         return _parallel(ask, self._profile.machines)
+
+
+def _sent(order: Order, runtime: str) -> Order:
+    """What its builder must have; buildah before 1.27.2 builds stages that nobody needs as well."""
+    if nodescript.BUILDERS[runtime] != "podman":
+        return order
+    return replace(order, plan=context.everything(order.plan))
 
 
 def _archive(order: Order, token: str, script: str) -> Iterator[bytes]:
