@@ -12,7 +12,7 @@ from kubekit.image.files import dockerfile
 from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.nodes.script import BUILDERS
-from kubekit.image.registries.errors import pull_failed
+from kubekit.image.registries.errors import reason
 from kubekit.model import BuildPlan
 from kubekit.proc import Finished
 
@@ -109,8 +109,7 @@ def not_arrived(profile: Profile, reference: str, node: str, said: str) -> Build
 
 def not_pulled(profile: Profile, reference: str, said: str) -> BuildError:
     """A base image could not be pulled in the node, which has no credentials of the user's."""
-    error = pull_failed(reference, said)
-    why = error.message.rpartition(": ")[2]
+    id_, why = reason(said)
     pull = f"docker pull {shlex.quote(reference)}"
     load = f"minikube -p {profile.name} image load --daemon {shlex.quote(reference)}"
     return BuildError(
@@ -118,7 +117,7 @@ def not_pulled(profile: Profile, reference: str, said: str) -> BuildError:
         f"and cannot be pulled there: {why}",
         hints=(f"pull it with your login, and bring it there: `{pull} && {load}`",),
         details=(said.strip(),),
-        id=error.id,
+        id=id_,
     )
 
 
