@@ -1,8 +1,9 @@
 """A registry with moods, in the node: it runs there by `python -c`.
 
 The first part of a name is its mood: `limit` has had too many requests, `broken` always fails,
-`flaky` fails twice, `slow` takes half a minute, `silent` says nothing for as long, `drops` hangs up once in the middle of a layer. A
-name that was healed (`POST /heal/NAME`) is fine from then on. The next port wants a login for all.
+`flaky` fails twice, `slow` takes half a minute, `silent` says nothing for as long, `drops` hangs up
+once in the middle of a layer. A name that was healed (`POST /heal/NAME`) is fine from then on. The
+next port wants a login for all.
 """
 
 import base64

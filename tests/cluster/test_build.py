@@ -323,7 +323,7 @@ def test_another_certificate_is_a_tls_error(endpoint: DockerEndpoint, tmp_path: 
     certificate = tmp_path / "cert.pem"
     subprocess.run([*command.split(), *names, "-out", certificate], check=True, capture_output=True)
     (tmp_path / "ca.pem").write_bytes(certificate.read_bytes())
-    stranger = Engine(DockerEndpoint(host=endpoint.host, cert_path=tmp_path))
+    stranger = Engine(DockerEndpoint(host=endpoint.host, cert_path=tmp_path, profile=PROFILE))
     with pytest.raises(UnreachableError, match="TLS with the Docker daemon") as caught:
         stranger.info()
     assert caught.value.id == "docker-tls"

@@ -85,12 +85,16 @@ def test_a_stale_endpoint_is_resolved_once_more(
 ) -> None:
     with in_front_of(NOTHING, server_certificate(endpoint, tmp_path)) as silent:
         stale = {
-            "port": DockerEndpoint(host=NOTHING, cert_path=endpoint.cert_path),
-            "no-docker": DockerEndpoint(host=silent.host, cert_path=endpoint.cert_path),
-            "certificate": DockerEndpoint(
-                host=endpoint.host, cert_path=other_certificates(tmp_path)
+            "port": DockerEndpoint(host=NOTHING, cert_path=endpoint.cert_path, profile=PROFILE),
+            "no-docker": DockerEndpoint(
+                host=silent.host, cert_path=endpoint.cert_path, profile=PROFILE
             ),
-            "no-certificate": DockerEndpoint(host=endpoint.host, cert_path=tmp_path / "gone"),
+            "certificate": DockerEndpoint(
+                host=endpoint.host, cert_path=other_certificates(tmp_path), profile=PROFILE
+            ),
+            "no-certificate": DockerEndpoint(
+                host=endpoint.host, cert_path=tmp_path / "gone", profile=PROFILE
+            ),
         }[case]
         cache.write(stale)
         assert found() == endpoint
@@ -107,8 +111,8 @@ def server_certificate(endpoint: DockerEndpoint, tmp_path: Path) -> Path:
 def test_another_profiles_docker_is_never_built_in(
     cache: EndpointCache, endpoint: DockerEndpoint, other: Front
 ) -> None:
-    cache.write(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path))
-    there = Engine(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path))
+    cache.write(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path, profile=PROFILE))
+    there = Engine(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path, profile=PROFILE))
     assert there.info()["Name"] != PROFILE
     there.close()
     assert found() == endpoint
@@ -150,7 +154,7 @@ def test_a_certificate_that_is_renewed_while_connected(
     authority(certs)
     signed(certs, "server.pem", "server-key.pem")
     with in_front_of(endpoint.host, certs, endpoint.cert_path) as front:
-        engine = Engine(DockerEndpoint(host=front.host, cert_path=certs))
+        engine = Engine(DockerEndpoint(host=front.host, cert_path=certs, profile=PROFILE))
         assert engine.info()["Name"] == PROFILE
         old = (certs / "ca.pem").read_bytes()
         authority(certs)
@@ -164,7 +168,9 @@ def test_a_certificate_that_is_renewed_while_connected(
         authority(certs)
         signed(certs, "server.pem", "server-key.pem")
         front.serve(certs)
-        stale = Engine(DockerEndpoint(host=front.host, cert_path=tmp_path / "kept"))
+        stale = Engine(
+            DockerEndpoint(host=front.host, cert_path=tmp_path / "kept", profile=PROFILE)
+        )
         with pytest.raises(UnreachableError) as caught:
             stale.info()
         assert caught.value.id == "docker-tls"

@@ -312,8 +312,8 @@ def test_a_version_both_speak_is_spoken(
     ("oldest", "newest", "asked", "id_", "message"),
     [
         ("1.12", "1.22", "", "docker-too-old", "it speaks API 1.22, kubekit needs 1.24"),
-        ("1.44", "1.52", "1.43", "docker-api-version", "from 1.44, and was asked for 1.43"),
-        ("1.12", "1.41", "1.99", "docker-api-version", "up to 1.41, and was asked for 1.99"),
+        ("1.44", "1.52", "1.43", "docker-api-refused", "from 1.44, and was asked for 1.43"),
+        ("1.12", "1.41", "1.99", "docker-api-refused", "up to 1.41, and was asked for 1.99"),
         ("1.12", "1.41", "new", "docker-api-version", "is `new`, which is no version"),
     ],
 )

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
+import http.client
+import re
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
 import pytest
+from docker.errors import APIError, DockerException
 
 from kubekit.errors import UnreachableError
 from kubekit.image.docker.engine import Engine
+from kubekit.image.docker.errors import hung, unreachable
 from kubekit.image.registries.errors import pull_failed
 from kubekit.model import DockerEndpoint
 
 
 def refused(host: str, certs: Path | None = None) -> UnreachableError:
-    engine = Engine(DockerEndpoint(host=host, cert_path=certs))
+    engine = Engine(DockerEndpoint(host=host, cert_path=certs, profile="tasks"))
     with pytest.raises(UnreachableError) as caught:
         engine.info()
     assert caught.value.hints
@@ -98,6 +104,48 @@ def test_a_daemon_that_speaks_no_tls(tmp_path: Path) -> None:
     assert error.message.startswith(f"TLS with the Docker daemon at `{host}` fails: ")
 
 
+TOO_NEW = "client version 1.99 is too new. Maximum supported API version is 1.41"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(errno.ECONNREFUSED, "refused"),
+        FileNotFoundError(errno.ENOENT, "gone"),
+        ConnectionResetError(errno.ECONNRESET, "reset"),
+        OSError(errno.EHOSTUNREACH, "No route to host"),
+        TimeoutError(),
+        ssl.SSLError(1, "wrong"),
+        http.client.RemoteDisconnected(),
+        APIError("", explanation=""),
+        APIError("", explanation="broken"),
+        APIError("", explanation=TOO_NEW),
+        DockerException(),
+    ],
+    ids=lambda error: f"{type(error).__name__} {getattr(error, 'explanation', '')}",
+)
+def test_what_helps_is_of_that_profile_or_of_this_machine(error: Exception) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("DOCKER_API_VERSION", raising=False)
+        (own,) = unreachable(DockerEndpoint(host="unix:///run/x"), error).hints
+        told = unreachable(DockerEndpoint(host="tcp://x:1", profile="tasks"), error)
+    assert "minikube" not in own.lower()
+    assert "kubekit" not in own
+    assert told.message.strip(" :") == told.message
+    (hint,) = told.hints
+    assert all(command.split()[3:4] == ["tasks"] for command in COMMAND.findall(hint)), hint
+
+
+COMMAND = re.compile("`(minikube [^`]*)`")
+
+
+def test_what_hangs_is_restarted_where_it_is() -> None:
+    (own,) = hung(DockerEndpoint(host="unix:///run/x"), 45).hints
+    assert "inikube" not in own
+    (hint,) = hung(DockerEndpoint(host="tcp://x:1", profile="tasks"), 45).hints
+    assert "`minikube stop -p tasks`, then `kubekit up`" in hint
+
+
 def test_close_without_a_connection() -> None:
     engine = Engine(DockerEndpoint(host="tcp://127.0.0.1:1"))
     engine.close()
@@ -128,14 +176,20 @@ def test_importing_engine_does_not_import_docker() -> None:
         ('Get "https://r/v2/": net/http: TLS handshake timeout', "registry-busy"),
         ('Get "https://r/v2/": EOF', "registry-busy"),
         ('Get "https://r/v2/": dial tcp: lookup r: no such host', "registry-unreachable"),
-        ('Get "https://r/v2/": dial tcp 1.2.3.4:443: connect: connection refused', None),
-        ('Get "https://r/v2/": x509: certificate signed by unknown authority', None),
+        (
+            'Get "https://r/v2/": dial tcp 1.2.3.4:443: connect: connection refused',
+            "registry-unreachable",
+        ),
+        (
+            'Get "https://r/v2/": x509: certificate signed by unknown authority',
+            "registry-certificate",
+        ),
         ("invalid reference format: repository name must be lowercase", "image-name-invalid"),
     ],
 )
-def test_pulls_that_fail(said: str, id_: str | None) -> None:
+def test_pulls_that_fail(said: str, id_: str) -> None:
     error = pull_failed("r.io/a:1", said)
-    assert id_ in {None, error.id}
+    assert error.id == id_
     assert "`r.io/a:1`" in error.message
     assert "\n" not in error.message
     assert error.details == (said,)

@@ -151,7 +151,7 @@ def test_a_version_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_a_refused_version_is_taken_for_one() -> None:
-    assert apiversion.refused("it", "client version is fine") is None
+    assert apiversion.refused("it", "client version is fine", profile=None) is None
 
 
 def test_what_takes_the_room_is_added_up() -> None:

@@ -85,7 +85,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EndpointCache:
 def test_the_endpoint_comes_back_and_is_private(
     cache: EndpointCache, tmp_path: Path, certs: Path | None
 ) -> None:
-    endpoint = DockerEndpoint(host="tcp://192.0.2.1:2376", cert_path=certs)
+    endpoint = DockerEndpoint(host="tcp://192.0.2.1:2376", cert_path=certs, profile="dev")
     cache.write(endpoint)
     assert cache.read() == endpoint
     (file,) = (tmp_path / "cache" / "kubekit" / "endpoints").iterdir()
@@ -95,20 +95,20 @@ def test_the_endpoint_comes_back_and_is_private(
 def test_an_endpoint_of_before_the_config_changed_is_forgotten(
     cache: EndpointCache, tmp_path: Path
 ) -> None:
-    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376"))
+    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376", profile="dev"))
     profile = read_profile("dev")
     assert profile is not None
     profile.file.write_text('{"Driver": "docker", "KubernetesConfig": {}, "Memory": 1}')
     changed = EndpointCache(profile)
     assert changed.read() is None
-    changed.write(DockerEndpoint(host="tcp://192.0.2.2:2376"))
-    assert changed.read() == DockerEndpoint(host="tcp://192.0.2.2:2376")
+    changed.write(DockerEndpoint(host="tcp://192.0.2.2:2376", profile="dev"))
+    assert changed.read() == DockerEndpoint(host="tcp://192.0.2.2:2376", profile="dev")
     assert len(list((tmp_path / "cache/kubekit/endpoints").iterdir())) == 1
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"host": 1}', "\0"])
 def test_a_damaged_cache_is_as_none(cache: EndpointCache, tmp_path: Path, text: str) -> None:
-    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376"))
+    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376", profile="dev"))
     (file,) = (tmp_path / "cache/kubekit/endpoints").iterdir()
     file.write_text(text)
     assert cache.read() is None
@@ -133,5 +133,5 @@ def test_a_node_that_is_missing_where_the_environment_leads_is_not_to_be_made_an
 def test_a_cache_that_cannot_be_written_is_no_error(cache: EndpointCache, tmp_path: Path) -> None:
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "kubekit").write_text("a file where a folder should be")
-    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376"))
+    cache.write(DockerEndpoint(host="tcp://192.0.2.1:2376", profile="dev"))
     assert cache.read() is None

@@ -106,6 +106,17 @@ def test_the_docker_of_this_machine_is_the_commands(
 
     monkeypatch.setenv("DOCKER_CONTEXT", "default")
     assert own_endpoint() == plain
+    monkeypatch.setenv("DOCKER_HOST", "tcp://near:2376")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CONFIG", str(home / "elsewhere"))
+    named = own_endpoint()
+    assert (named.host, named.cert_path) == ("tcp://near:2376", home / "elsewhere")
+    monkeypatch.setenv("MINIKUBE_ACTIVE_DOCKERD", "tasks")
+    assert own_endpoint() == named
+    assert own_endpoint(led=False) == plain
+    for name in ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "MINIKUBE_ACTIVE_DOCKERD"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("DOCKER_CONFIG", str(home / ".docker"))
     monkeypatch.setenv("DOCKER_CONTEXT", "gone")
     with pytest.raises(UnreachableError, match="no Docker context `gone`"):
         own_endpoint()

@@ -43,12 +43,13 @@ def asked_for() -> str | None:
     return asked or None
 
 
-def agreed(theirs: str, least: str) -> str:
+def agreed(theirs: str, least: str, *, profile: str | None) -> str:
     """Return the newest version that both sides speak.
 
     Args:
         theirs: the newest it speaks.
         least: the oldest it speaks.
+        profile: whose Docker it is; None for this machine's own.
 
     Raises:
         UnreachableError: it speaks none that kubekit does.
@@ -56,15 +57,21 @@ def agreed(theirs: str, least: str) -> str:
     if number(theirs) < number(OLDEST):
         raise UnreachableError(
             f"the Docker daemon is too old: it speaks API {theirs}, kubekit needs {OLDEST}",
-            hints=("make the profile anew with a current Minikube: `minikube delete`",),
+            hints=(_renew(profile),),
             id="docker-too-old",
         )
     # One that no longer speaks what is known here is tried with the nearest it does.
     return min(theirs, max(NEWEST, least, key=number), key=number)
 
 
-def refused(where: str, explanation: str) -> UnreachableError | None:
-    """Return the error if what a daemon says is that it does not speak the version asked for."""
+def refused(where: str, explanation: str, *, profile: str | None) -> UnreachableError | None:
+    """Return the error if what a daemon says is that it does not speak the version asked for.
+
+    Args:
+        where: the daemon, for people.
+        explanation: what it says.
+        profile: whose Docker it is; None for this machine's own.
+    """
     found = _REFUSED.search(explanation)
     if found is None:
         return None
@@ -73,7 +80,14 @@ def refused(where: str, explanation: str) -> UnreachableError | None:
     if os.environ.get(_VARIABLE):
         hint = f"{_VARIABLE} asks for it: `unset {_VARIABLE}`, and the newest of both is taken"
     elif found["how"] == "old":
-        hint = "update kubekit, or make the profile anew with an older Minikube"
+        hint = "update kubekit, which speaks only older ones"
     else:
-        hint = "make the profile anew with a current Minikube: `minikube delete`"
-    return UnreachableError(f"{message} {found['asked']}", hints=(hint,), id="docker-api-version")
+        hint = _renew(profile)
+    return UnreachableError(f"{message} {found['asked']}", hints=(hint,), id="docker-api-refused")
+
+
+def _renew(profile: str | None) -> str:
+    if profile is None:
+        return "update this machine's Docker"
+    again = f"`minikube delete -p {profile}`, which deletes all that is in it, then `kubekit up`"
+    return f"make the profile anew with a current Minikube: {again}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +17,17 @@ from docker.tls import TLSConfig
 from docker.transport import UnixHTTPAdapter
 from docker.utils import parse_host
 from docker.utils.proxy import ProxyConfig
-from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
 
 from kubekit.errors import KubekitError, UnreachableError
 from kubekit.image.docker import apiversion
 from kubekit.image.docker.errors import require_certificates, unreachable
+from kubekit.image.registries import credentials
 from kubekit.model import DockerEndpoint
 
 _CONNECT = 5
 _ANSWER = 30
 _CLASSIC = "1"
 """What a daemon that has no BuildKit, or was told not to use it, calls its builder."""
-_SILENCE = (("TCP_KEEPIDLE", 10), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 4))
-"""A daemon whose machine is gone is noticed after 30 s, however long a build may be silent."""
-
 _ASIDE = 0.6
 """Seconds to connect, and to answer, for what is only asked to explain a failure."""
 
@@ -46,7 +41,7 @@ class Client(docker.APIClient):
 
     has_buildkit = True
 
-    def __init__(self, host: str, *, tls: TLSConfig | None) -> None:
+    def __init__(self, endpoint: DockerEndpoint, *, tls: TLSConfig | None) -> None:
         # Not APIClient's, which reads the user's Docker config, and fails as a whole for some of
         # them. The rest is what it does; kubekit reads logins itself, when it needs one.
         requests.Session.__init__(self)
@@ -54,15 +49,14 @@ class Client(docker.APIClient):
         self._auth_configs = AuthConfig({})
         self._proxy_configs = ProxyConfig()
         self._version = apiversion.OLDEST
-        self.timeout = _CONNECT, _ANSWER  # type: ignore[assignment] # as requests takes it
-        self.base_url = str(parse_host(host, IS_WINDOWS_PLATFORM, tls=tls is not None))
+        self._profile = endpoint.profile
+        self.base_url = str(parse_host(endpoint.host, IS_WINDOWS_PLATFORM, tls=tls is not None))
         if self.base_url.startswith("http+unix://"):
             self._custom_adapter = UnixHTTPAdapter(self.base_url, _ANSWER)
             self.mount("http+docker://", self._custom_adapter)
             self.base_url = "http+docker://localhost"
         elif tls is not None:
             tls.configure_client(self)
-        self.mount("https://", _KeepAlive())
 
     def merge_environment_settings(self, url, proxies, stream, verify, cert):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002, D102 - of requests.Session
         return {
@@ -72,7 +66,7 @@ class Client(docker.APIClient):
             "cert": self.cert if cert is None else cert,
         }
 
-    def negotiate(self, timeout: tuple[float, float] = (_CONNECT, _ANSWER)) -> None:
+    def negotiate(self) -> None:
         """Agree on an API version, which `/_ping` tells far faster than `/version`.
 
         Raises:
@@ -83,39 +77,34 @@ class Client(docker.APIClient):
         """
         asked = apiversion.asked_for()
         prefix = f"/v{asked}" if asked else ""
-        answer = self._asked(f"{prefix}/_ping", timeout)
+        answer = self._asked(f"{prefix}/_ping")
         theirs = least = asked or answer.headers.get("Api-Version", apiversion.OLDEST)
         if not asked and apiversion.number(theirs) > apiversion.number(apiversion.NEWEST):
-            least = str(self._asked("/version", timeout).json()["MinAPIVersion"])
-        self._version = asked or apiversion.agreed(theirs, least)
+            least = str(self._asked("/version").json()["MinAPIVersion"])
+        self._version = asked or apiversion.agreed(theirs, least, profile=self._profile)
         self.has_buildkit = answer.headers.get("Builder-Version") != _CLASSIC and apiversion.number(
             self._version
         ) >= apiversion.number(apiversion.BUILDKIT)
 
-    def _asked(self, path: str, timeout: tuple[float, float]) -> requests.Response:
-        answer = self.get(f"{self.base_url}{path}", timeout=timeout)
+    def _asked(self, path: str) -> requests.Response:
+        answer = self.get(f"{self.base_url}{path}", timeout=self.timeout)
         if not answer.ok:
             raise docker.errors.APIError(path, response=answer, explanation=answer.text)
         return answer
 
 
-class _KeepAlive(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        options = [*HTTPConnection.default_socket_options]
-        options.append((socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1))
-        options += [
-            (socket.IPPROTO_TCP, getattr(socket, name), value)
-            for name, value in _SILENCE
-            if hasattr(socket, name)
-        ]
-        super().init_poolmanager(*args, socket_options=options, **kwargs)
-
-
-def connect(endpoint: DockerEndpoint) -> Client:
+def connect(
+    endpoint: DockerEndpoint, *, timeout: tuple[float, float] = (_CONNECT, _ANSWER)
+) -> Client:
     """Open a client that speaks the daemon's API version.
+
+    Args:
+        endpoint: the daemon.
+        timeout: seconds to connect, and for each answer.
 
     Raises:
         UnreachableError: certificates missing, daemon not there, not answering or refusing.
+        UsageError: DOCKER_API_VERSION is no version.
     """
     tls = None
     if endpoint.cert_path is not None:
@@ -123,9 +112,10 @@ def connect(endpoint: DockerEndpoint) -> Client:
         ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
         tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
     try:
-        client = Client(endpoint.host, tls=tls)
+        client = Client(endpoint, tls=tls)
     except docker.errors.DockerException as error:
         raise unreachable(endpoint, error) from error
+    client.timeout = timeout  # type: ignore[assignment] # as requests takes it
     try:
         client.negotiate()
     except (docker.errors.DockerException, requests.RequestException) as error:
@@ -137,16 +127,20 @@ def connect(endpoint: DockerEndpoint) -> Client:
     return client
 
 
-def own_endpoint() -> DockerEndpoint:
+def own_endpoint(*, led: bool = True) -> DockerEndpoint:
     """This machine's own Docker: the one the `docker` command speaks to, found as it finds it.
 
     That is what DOCKER_HOST names, else DOCKER_CONTEXT, else the context that is in use.
 
+    Args:
+        led: also where `minikube docker-env` has led DOCKER_HOST to Minikube's.
+
     Raises:
         UnreachableError: the context is not there, or cannot be used.
     """
-    if host := os.environ.get("DOCKER_HOST"):
-        certs = os.environ.get("DOCKER_CERT_PATH") or Path.home() / ".docker"
+    host = os.environ.get("DOCKER_HOST")
+    if host and (led or "MINIKUBE_ACTIVE_DOCKERD" not in os.environ):
+        certs = os.environ.get("DOCKER_CERT_PATH") or credentials.config_file().parent
         tls = bool(os.environ.get("DOCKER_TLS_VERIFY"))
         return _own(host, Path(certs) if tls else None)
     name = os.environ.get("DOCKER_CONTEXT") or None
@@ -183,23 +177,13 @@ def host_has(reference: str) -> bool:
     It is the one the `docker` command speaks to, unless that was led to Minikube's; asked only to
     explain a failure, so it never raises and takes 2 s at most.
     """
-    led = "DOCKER_HOST" in os.environ and "MINIKUBE_ACTIVE_DOCKERD" not in os.environ
     try:
-        context = ContextAPI.get_context(os.environ.get("DOCKER_CONTEXT"))
-        if led or context is None:
-            host, tls = os.environ.get("DOCKER_HOST"), None
-        else:
-            host, tls = context.Host, context.TLSConfig
-        if host and host.startswith("ssh:"):
-            return False
-        client = Client(host or "", tls=tls)
-        client.timeout = _ASIDE, _ASIDE  # type: ignore[assignment] # as requests takes it
-    except Exception:  # noqa: BLE001 - of whatever a broken configuration makes docker-py raise
+        client = connect(own_endpoint(led=False), timeout=(_ASIDE, _ASIDE))
+    except KubekitError:
         return False
     with contextlib.closing(client):
         try:
-            client.negotiate((_ASIDE, _ASIDE))
             client.inspect_image(reference)  # type: ignore[no-untyped-call]
-        except (docker.errors.DockerException, requests.RequestException, OSError, KubekitError):
+        except (docker.errors.DockerException, requests.RequestException, OSError):
             return False
     return True

@@ -14,6 +14,7 @@ from kubekit.model import DockerEndpoint
 
 _CUT = {"RemoteDisconnected", "IncompleteRead", "ChunkedEncodingError", "JSONDecodeError"}
 _START = "start it: `kubekit up`"
+_OWN = "see that this works: `docker version`; it is the same one"
 
 
 def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableError:
@@ -21,73 +22,81 @@ def unreachable(endpoint: DockerEndpoint, error: BaseException) -> UnreachableEr
 
     Args:
         endpoint: the daemon that was addressed.
-        error: what docker-py or requests raised.
+        error: what docker-py, requests or http.client raised.
     """
     where = f"the Docker daemon at `{endpoint.host}`"
     chain = list(causes(error))
     for cause in chain:
         explanation = str(getattr(cause, "explanation", None) or "")
-        if version := apiversion.refused(where, explanation):
+        if version := apiversion.refused(where, explanation, profile=endpoint.profile):
             return version
-    return _own(where, chain) if endpoint.own else _in_minikube(where, chain, str(error))
+    for cause in chain:
+        if isinstance(cause, ssl.SSLError):
+            reason = getattr(cause, "verify_message", "") or getattr(cause, "reason", "")
+            hint = f"certificates are renewed with each start: {_restart(endpoint)}"
+            return _told(
+                endpoint, f"TLS with {where} fails: {reason or cause}", hint, id="docker-tls"
+            )
+    message, hint = _cause(endpoint, chain, error)
+    return _told(endpoint, f"{where} {message}", hint)
 
 
 def hung(endpoint: DockerEndpoint, seconds: float) -> UnreachableError:
     """Say that the daemon stopped answering in the middle of its work."""
-    return _unreachable(
+    return _told(
+        endpoint,
         f"the Docker daemon at `{endpoint.host}` hangs: no sign of life for {seconds:.0f} s",
-        "see whether the machine is out of memory or disk; a restart helps: `kubekit up`",
+        f"see whether the machine is out of memory or disk; {_restart(endpoint)}",
         id="docker-hung",
     )
 
 
-def _in_minikube(where: str, chain: list[BaseException], text: str) -> UnreachableError:
+def _cause(
+    endpoint: DockerEndpoint, chain: list[BaseException], error: BaseException
+) -> tuple[str, str]:
+    """What is wrong with the daemon, and what helps if it is in Minikube."""
+    status = f"see what it does: `minikube status -p {endpoint.profile}`"
     if any("Timeout" in type(cause).__name__ for cause in chain):
-        return _unreachable(f"{where} does not answer", "see what it does: `minikube status`")
-    for cause in chain:
-        if isinstance(cause, ssl.SSLError):
-            reason = getattr(cause, "verify_message", "") or cause.reason or str(cause)
-            hint = "certificates are renewed with each start: `kubekit up`"
-            return _unreachable(f"TLS with {where} fails: {reason}", hint, id="docker-tls")
+        return "does not answer", status
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno is not None:
-            return _system(where, cause)
-    explanation = next((getattr(cause, "explanation", None) for cause in chain), None)
-    if explanation:
-        first = str(explanation).strip().splitlines()[0]
-        return _unreachable(f"{where} answers: {first}", "see its state: `minikube status`")
+            return _system(endpoint, cause)
+    if said := next((it for cause in chain if (it := getattr(cause, "explanation", None))), None):
+        return f"answers: {_first_line(said)}", status
     if _CUT & {type(cause).__name__ for cause in chain}:
-        return _unreachable(f"{where} closed the connection", _START)
-    return _unreachable(f"{where} cannot be used: {text.splitlines()[0]}", _START)
+        return "closed the connection", _restart(endpoint)
+    return f"cannot be used: {_first_line(error)}", status
 
 
-def _own(where: str, chain: list[BaseException]) -> UnreachableError:
-    """The same of this machine's Docker, which the `docker` command speaks to as well."""
-    system = next((it for it in chain if isinstance(it, OSError) and it.errno is not None), None)
-    if system is not None and not isinstance(system, ssl.SSLError):
-        message = _system(where, system).message
-    else:
-        said = next((text for it in chain if (text := getattr(it, "explanation", None))), chain[0])
-        message = f"{where} cannot be used: {str(said).strip().splitlines()[0]}"
-    return _unreachable(message, "see that this works: `docker version`; it is the same one")
-
-
-def _system(where: str, cause: OSError) -> UnreachableError:
+def _system(endpoint: DockerEndpoint, cause: OSError) -> tuple[str, str]:
     if isinstance(cause, ConnectionRefusedError):
-        return _unreachable(f"{where} is not running: connection refused", _START)
+        return "is not running: connection refused", _START
     if isinstance(cause, FileNotFoundError):
-        return _unreachable(f"{where} is not running: there is no such socket", _START)
+        return "is not running: there is no such socket", _START
     if isinstance(cause, PermissionError):
         hint = "be a member of the group that owns the socket, often `docker`"
-        return _unreachable(f"{where} may not be used: permission denied", hint)
+        return "may not be used: permission denied", hint
     if isinstance(cause, ConnectionResetError | BrokenPipeError):
-        return _unreachable(f"{where} closed the connection", _START)
-    reason = (cause.strerror or str(cause)).lower()
-    return _unreachable(f"{where} cannot be reached: {reason}", _START)
+        return "closed the connection", _restart(endpoint)
+    return f"cannot be reached: {(cause.strerror or str(cause)).lower()}", _START
 
 
-def _unreachable(message: str, hint: str, *, id: str = "docker-unreachable") -> UnreachableError:  # noqa: A002 - as errors.py
-    return UnreachableError(message, hints=(hint,), id=id)
+def _restart(endpoint: DockerEndpoint) -> str:
+    return f"restart it: `minikube stop -p {endpoint.profile}`, then `kubekit up`"
+
+
+def _told(
+    endpoint: DockerEndpoint,
+    message: str,
+    hint: str,
+    *,
+    id: str = "docker-unreachable",  # noqa: A002 - as errors.py
+) -> UnreachableError:
+    return UnreachableError(message, hints=(_OWN if endpoint.own else hint,), id=id)
+
+
+def _first_line(said: object) -> str:
+    return next(iter(str(said).strip().splitlines()), type(said).__name__)
 
 
 def require_certificates(endpoint: DockerEndpoint) -> None:
@@ -95,10 +104,10 @@ def require_certificates(endpoint: DockerEndpoint) -> None:
     for name in ("ca.pem", "cert.pem", "key.pem"):
         if endpoint.cert_path is not None and not (endpoint.cert_path / name).is_file():
             asking = "your Docker" if endpoint.own else "Docker in Minikube"
-            hint = "Minikube makes it anew with each start: `kubekit up`"
-            raise UnreachableError(
+            raise _told(
+                endpoint,
                 f"`{endpoint.cert_path / name}`, which {asking} asks for, does not exist",
-                hints=("see that this works: `docker version`" if endpoint.own else hint,),
+                f"Minikube makes it anew with each start: {_restart(endpoint)}",
                 id="docker-certificates",
             )
 
