@@ -92,7 +92,7 @@ def pushing(
 def forget(engine: Engine, project: Project) -> None:
     """Delete the project's images from the node's Docker, as if they had never been there."""
     for image in engine.images(project.name):
-        for name in image.names or (image.id,):
+        for name in image.names:
             engine.remove(name)
 
 
@@ -144,14 +144,20 @@ def test_a_version_is_one_image(pushing: Project, registry: Registry, engine: En
     assert (again.code, [event["changed"] for event in again.of("stage-done")]) == (0, [False] * 2)
     assert again.of("output")[0]["data"]["digest"] == digest
 
-    # Another machine has none or another image of the same files: it takes the one that was
-    # deployed, and builds none.
+    # Another machine has none or another image of the same files, or one that a person has given
+    # the name: it takes the one that was deployed, builds none, and leaves all as it was.
     content = again.of("stage-done")[0]["text"].split("`")[1]
-    forget(engine, pushing)
-    engine.tag("python:3.13-slim", content)
-    other = pushing.run("push", "1.1", "-o", "json")
-    assert [event["changed"] for event in other.of("stage-done")] == [False, True]
-    assert registry.digest(name, "1.1") == digest
+    theirs = engine.image_id("python:3.13-slim")
+    for version, is_here in (("1.1", True), ("1.2", False)):
+        if not is_here:
+            forget(engine, pushing)
+        engine.tag("python:3.13-slim", content)
+        other = pushing.run("push", version, "-o", "json")
+        assert [event["changed"] for event in other.of("stage-done")] == [False, True], other.out
+        assert registry.digest(name, version) == digest
+        assert engine.image_id(content) == theirs
+    assert engine.images(pushing.name) == []
+    engine.remove(content)
 
     pushing.edit("app/server.py", 'VERSION = "1"', 'VERSION = "2"')
     refused = pushing.run("push", "1.0", "-o", "json")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kubekit.errors import BuildError
+from kubekit.errors import BuildError, UnreachableError
 from kubekit.events import Emit
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
@@ -86,7 +87,8 @@ def release(
         cancel: ends the transfer.
 
     Raises:
-        BuildError: the version is another image's, or the registry does not take it.
+        BuildError: the version is another image's, or the registry does not take it, or made
+            something else of it.
         CancelledError: the person interrupted.
     """
     (name,) = image.ids
@@ -104,13 +106,21 @@ def release(
             ),
             id="version-exists",
         )
-    if engine.image_id(name) is None:  # built elsewhere, if perhaps of the same files as one here
-        engine.pull(image.reference, emit=emit, cancel=cancel)
+    # By its digest: the tag may mean another image here, of the same files, or of a person's.
+    if engine.image_id(name) is None:
+        engine.pull(name, emit=emit, cancel=cancel)
     named = engine.image_id(reference) is not None
-    engine.tag(image.reference, reference)
+    engine.tag(name, reference)
     try:
         pushed = engine.push(reference, emit=emit, cancel=cancel)
     finally:
         if not named:  # the version is the registry's: here it would only keep the image for ever
-            engine.remove(reference)
+            with contextlib.suppress(UnreachableError):
+                engine.remove(reference)
+    if pushed != digest:
+        raise BuildError(
+            f"`{reference}` is now `{pushed}`, but `{image.reference}` is `{digest}`",
+            hints=(f"do not use it; run `kubekit push {version} --force` with another Docker",),
+            id="push-not-proved",
+        )
     return Release(reference=reference, digest=pushed, before=before)
