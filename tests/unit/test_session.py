@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -27,7 +28,7 @@ from kubekit.image.buildkit.logins import Logins
 from kubekit.image.buildkit.packets import Kind
 from kubekit.image.buildkit.secrets import Secrets, lacking
 from kubekit.image.buildkit.server import Server
-from kubekit.image.buildkit.session import shared_key
+from kubekit.image.buildkit.session import Session, shared_key
 from kubekit.image.files import context, weigh
 from kubekit.image.files.demands import check
 from kubekit.image.files.dockerfile import parse
@@ -162,6 +163,9 @@ def test_names_that_no_header_can_hold_arrive_encoded(root: Path) -> None:
     (root / "ü c").write_text("x")
     headers = metadata("context", "%C3%BC+c", **{"followpaths-encoded": "1"})
     assert paths(Files(made(root))(headers)) == ["ü c"]
+    (root / "\udcff").write_text("x")
+    headers = metadata("context", "%FF", **{"followpaths-encoded": "1"})
+    assert paths(Files(made(root))(headers)) == ["\ufffd"]  # as protobuf.text tells it
 
 
 @given(st.lists(st.lists(st.sampled_from(["a", "b", "a-", "a0", "ü"]), min_size=1), min_size=2))
@@ -322,12 +326,20 @@ class Daemon:
             self.connection.sendall(self.http.data_to_send())
 
 
+def refuse(_: bytes) -> bytes:
+    raise RefusedError(Code.UNKNOWN, "`50% n\u00fctzt\n\udcff`")
+
+
 @pytest.fixture
 def daemon(root: Path) -> Iterator[Daemon]:
     here, there = socket.socketpair()
     (root / "large").write_bytes(os.urandom(300_000))
     files = Files(made(root))
-    methods = {"/echo": unary(lambda question: question), filesync.METHOD: files}
+    methods = {
+        "/echo": unary(lambda question: question),
+        "/refuse": unary(refuse),
+        filesync.METHOD: files,
+    }
     thread = threading.Thread(target=Server(here, methods).run)
     thread.start()
     there.settimeout(10)
@@ -379,6 +391,48 @@ def test_a_transfer_waits_for_the_window_and_others_do_not(daemon: Daemon, root:
         if isinstance(event, h2.events.DataReceived):
             received += len(event.data or b"")
     assert received > 300_000
+
+
+@pytest.mark.parametrize("given_up", ["after all", "after what is no message"])
+def test_a_call_that_is_given_up_at_once_ends_no_other(daemon: Daemon, given_up: str) -> None:
+    http = daemon.http
+    number = http.get_next_available_stream_id()
+    basic = [(":method", "POST"), (":scheme", "http"), (":path", "/echo"), (":authority", "x")]
+    http.send_headers(number, basic)
+    if given_up == "after what is no message":
+        http.send_data(number, b"\1\0\0\0\1x")
+    http.reset_stream(number)
+    daemon.call("/echo", frame(b"still here"))
+    events = list(daemon.events(ends=1))
+    data = [event.data for event in events if isinstance(event, h2.events.DataReceived)]
+    assert data == [frame(b"still here")]
+
+
+def test_a_daemon_that_says_goodbye_is_no_error() -> None:
+    here, there = socket.socketpair()
+    with here, there:
+        daemon = Daemon(there)
+        basic = [(":method", "POST"), (":scheme", "http"), (":path", "/x"), (":authority", "x")]
+        daemon.http.send_headers(1, basic)
+        daemon.http.close_connection()
+        there.sendall(daemon.http.data_to_send())
+        Server(here, {"/x": unary(lambda question: question)}).run()
+
+
+def test_a_refusal_is_told_whatever_is_in_it(daemon: Daemon) -> None:
+    daemon.call("/refuse", frame(b""))
+    (told,) = trailers(list(daemon.events(ends=1)))
+    assert told["grpc-message"] == "`50%25 n%C3%BCtzt%0A%FF`"
+
+
+def test_a_session_hangs_up_however_its_serving_ends(root: Path) -> None:
+    here, there = socket.socketpair()
+    with there, Session(lambda _path, _headers: here, made(root), {}):
+        there.sendall(b"GET / HTTP/1.1\r\n\r\n" * 10)
+        there.settimeout(5)
+        with contextlib.suppress(ConnectionResetError):
+            while there.recv(1 << 16):
+                pass
 
 
 def test_what_is_no_http2_ends_the_connection() -> None:

@@ -208,5 +208,5 @@ def _bytes(size: int) -> str:
 def _values(metadata: Metadata, key: str) -> list[str]:
     values = metadata.get(key, ())
     if "".join(metadata.get(f"{key}-encoded", ())) == "1":
-        return [unquote_plus(value) for value in values]
+        return [unquote_plus(value, errors="surrogateescape") for value in values]
     return list(values)

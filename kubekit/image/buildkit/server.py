@@ -11,6 +11,8 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from string import punctuation
+from urllib.parse import quote
 
 import h2.config
 import h2.connection
@@ -23,6 +25,9 @@ from kubekit.image.buildkit.calls import Call, Code, Method, RefusedError, Unfra
 _READ = 1 << 16
 _TURN = 1 << 18
 """Bytes one call may send before the others have theirs and what came in is read."""
+
+_PLAIN = punctuation.replace("%", " ")
+"""What a message may hold as it is, beside letters and digits."""
 
 
 @dataclass(kw_only=True)
@@ -67,23 +72,34 @@ class Server:
         Raises:
             OSError: the connection broke.
         """
-        self._http.initiate_connection()
-        self._flush()
-        more = False
-        while self._read(wait=not more):
-            more = sum([self._write(number) for number in list(self._streams)]) > 0
+        try:
+            self._http.initiate_connection()
             self._flush()
+            more = False
+            while self._read(wait=not more):
+                more = sum([self._write(number) for number in list(self._streams)]) > 0
+                self._flush()
+        except (h2.exceptions.H2Error, UnicodeDecodeError) as error:
+            raise OSError(f"the daemon speaks no HTTP/2: {error}") from error
 
     def _read(self, *, wait: bool) -> bool:
         """Take what has come in; False once the connection is closed."""
         if not (wait or self._readable()):
             return True
         data = self._socket.recv(_READ)
-        try:
-            for event in self._http.receive_data(data) if data else ():
-                self._handle(event)
-        except (h2.exceptions.H2Error, UnicodeDecodeError) as error:
-            raise OSError(f"the daemon speaks no HTTP/2: {error}") from error
+        events = self._http.receive_data(data) if data else []
+        if any(isinstance(event, h2.events.ConnectionTerminated) for event in events):
+            return False
+        resets = (event for event in events if isinstance(event, h2.events.StreamReset))
+        # To a call that it has given up meanwhile nothing can be sent any more.
+        given_up = {event.stream_id or 0 for event in resets}
+        for number in given_up:
+            self._streams.pop(number, None)
+        for event in events:
+            if isinstance(event, h2.events.DataReceived):
+                self._take(event)
+            elif isinstance(event, h2.events.RequestReceived) and event.stream_id not in given_up:
+                self._begin(event)
         return bool(data)
 
     def _readable(self) -> bool:
@@ -94,17 +110,6 @@ class Server:
     def _flush(self) -> None:
         if data := self._http.data_to_send():
             self._socket.sendall(data)
-
-    def _handle(self, event: h2.events.Event) -> None:
-        match event:
-            case h2.events.RequestReceived():
-                self._begin(event)
-            case h2.events.DataReceived():
-                self._take(event)
-            case h2.events.StreamReset():
-                self._streams.pop(event.stream_id or 0, None)
-            case _:
-                pass
 
     def _begin(self, event: h2.events.RequestReceived) -> None:
         number = event.stream_id or 0
@@ -168,5 +173,6 @@ class Server:
         self._streams.pop(number, None)
         trailers = [("grpc-status", str(int(code)))]
         if message:
-            trailers.append(("grpc-message", message.encode("ascii", "replace").decode()))
+            quoted = quote(message, safe=_PLAIN, errors="surrogateescape")
+            trailers.append(("grpc-message", quoted))
         self._http.send_headers(number, trailers, end_stream=True)

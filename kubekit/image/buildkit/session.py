@@ -104,7 +104,8 @@ class Session:
             return  # of a connection that is lost the build tells, too
         except Exception as crash:  # noqa: BLE001 - raised where the build is waited for
             self._crash = crash
-            self.stop()
+        finally:
+            self.stop()  # or the daemon would wait until its health check fails
 
 
 def shared_key(plan: BuildPlan) -> str:
