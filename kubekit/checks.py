@@ -16,6 +16,7 @@ from kubekit.model import BuildPlan, Manifests, Settings
 from kubekit.redact import Redactor
 from kubekit.rollout.catalogue import CAUSES
 from kubekit.text import envfile
+from kubekit.text.envfile import EnvFile
 
 
 def check_tolerated(settings: Settings) -> None:
@@ -50,11 +51,13 @@ class Prepared:
     Attributes:
         plan: what would be built, None if nothing is.
         image: what the manifests call it; another one if its base images have changed.
+        env: the environment's file as it was read, None without one.
         manifests: the objects to apply.
     """
 
     plan: BuildPlan | None
     image: str | None
+    env: EnvFile | None
     manifests: Manifests
 
 
@@ -66,16 +69,22 @@ def prepare(settings: Settings) -> Prepared:
     """
     plan = context.plan(settings.build, name=settings.image_name) if settings.build else None
     image = expected(plan, Memory.of(settings)) if plan else None
-    return Prepared(plan=plan, image=image, manifests=objects(settings, image=image))
+    env = envfile.load(settings.env_file) if settings.env_file else None
+    manifests = objects(settings, image=image, env=env)
+    return Prepared(plan=plan, image=image, env=env, manifests=manifests)
 
 
-def objects(settings: Settings, *, image: str | None) -> Manifests:
+def objects(settings: Settings, *, image: str | None, env: EnvFile | None) -> Manifests:
     """Render and check the objects to apply, with this image.
+
+    Args:
+        settings: of the project.
+        image: the reference kubekit builds; None when nothing is built.
+        env: as `prepare` has read it: another reading may hold values that nothing masks.
 
     Raises:
         FilesError: something in the files is wrong by itself.
     """
-    env = envfile.load(settings.env_file) if settings.env_file else None
     return check_objects(render(settings, image=image, env=env), settings, image=image)
 
 

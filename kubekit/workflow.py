@@ -67,7 +67,7 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
                 opened = open_store(target, run, repository=settings.repository)
                 built = provide(settings, plan, opened, run)
                 if built.reference != prepared.image:
-                    rendered = objects(settings, image=built.reference)
+                    rendered = objects(settings, image=built.reference, env=prepared.env)
             owned = OwnedSet(project=settings.name, namespace=settings.namespace)
             applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
         with run.stage("rollout", "waiting until it is ready") as stage:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.checks import check_tolerated
+from kubekit.checks import check_tolerated, objects, prepare
 from kubekit.config.load import load
 from kubekit.errors import UsageError
 from kubekit.manifests.lint import TOLERABLE
@@ -73,3 +73,18 @@ def test_an_unknown_cause(
     assert (error.exit_code, error.message, list(error.details)) == (2, message, details)
     assert str(error.place) == ("None" if flags or variable else "kubekit.yaml:4")
     assert error.hints
+
+
+def test_the_environment_is_read_once_so_that_all_of_it_is_masked(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("API_KEY=first-value\n")
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests/a.yaml.j2").write_text(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: {{ env.API_KEY }}}}"
+    )
+    settings = loaded(tmp_path, "name: a\n")
+    prepared = prepare(settings)
+    (tmp_path / ".env").write_text("API_KEY=second-value\n")
+    again = objects(settings, image="a:1", env=prepared.env)
+    assert "first-value" in again.secret_values
+    assert again.secret_values == prepared.manifests.secret_values
+    assert "second-value" not in str(again.items)
