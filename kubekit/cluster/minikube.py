@@ -75,8 +75,16 @@ def call(
 ) -> proc.Finished:
     """Run `minikube`, whichever way it ends.
 
+    Args:
+        argv: what follows the program's name.
+        timeout: seconds after which it is ended.
+        cancel: ends it.
+        on_line: gets each line of stdout as it comes.
+
     Raises:
         MissingError: there is none on PATH.
+        UnreachableError: it did not end in time.
+        CancelledError: the person interrupted.
     """
     program = proc.find("minikube", hint=INSTALL_MINIKUBE)
     return proc.run([program, *argv], timeout=timeout, cancel=cancel, on_line=on_line)
@@ -96,6 +104,14 @@ def run_in(
     Minikube gives it a terminal, so that `out` holds what it says on stderr, too, and so that the
     command gets a hang-up when this process or Minikube is gone.
 
+    Args:
+        profile: of the node.
+        node: its name.
+        command: for the node's shell: what comes from a file must be quoted.
+        timeout: seconds after which it is ended.
+        cancel: ends it.
+        on_line: gets each line of what it says.
+
     Returns:
         The end of the command itself, with its own exit code.
 
@@ -112,7 +128,20 @@ def run_in(
 
 
 def copy_to(profile: str, node: str, file: Path, path: str, *, cancel: Cancel) -> proc.Finished:
-    """Copy a file of this machine to a path of a node, whichever way it ends."""
+    """Copy a file of this machine into a node, whichever way it ends.
+
+    Args:
+        profile: of the node.
+        node: its name.
+        file: on this machine.
+        path: in the node, absolute.
+        cancel: ends it.
+
+    Raises:
+        MissingError: there is no `minikube` on PATH.
+        UnreachableError: it did not end in time.
+        CancelledError: the person interrupted.
+    """
     argv = ["-p", profile, "cp", str(file), f"{node}:{path}"]
     return call(argv, timeout=COPY_SECONDS, cancel=cancel)
 

@@ -8,6 +8,7 @@ import os
 import shlex
 import subprocess
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,8 @@ from kubekit.events import BuildLog, BuildStep, Event
 from kubekit.image.account import plain
 from kubekit.image.account.steps import Account, explain
 from kubekit.image.files import context, dockerfile
+from kubekit.image.nodes import parcel
 from kubekit.image.nodes import script as nodescript
-from kubekit.image.nodes import store as nodestore
 from kubekit.image.nodes.errors import explained, no_builder, not_pulled, refuse_secrets
 from kubekit.image.nodes.listing import Listed, documents, held, in_use, merged, triggers
 from kubekit.image.nodes.store import NodeStore
@@ -304,7 +305,7 @@ def test_arguments_arrive_as_they_are_and_in_no_command_line_here(
 
 def test_the_archive_is_the_context_with_the_script_in_front(tmp_path: Path) -> None:
     made = order(tmp_path)
-    data = b"".join(nodestore._archive(made, "kubekit-1", "echo é"))
+    data = b"".join(parcel.archive(made, "kubekit-1", "echo é"))
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         names = tar.getnames()
         script = tar.extractfile("kubekit-1")
@@ -337,10 +338,23 @@ def test_podman_gets_what_the_stages_need_that_nobody_needs(tmp_path: Path) -> N
     settings = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile")
     made = context.plan(settings, name="tasks")
     order = Order(plan=made, reference="tasks:kk-1", labels={})
-    sent = {runtime: nodestore._sent(order, runtime) for runtime in ("containerd", "crio")}
+    sent = {runtime: parcel.needed(order, runtime) for runtime in ("containerd", "crio")}
     paths = {runtime: {file.path for file in one.plan.files} for runtime, one in sent.items()}
     assert paths["crio"] - paths["containerd"] == {"tests.py"}
     assert sent["crio"].plan.digest == made.digest
+
+
+def test_an_archive_of_a_run_that_was_killed_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with parcel.folder() as killed, parcel.folder() as other:
+        (killed / "kubekit-1.tar").touch()
+        os.utime(killed, (0, 0))
+        with parcel.folder() as mine:
+            assert mine.stat().st_mode & 0o077 == 0
+            assert {*tmp_path.iterdir()} == {other, mine}
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_base_for_another_platform_is_not_kept_secret() -> None:
@@ -375,7 +389,7 @@ def test_a_node_builds_nothing_without_its_secret(tmp_path: Path, given: bool) -
     )
     plan = context.plan(settings, name="tasks")
     if not given:
-        refuse_secrets(profile(), plan)
+        refuse_secrets(profile(), dockerfile.read(settings.dockerfile), plan)
         return
     made = Order(plan=plan, reference="tasks:kk-1", labels={})
     with pytest.raises(BuildError) as caught:  # no Minikube is asked
@@ -405,3 +419,5 @@ def test_a_base_image_that_cannot_be_pulled_in_a_node() -> None:
     assert error.id == "image-denied"
     assert "in node `dev`" in error.message
     assert "docker pull r.io/a:1 && minikube -p dev image load --daemon r.io/a:1" in error.hints[0]
+    wrong = not_pulled(profile(), "A;b", "failed to parse reference: invalid reference format")
+    assert (wrong.id, wrong.hints[0][:11]) == ("image-name-invalid", "write it as")

@@ -8,7 +8,6 @@ from kubekit.cluster.target import Profile
 from kubekit.errors import BuildError, Place, UnreachableError
 from kubekit.image.account import failures
 from kubekit.image.account.steps import Account, explain
-from kubekit.image.files import dockerfile
 from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.nodes.script import BUILDERS
@@ -16,13 +15,22 @@ from kubekit.image.registries.errors import reason
 from kubekit.model import BuildPlan
 from kubekit.proc import Finished
 
+_OWN = "or build it in this machine's Docker, by way of a registry: `--registry HOST/PATH`"
 _SILENT = ("failed to list workers", "buildkitd.sock", "Cannot connect to the Docker daemon")
 
 
 def explained(
     account: Account, parsed: Dockerfile, plan: BuildPlan, profile: Profile, node: str
 ) -> BuildError | UnreachableError:
-    """Say why a build in a node failed."""
+    """Say why a build in a node failed.
+
+    Args:
+        account: the build; its `error` is set.
+        parsed: the Dockerfile.
+        plan: what was built.
+        profile: of the node.
+        node: its name.
+    """
     said = account.error or ""
     if not account.failed and any(text in said for text in _SILENT):
         service = {"containerd": "buildkit", "docker": "docker"}.get(profile.runtime, "podman")
@@ -43,29 +51,30 @@ def no_builder(profile: Profile) -> BuildError:
         what = f"runs {profile.runtime}, for which kubekit knows no builder"
     return BuildError(
         f"node `{profile.machines[0]}` {what}, so nothing can be built in it",
-        hints=(
-            _docker(profile),
-            "or build it on this machine, by way of a registry: `--registry HOST/PATH`",
-        ),
+        hints=(_docker(profile), _OWN),
         id="builder-missing",
     )
 
 
-def refuse_secrets(profile: Profile, plan: BuildPlan) -> None:
+def refuse_secrets(profile: Profile, parsed: Dockerfile, plan: BuildPlan) -> None:
     """Refuse a build that would go without its secrets, and make another image of the same name.
 
     A builder in a node could read them only from the node's disk.
 
+    Args:
+        profile: of the node.
+        parsed: the Dockerfile.
+        plan: what would be built.
+
     Raises:
         BuildError: names the first step that mounts one.
     """
-    parsed = dockerfile.read(plan.settings.dockerfile)
     for demand in demands(parsed.needed(plan.settings.target)):
         id_ = demand.name
         if demand.kind == "secret" and id_ in plan.settings.secrets:
             raise BuildError(
                 f"in the nodes of profile `{profile.name}` no build gets the secret `{id_}`",
-                hints=(_docker(profile),),
+                hints=(_docker(profile), _OWN),
                 place=Place(file=plan.settings.dockerfile, line=demand.instruction.line),
                 id="secret-not-given",
             )
@@ -73,16 +82,22 @@ def refuse_secrets(profile: Profile, plan: BuildPlan) -> None:
 
 def no_place(error: OSError) -> BuildError:
     """This machine has no room for what is sent to a node."""
-    reason = (error.strerror or str(error)).lower()
+    why = (error.strerror or str(error)).lower()
     return BuildError(
-        f"what is sent to the node cannot be written here first: {reason}",
+        f"what is sent to the node cannot be written here first: {why}",
         hints=("make room, or name another folder for temporary files by TMPDIR",),
         id="temporary-files",
     )
 
 
 def not_sent(profile: Profile, node: str, done: Finished) -> BuildError:
-    """The build context could not be copied into the node."""
+    """The build context could not be copied into the node.
+
+    Args:
+        profile: of the node.
+        node: its name.
+        done: how Minikube's copying ended.
+    """
     said = [line for line in (done.out + done.err).splitlines() if line.strip()]
     full = failures.FULL.search(done.out + done.err) is not None
     return BuildError(
@@ -94,7 +109,14 @@ def not_sent(profile: Profile, node: str, done: Finished) -> BuildError:
 
 
 def not_arrived(profile: Profile, reference: str, node: str, said: str) -> BuildError:
-    """The image is not where it was built, or was to be brought."""
+    """The image is not where it was built, or was to be brought.
+
+    Args:
+        profile: of the node.
+        reference: the image.
+        node: the one that lacks it.
+        said: what Minikube said when it brought it there.
+    """
     lines = [line for line in said.splitlines() if line.strip()]
     full = failures.FULL.search(said) is not None
     return BuildError(
@@ -108,14 +130,23 @@ def not_arrived(profile: Profile, reference: str, node: str, said: str) -> Build
 
 
 def not_pulled(profile: Profile, reference: str, said: str) -> BuildError:
-    """A base image could not be pulled in the node, which has no credentials of the user's."""
+    """A base image could not be pulled in the node, which has no credentials of the user's.
+
+    Args:
+        profile: of the node.
+        reference: the base image.
+        said: what the runtime said.
+    """
     id_, why = reason(said)
     pull = f"docker pull {shlex.quote(reference)}"
     load = f"minikube -p {profile.name} image load --daemon {shlex.quote(reference)}"
+    hint = f"pull it with your login, and bring it there: `{pull} && {load}`"
+    if id_ == "image-name-invalid":
+        hint = "write it as `NAME:TAG`, the name in small letters"
     return BuildError(
         f"the base image `{reference}` is not in node `{profile.machines[0]}` "
         f"and cannot be pulled there: {why}",
-        hints=(f"pull it with your login, and bring it there: `{pull} && {load}`",),
+        hints=(hint,),
         details=(said.strip(),),
         id=id_,
     )

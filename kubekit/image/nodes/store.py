@@ -9,29 +9,25 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
-import shutil
-import tarfile
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 import platformdirs
 
 from kubekit.cluster import minikube
 from kubekit.cluster.target import Profile
-from kubekit.errors import CancelledError, KubekitError
+from kubekit.errors import KubekitError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image.account import plain
 from kubekit.image.account.steps import Account
-from kubekit.image.files import context, dockerfile
+from kubekit.image.files import dockerfile
+from kubekit.image.files.dockerfile import Dockerfile
+from kubekit.image.nodes import parcel
 from kubekit.image.nodes import script as nodescript
 from kubekit.image.nodes.errors import (
     explained,
     no_builder,
-    no_place,
     not_arrived,
     not_pulled,
     not_sent,
@@ -106,12 +102,13 @@ class NodeStore:
         self._listed.clear()
         if self._profile.runtime not in nodescript.BUILDERS:
             raise no_builder(self._profile)
-        refuse_secrets(self._profile, order.plan)
-        order = _sent(order, self._profile.runtime)
+        parsed = dockerfile.read(order.plan.settings.dockerfile)
+        refuse_secrets(self._profile, parsed, order.plan)
+        order = parcel.needed(order, self._profile.runtime)
         token = f"kubekit-{secrets.token_hex(8)}"
         try:
             self._send(order, token, emit=emit, cancel=cancel)
-            self._build(order, token, emit=emit, cancel=cancel)
+            self._build(order, parsed, token, emit=emit, cancel=cancel)
         except BaseException:
             self._discard(f"{nodescript.FOLDER}/{token}", [self._builder])
             raise
@@ -143,10 +140,10 @@ class NodeStore:
 
     def _send(self, order: Order, token: str, *, emit: Emit, cancel: Cancel) -> None:
         """Bring the context and the script that builds it into the node."""
-        with _folder() as folder:
+        with parcel.folder() as folder:
             file = folder / f"{token}.tar"
             script = nodescript.build(order, self._profile.runtime)
-            _write(file, _archive(order, token, script), cancel=cancel)
+            parcel.write(file, parcel.archive(order, token, script), cancel=cancel)
             size = file.stat().st_size / 1e6
             text = f"sending {size:.1f} MB to node `{self._builder}`"
             emit(Progress(stage="image", text=text))
@@ -155,8 +152,9 @@ class NodeStore:
             if done.code != 0:
                 raise not_sent(self._profile, self._builder, done)
 
-    def _build(self, order: Order, token: str, *, emit: Emit, cancel: Cancel) -> None:
-        parsed = dockerfile.read(order.plan.settings.dockerfile)
+    def _build(
+        self, order: Order, parsed: Dockerfile, token: str, *, emit: Emit, cancel: Cancel
+    ) -> None:
         account, lines = Account(emit, parsed), plain.Stream()
 
         def take(line: str) -> None:
@@ -197,7 +195,7 @@ class NodeStore:
     def _load(self, reference: str, *, cancel: Cancel) -> str:
         """Save the image of the node that has it, load it into all; what Minikube said of it."""
         name = f"kubekit-{secrets.token_hex(8)}.tar"
-        with _folder() as folder:
+        with parcel.folder() as folder:
             file = str(folder / name)
             said = []
             try:
@@ -277,46 +275,6 @@ class NodeStore:
 
     def _each(self, ask: Callable[[str], _T]) -> dict[str, _T]:
         return _parallel(ask, self._profile.machines)
-
-
-def _sent(order: Order, runtime: str) -> Order:
-    """What its builder must have; buildah before 1.27.2 builds stages that nobody needs as well."""
-    if nodescript.BUILDERS[runtime] != "podman":
-        return order
-    return replace(order, plan=context.everything(order.plan))
-
-
-def _archive(order: Order, token: str, script: str) -> Iterator[bytes]:
-    """The context as a tar, with the script that builds it at its start."""
-    data = script.encode("utf-8", "surrogateescape")
-    info = tarfile.TarInfo(token)
-    info.size = len(data)
-    yield info.tobuf(tarfile.GNU_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
-    yield from context.tar(order.plan)
-
-
-@contextlib.contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder of this user's alone, gone afterwards."""
-    try:
-        folder = tempfile.mkdtemp(prefix="kubekit-")
-    except OSError as error:
-        raise no_place(error) from error
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write(file: Path, blocks: Iterable[bytes], *, cancel: Cancel) -> None:
-    try:
-        with file.open("wb") as stream:
-            for block in blocks:
-                if cancel.is_set():
-                    raise CancelledError("interrupted")
-                stream.write(block)
-    except OSError as error:
-        raise no_place(error) from error
 
 
 def _parallel(ask: Callable[[str], _T], nodes: Iterable[str]) -> dict[str, _T]:
