@@ -225,7 +225,8 @@ class BuiltImage:
 
     Attributes:
         reference: what a manifest names, such as ``tasks:kk-1f0c2d3e4a5b``.
-        ids: what a pod that runs it may report as its imageID, ``sha256:...`` each.
+        ids: what a pod that runs it may report as its imageID: ``sha256:...`` each, or of an image
+            in a registry ``NAME@sha256:...``.
         reason: why it was built, or why not, for people.
     """
 

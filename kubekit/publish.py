@@ -28,6 +28,12 @@ def provide(
 ) -> BuiltImage:
     """Build the image, and push it if it belongs into a registry, unless it is there.
 
+    Args:
+        settings: of the project.
+        plan: what the image is made of.
+        opened: where it is to be.
+        run: of this command.
+
     Raises:
         KubekitError: as `ensure` does.
     """
@@ -86,6 +92,7 @@ def _wanted(settings: Settings, version: str) -> tuple[BuildPlan, str]:
         raise UsageError(
             f"`{settings.file.name}` builds no image, so there is nothing to push",
             hints=("say under `build` what it is built from",),
+            id="build-missing",
         )
     if settings.repository is None:
         raise UsageError(
@@ -97,6 +104,7 @@ def _wanted(settings: Settings, version: str) -> tuple[BuildPlan, str]:
         raise UsageError(
             f"`{version}` can be no tag of an image",
             hints=("use letters, digits, `.`, `-` and `_`, such as `1.4.0`",),
+            id="version-invalid",
         )
     return context.plan(settings.build, name=settings.repository), settings.repository
 

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from kubekit.api.apply import prepare_namespace, trial, write
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet, owned_sets
-from kubekit.api.removal import discard_namespace, prune, remove_namespace, stale
+from kubekit.api.removal import discard_namespace, prune, remove_namespace
 from kubekit.api.removal import teardown as remove
-from kubekit.api.resources import NAMESPACE, ref
-from kubekit.checks import Prepared, check_tolerated, objects, prepare
+from kubekit.checks import check_tolerated, objects, prepare
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
@@ -34,6 +33,7 @@ from kubekit.model import (
 )
 from kubekit.publish import provide, publish
 from kubekit.redact import Redactor
+from kubekit.rehearsal import rehearse
 from kubekit.rollout.preflight import foresee
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
 from kubekit.session import Run, connect, open_store
@@ -60,7 +60,8 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         _say_warnings(settings, rendered, run)
         target, kube = connect(settings, run)
         if dry_run:
-            return _rehearse(settings, kube, prepared, target, run)
+            rehearse(settings, kube, prepared, target, run)
+            return Rollout(workloads={})
         built: BuiltImage | None = None
         with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
             if plan is not None:
@@ -299,44 +300,6 @@ def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> st
     opened = open_store(target, run, repository=settings.repository)
     cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
     return f"; {cleaned.told('old image')}" if cleaned.count else ""
-
-
-def _rehearse(
-    settings: Settings,
-    kube: Kube,
-    prepared: Prepared,
-    target: ClusterTarget,
-    run: Run,
-) -> Rollout:
-    start = run.clock.now()
-    rendered = prepared.manifests
-    if prepared.image is not None:
-        with open_store(target, run, repository=settings.repository) as store:
-            there = bool(store.image_ids([prepared.image]))
-        would = "would be pushed" if settings.registry else "would be built"
-        action = "unchanged" if there else would
-        run.emit(ObjectChanged(ref=f"Image/{prepared.image}", action=action))
-    if kube.get(NAMESPACE.path("", settings.namespace)) is None:
-        for item in rendered.items:
-            run.emit(ObjectChanged(ref=item.ref, action="would be created"))
-        run.emit(
-            Warned(
-                text=f"namespace `{settings.namespace}` does not exist yet, "
-                "so the API server could not check the objects"
-            )
-        )
-    else:
-        owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-        steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
-        for step in steps:
-            action = step.action if step.action == "unchanged" else f"would be {step.action}"
-            run.emit(ObjectChanged(ref=step.manifest.ref, action=action))
-        for _, obj in stale(kube, rendered.items, owned=owned):
-            run.emit(ObjectChanged(ref=ref(obj), action="would be pruned"))
-        tolerate = frozenset(settings.tolerate)
-        foresee(kube, steps, namespace=settings.namespace, tolerate=tolerate)
-    run.emit(Ended(text="a rehearsal: nothing was changed", seconds=run.clock.now() - start))
-    return Rollout(workloads={})
 
 
 def _good_end(

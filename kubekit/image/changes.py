@@ -34,7 +34,11 @@ class Record:
     """One build: its digest, and the digest of each thing it was made of.
 
     Attributes:
-        files: path, fingerprint, path, fingerprint: one text, because few runs look into it.
+        args: SHA-256, in hex, of the build arguments with their values.
+        files: path, fingerprint, path, fingerprint: one text, with NUL between them, because few
+            runs look into it.
+        bases: reference -> ID of each image it starts and copies from.
+        secrets: the IDs of the build secrets that are given, with commas; never a value.
     """
 
     digest: str

@@ -143,17 +143,17 @@ def test_contexts_that_cannot_be_read(home: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("build", "registry", "version", "message"),
+    ("build", "registry", "version", "id_", "message"),
     [
-        (False, "r.io", "1.0", "`kubekit.yaml` builds no image, so there is nothing to push"),
-        (True, None, "1.0", "there is no registry to push to"),
-        (True, "r.io", "1:0", "`1:0` can be no tag of an image"),
-        (True, "r.io", "-1", "`-1` can be no tag of an image"),
-        (True, "r.io", "1" * 129, "can be no tag"),
+        (False, "r.io", "1.0", "build-missing", "builds no image, so there is nothing to push"),
+        (True, None, "1.0", "registry-missing", "there is no registry to push to"),
+        (True, "r.io", "1:0", "version-invalid", "`1:0` can be no tag of an image"),
+        (True, "r.io", "-1", "version-invalid", "`-1` can be no tag of an image"),
+        (True, "r.io", "1" * 129, "version-invalid", "can be no tag"),
     ],
 )
 def test_what_cannot_be_pushed(
-    tmp_path: Path, *, build: bool, registry: str | None, version: str, message: str
+    tmp_path: Path, *, build: bool, registry: str | None, version: str, id_: str, message: str
 ) -> None:
     project = Settings(
         file=tmp_path / "kubekit.yaml",
@@ -168,6 +168,7 @@ def test_what_cannot_be_pushed(
     with pytest.raises(UsageError) as caught:
         publish(project, Run(emit=lambda _: None), version=version, force=False)
     assert message in caught.value.message
+    assert caught.value.id == id_
     assert caught.value.hints
 
 
