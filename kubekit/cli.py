@@ -343,10 +343,10 @@ def _docker(
 @_command(config_app, "show", files=False)
 def _config_show(settings: "Settings", run: "Run") -> None:
     """Show each setting and where it came from."""
-    from kubekit.config import load as config
+    from kubekit.config.files import show
     from kubekit.events import Output
 
-    rows = config.show(settings)
+    rows = show(settings)
     width = max(len(name) for name, _, _ in rows)
     values = max(len(str(value)) for _, value, _ in rows)
     lines = [
@@ -361,11 +361,11 @@ def _schema() -> None:
     """Print the JSON schema of kubekit.yaml, for editors."""
     import json
 
-    from kubekit.config import load as config
+    from kubekit.config.project import schema
     from kubekit.events import Output
 
     def print_it(emit: "Emit", _cancel: "Cancel") -> None:
-        emit(Output(text=json.dumps(config.schema(), indent=2)))
+        emit(Output(text=json.dumps(schema(), indent=2)))
 
     _execute(print_it)
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kubekit.config.files import show
-from kubekit.config.load import load, parse, schema
+from kubekit.config.load import load
+from kubekit.config.project import parse, schema
 from kubekit.config.validators import label, seconds
 from kubekit.errors import FilesError, KubekitError, UsageError
 from kubekit.model import BuildSecret, BuildSettings, DevSettings, Settings, SyncRule
