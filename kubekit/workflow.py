@@ -14,7 +14,7 @@ from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet, owned_sets
 from kubekit.api.removal import discard_namespace, prune, remove_namespace
 from kubekit.api.removal import teardown as remove
-from kubekit.checks import check_tolerated, objects, prepare
+from kubekit.checks import Prepared, check_tolerated, objects, prepare
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
 from kubekit.errors import CancelledError, KubekitError, UsageError
@@ -45,7 +45,10 @@ from kubekit.why import diagnose
 def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> Rollout:
     """Build the image, apply the manifests, wait until what was applied is ready.
 
-    With `dry_run`, only says what would be built and written; nothing is made anywhere.
+    Args:
+        settings: of the project.
+        run: of this command.
+        dry_run: only say what would be built and written; nothing is made anywhere.
 
     Raises:
         KubekitError: a stage failed; its class says which kind of failure.
@@ -53,23 +56,17 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
     start = run.clock.now()
     check_tolerated(settings)
     prepared = prepare(settings)
-    plan, rendered = prepared.plan, prepared.manifests
-    redactor = Redactor(rendered.secret_values)
+    redactor = Redactor(prepared.manifests.secret_values)
     run = Run(emit=redactor.wrap(run.emit), clock=run.clock, cancel=run.cancel)
     with _redacted(redactor):
-        _say_warnings(settings, rendered, run)
+        _say_warnings(settings, prepared.manifests, run)
         target, kube = connect(settings, run)
         if dry_run:
             rehearse(settings, kube, prepared, target, run)
             return Rollout(workloads={})
-        built: BuiltImage | None = None
+        owned = OwnedSet(project=settings.name, namespace=settings.namespace)
         with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
-            if plan is not None:
-                opened = open_store(target, run, repository=settings.repository)
-                built = provide(settings, plan, opened, run)
-                if built.reference != prepared.image:
-                    rendered = objects(settings, image=built.reference, env=prepared.env)
-            owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+            built, rendered = _image(settings, prepared, target, run)
             applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
         with run.stage("rollout", "waiting until it is ready") as stage:
             rollout = _wait(settings, kube, applied, built, run)
@@ -102,6 +99,12 @@ def status(settings: Settings, run: Run) -> None:
 def why(where: Where, run: Run, *, name: str | None = None, every_namespace: bool = False) -> None:
     """Emit what is wrong with a workload, or with each of a namespace, whoever applied it.
 
+    Args:
+        where: the cluster and namespace to look at.
+        run: of this command.
+        name: of the workload, or ``KIND/NAME``; None for all there are.
+        every_namespace: of every namespace, not of one.
+
     Raises:
         WorkloadError: something is.
     """
@@ -111,7 +114,11 @@ def why(where: Where, run: Run, *, name: str | None = None, every_namespace: boo
 def push(settings: Settings, run: Run, *, version: str, force: bool = False) -> None:
     """Give the image, as the files are now, a version in the registry; emit its name and digest.
 
-    With `force` also one that another image has.
+    Args:
+        settings: of the project.
+        run: of this command.
+        version: the tag, such as ``1.4.0``.
+        force: also when it is another image's.
     """
     publish(settings, run, version=version, force=force)
 
@@ -231,6 +238,19 @@ def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:
                 hints=(f"`chmod 600 {settings.env_file.name}`",),
             )
         )
+
+
+def _image(
+    settings: Settings, prepared: Prepared, target: ClusterTarget, run: Run
+) -> tuple[BuiltImage | None, Manifests]:
+    """The image, if there is one to build, and the objects that name it."""
+    if prepared.plan is None:
+        return None, prepared.manifests
+    opened = open_store(target, run, repository=settings.repository)
+    built = provide(settings, prepared.plan, opened, run)
+    if built.reference == prepared.image:
+        return built, prepared.manifests
+    return built, objects(settings, image=built.reference, env=prepared.env)
 
 
 @contextlib.contextmanager

@@ -22,6 +22,11 @@ _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 def check_files(settings: Settings, document: Document, environ: Mapping[str, str]) -> None:
     """Make sure that every file, folder and variable the settings name is there.
 
+    Args:
+        settings: as they were put together.
+        document: kubekit.yaml, for the places.
+        environ: an empty variable counts as not set.
+
     Raises:
         FilesError: names all that are missing, each with its place in kubekit.yaml.
     """

@@ -46,7 +46,16 @@ class Given:
         ]
 
     def pick(self, key: str, check: Callable[[Any], T], origins: dict[str, str]) -> T | None:
-        """The checked value of the higher level, noted in `origins`; None if neither is given."""
+        """The checked value of the higher level; None if neither is given.
+
+        Args:
+            key: of the setting.
+            check: returns the value, or raises ValueError saying what is wrong with it.
+            origins: gets where it came from.
+
+        Raises:
+            UsageError: what is given is wrong.
+        """
         for value, origin in self.levels(key):
             if value is not None:
                 origins[key] = origin

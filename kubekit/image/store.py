@@ -66,6 +66,12 @@ class Store(Protocol):
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """Bring an image there from its registry, with the user's credentials.
 
+        Args:
+            reference: its name.
+            platform: as in ``linux/arm64``; None for the one it builds for.
+            emit: gets Progress.
+            cancel: ends it.
+
         Raises:
             BuildError: it cannot be had; says why, and how else to provide it.
             CancelledError: the person interrupted.
@@ -73,6 +79,11 @@ class Store(Protocol):
 
     def build(self, order: Order, *, emit: Emit, cancel: Cancel) -> None:
         """Build an image there, whose base images are there, and tell each step.
+
+        Args:
+            order: what to build.
+            emit: gets BuildStep, BuildLog and ContextSent.
+            cancel: stops it.
 
         Raises:
             BuildError: the Dockerfile is wrong, or a step failed.

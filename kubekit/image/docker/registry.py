@@ -109,14 +109,7 @@ def release(
     # By its digest: the tag may mean another image here, of the same files, or of a person's.
     if engine.image_id(name) is None:
         engine.pull(name, emit=emit, cancel=cancel)
-    named = engine.image_id(reference) is not None
-    engine.tag(name, reference)
-    try:
-        pushed = engine.push(reference, emit=emit, cancel=cancel)
-    finally:
-        if not named:  # the version is the registry's: here it would only keep the image for ever
-            with contextlib.suppress(UnreachableError):
-                engine.remove(reference)
+    pushed = _pushed(name, reference, engine, emit=emit, cancel=cancel)
     if pushed != digest:
         raise BuildError(
             f"`{reference}` is now `{pushed}`, but `{image.reference}` is `{digest}`",
@@ -124,3 +117,15 @@ def release(
             id="push-not-proved",
         )
     return Release(reference=reference, digest=pushed, before=before)
+
+
+def _pushed(name: str, reference: str, engine: Engine, *, emit: Emit, cancel: Cancel) -> str:
+    """The digest that an image of the daemon has in the registry, pushed under another name."""
+    named = engine.image_id(reference) is not None
+    engine.tag(name, reference)
+    try:
+        return engine.push(reference, emit=emit, cancel=cancel)
+    finally:
+        if not named:  # the version is the registry's: here it would only keep the image for ever
+            with contextlib.suppress(UnreachableError):
+                engine.remove(reference)
