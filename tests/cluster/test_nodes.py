@@ -74,10 +74,12 @@ def store(project: Project) -> NodeStore:
 
 @containerd
 def test_a_project_lives_on_containerd(there: Project) -> None:
-    secret = 's3cret $HOME "it\'s"'
+    secret = 's3cret, $HOME "it\'s"; a=b'
     build = f"{{context: app, args: {{API_TOKEN: {json.dumps(secret)}}}}}"
     there.write("kubekit.yaml", f"name: {there.name}\nbuild: {build}\n")
-    there.edit("app/Dockerfile", "COPY", 'ARG API_TOKEN\nRUN echo "<$API_TOKEN>" | wc -c\nCOPY')
+    # The project's name makes the step one that no run before has left in the cache.
+    run = f'RUN echo "<$API_TOKEN>" | wc -c # {there.name}'
+    there.edit("app/Dockerfile", "COPY", f"ARG API_TOKEN\n{run}\nCOPY")
     first = there.apply()
     done = [event["step"] for event in first.of("build-step") if event["state"] == "done"]
     assert "[3/3] COPY server.py /app/server.py" in done
