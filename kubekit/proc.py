@@ -6,13 +6,17 @@ kubekit decides in which order things end: interrupt, then terminate, then kill.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import os
+import selectors
 import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubekit.errors import CancelledError, MissingError, UnreachableError
@@ -20,6 +24,11 @@ from kubekit.model import Cancel
 
 GRACE_SECONDS = 5.0
 """How long a child may take over each of interrupt and terminate."""
+
+_LEFT_SECONDS = 1.0
+"""How long what a child has left behind may still print, once the child itself has ended."""
+_LOOK_SECONDS = 0.1
+_BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,37 +69,10 @@ def run(
         UnreachableError: it took longer than `timeout` seconds and was ended.
         CancelledError: the person interrupted; the program was ended first.
     """
-    try:
-        child = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise _unusable(argv[0], error) from error
-    late = threading.Event()
-
-    def end() -> None:
-        _stop(child)
-
-    def end_late() -> None:
-        late.set()
-        end()
-
-    timer = threading.Timer(timeout, end_late)
-    try:
-        timer.start()
-        cancel.on_set(end)
+    child = _started(argv, given is not None)
+    with _limited(child, timeout, cancel) as late:
         _give(child, given)
-        out, err = _read(child, on_line)
-    finally:
-        timer.cancel()
-        cancel.forget(end)
-        end()  # where `on_line` has failed, it still runs
+        out, err = _read(child, on_line, lambda: late.is_set() or cancel.is_set())
     if cancel.is_set():
         raise CancelledError("interrupted")
     if late.is_set():
@@ -120,36 +102,108 @@ def _unusable(program: str, error: OSError) -> MissingError:
     )
 
 
-def _give(child: subprocess.Popen[str], text: str | None) -> None:
+def _started(argv: Sequence[str], asks: bool) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE if asks else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise _unusable(argv[0], error) from error
+
+
+@contextlib.contextmanager
+def _limited(
+    child: subprocess.Popen[bytes], timeout: float, cancel: Cancel
+) -> Iterator[threading.Event]:
+    """End the child with the block, the cancel, or the time; the event is that of the time."""
+    late = threading.Event()
+
+    def end() -> None:
+        _stop(child)
+
+    def end_late() -> None:
+        late.set()
+        end()
+
+    timer = threading.Timer(timeout, end_late)
+    try:
+        timer.start()
+        cancel.on_set(end)
+        yield late
+    finally:
+        timer.cancel()
+        cancel.forget(end)
+        end()  # where `on_line` has failed, it still runs
+
+
+def _give(child: subprocess.Popen[bytes], text: str | None) -> None:
     if child.stdin is not None:
         with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
-            stdin.write(text or "")
+            stdin.write((text or "").encode())
 
 
-def _read(child: subprocess.Popen[str], on_line: Callable[[str], None] | None) -> tuple[str, str]:
+def _read(
+    child: subprocess.Popen[bytes],
+    on_line: Callable[[str], None] | None,
+    given_up: Callable[[], bool],
+) -> tuple[str, str]:
+    """What the child prints, to its end: what it leaves behind may hold its pipes for ever."""
     if child.stdout is None or child.stderr is None:  # pragma: no cover - both are pipes
         raise AssertionError
-    errors: list[str] = []
-    stderr = child.stderr
-
-    def read_errors() -> None:
-        with stderr:
-            errors.append(stderr.read())
-
-    reader = threading.Thread(target=read_errors, daemon=True)
-    reader.start()
-    lines = []
-    with child.stdout as stdout:
-        for line in stdout:
-            lines.append(line)
-            if on_line is not None:
-                on_line(line)
+    out, err = _Text(on_line), _Text(None)
+    with child.stdout, child.stderr, selectors.DefaultSelector() as open_:
+        open_.register(child.stdout, selectors.EVENT_READ, out)
+        open_.register(child.stderr, selectors.EVENT_READ, err)
+        ended = None
+        while open_.get_map():
+            ready = open_.select(_LOOK_SECONDS)
+            for key, _ in ready:
+                data = os.read(key.fd, _BLOCK)
+                key.data.add(data)
+                if not data:
+                    open_.unregister(key.fileobj)
+            if child.poll() is None:
+                continue
+            if ready or ended is None:
+                ended = time.monotonic()
+            if given_up() or time.monotonic() - ended > _LEFT_SECONDS:
+                break
     child.wait()
-    reader.join()
-    return "".join(lines), "".join(errors)
+    return out.end(), err.end()
 
 
-def _stop(child: subprocess.Popen[str]) -> None:
+class _Text:
+    """What comes by one pipe, as text; `on_line` sees each line at once."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._on_line = on_line or (lambda _line: None)
+        self._lines: list[str] = []
+        self._rest = ""
+        utf8 = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+
+    def add(self, data: bytes) -> None:
+        """Take what was read; nothing is the end."""
+        text = self._rest + self._decoder.decode(data, final=not data)
+        lines = text.split("\n")
+        self._rest = lines.pop()
+        for line in lines:
+            self._lines.append(f"{line}\n")
+            self._on_line(self._lines[-1])
+
+    def end(self) -> str:
+        """All of it, also a last line that nothing ends."""
+        self.add(b"")
+        if self._rest:
+            self._on_line(self._rest)
+        return "".join([*self._lines, self._rest])
+
+
+def _stop(child: subprocess.Popen[bytes]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         if child.poll() is not None:
             return

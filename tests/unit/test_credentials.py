@@ -136,6 +136,15 @@ def test_a_helper_is_asked_before_the_config(config: Path) -> None:
     assert asked.read_text() == "https://index.docker.io/v1/"
 
 
+def test_no_helper_for_one_registry_is_the_config(config: Path) -> None:
+    auths = {"registry.example:5000": {"auth": LOGIN}}
+    helper(config, "all", 'echo \'{"Username": "it", "Secret": "x"}\'')
+    settings = {"auths": auths, "credsStore": "all", "credHelpers": {"registry.example:5000": ""}}
+    config.write_text(json.dumps(settings))
+    assert login() == {**MINE, "serveraddress": "registry.example:5000"}
+    assert login("elsewhere.example/app")["username"] == "it"
+
+
 def test_a_token_of_a_helper(config: Path) -> None:
     helper(config, "one", 'echo \'{"Username": "<token>", "Secret": "x"}\'')
     config.write_text('{"credsStore": "one"}')

@@ -60,6 +60,41 @@ def test_an_interrupt_ends_the_child_first() -> None:
     assert not is_running(pids[0])
 
 
+LEAVES = "import subprocess, sys; subprocess.Popen(['sleep', '20']); print('out', end='')"
+
+
+def test_what_a_program_leaves_behind_is_not_waited_for() -> None:
+    start = time.monotonic()
+    seen: list[str] = []
+    argv = [sys.executable, "-c", LEAVES]
+    done = proc.run(argv, timeout=15, cancel=Cancel(), on_line=seen.append)
+    assert time.monotonic() - start < 5
+    assert (done.code, done.out, seen) == (0, "out", ["out"])
+
+
+def test_what_is_left_behind_and_prints_for_ever_ends_in_time() -> None:
+    start = time.monotonic()
+    argv = ["sh", "-c", "while true; do echo x; sleep 0.2; done & exit 0"]
+    with pytest.raises(UnreachableError, match="did not end within"):
+        proc.run(argv, timeout=2, cancel=Cancel())
+    assert time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize("size", [10, 1 << 20])
+def test_all_that_is_printed_at_the_end_is_kept(size: int) -> None:
+    code = f"import sys; sys.stdout.write('ü\\r\\n' * {size}); sys.stderr.write('é' * {size})"
+
+    def slow(line: str) -> None:
+        if line.startswith("ü") and not seen:
+            time.sleep(0.3)
+        seen.append(line)
+
+    seen: list[str] = []
+    done = proc.run([sys.executable, "-c", code], timeout=60, cancel=Cancel(), on_line=slow)
+    assert (done.out, done.err) == ("ü\n" * size, "é" * size)
+    assert "".join(seen) == done.out
+
+
 def test_a_missing_program_says_how_to_get_it() -> None:
     with pytest.raises(MissingError) as caught:
         proc.find("no-such-program", hint="get it there")

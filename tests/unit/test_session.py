@@ -282,6 +282,20 @@ def test_what_no_build_can_be_given_is_wrong_in_the_files(root: Path) -> None:
         assert (caught.value.id, str(caught.value.place)[-2:]) == (id_, ":2")
 
 
+def test_a_login_that_is_fetched_is_not_asked_of_the_helper_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    auths = {"https://index.docker.io/v1/": {"identitytoken": "it"}}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+    logins = Logins(Cancel())
+    logins.fetch("docker/dockerfile:1")
+    (tmp_path / "config.json").unlink()
+    token = protobuf.encode(2, b"it")
+    assert logins(protobuf.encode(1, b"registry-1.docker.io")) == token
+    assert logins(protobuf.encode(1, b"reg.example:5000")) != token
+
+
 def test_logins_are_those_of_the_docker_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

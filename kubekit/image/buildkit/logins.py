@@ -18,16 +18,33 @@ METHOD = "/moby.filesync.v1.Auth/Credentials"
 
 
 class Logins:
-    """Answers the daemon's question for a login; one that cannot be read is none."""
+    """Answers the daemon's question for a login; one that cannot be read is none.
+
+    While one is asked of a helper, which may show a person a window, nothing else is answered, and
+    for a session that does not say that it is well the daemon waits 10 s: what can be known to be
+    asked for is fetched before.
+
+    Args:
+        cancel: ends a helper.
+    """
 
     def __init__(self, cancel: Cancel) -> None:
         self._cancel = cancel
+        self._answers: dict[str, bytes] = {}
+
+    def fetch(self, repository: str) -> None:
+        """Have the login ready for the registry of an image."""
+        self._answers[credentials.server_of(repository)] = self._found(repository)
 
     def __call__(self, question: bytes) -> bytes:
         """Answer a CredentialsRequest."""
-        host = protobuf.text(protobuf.decode(question), 1)
+        repository = f"{protobuf.text(protobuf.decode(question), 1)}/"
+        known = self._answers.get(credentials.server_of(repository))
+        return self._found(repository) if known is None else known
+
+    def _found(self, repository: str) -> bytes:
         try:
-            header = credentials.header(f"{host}/", cancel=self._cancel)
+            header = credentials.header(repository, cancel=self._cancel)
         except BuildError:
             header = None
         login = json.loads(base64.urlsafe_b64decode(header)) if header else {}

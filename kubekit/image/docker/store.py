@@ -64,8 +64,12 @@ class DockerStore:
         given = Secrets(plan.settings.secrets)
         redactor = Redactor(shape for text in given.texts() for shape in shapes(text))
         account = Account(redactor.wrap(emit), parsed)
+        asked = Logins(cancel)
+        if frontend := parsed.directives.get("syntax"):
+            asked.fetch(frontend)
+        methods = {secrets.METHOD: unary(given), logins.METHOD: unary(asked)}
         try:
-            self._build(order, account, given, emit=emit, cancel=cancel)
+            self._build(order, account, methods, emit=emit, cancel=cancel)
             if not classic.needed(account.error):
                 self._conclude(account, parsed, plan)
                 return
@@ -77,17 +81,18 @@ class DockerStore:
         self._build_classic(order, parsed, emit=emit, cancel=cancel)
 
     def _build(
-        self, order: Order, account: Account, given: Secrets, *, emit: Emit, cancel: Cancel
+        self,
+        order: Order,
+        account: Account,
+        methods: Mapping[str, Method],
+        *,
+        emit: Emit,
+        cancel: Cancel,
     ) -> None:
         plan = order.plan
         files = Files(plan)
-        methods: dict[str, Method] = {
-            filesync.METHOD: files,
-            secrets.METHOD: unary(given),
-            logins.METHOD: unary(Logins(cancel)),
-        }
         told = False
-        with Session(self.engine.hijack, plan, methods) as session:
+        with Session(self.engine.hijack, plan, {**methods, filesync.METHOD: files}) as session:
             for message in self.engine.build(
                 session.id,
                 dockerfile=plan.settings.dockerfile.name,

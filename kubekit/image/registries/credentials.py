@@ -39,17 +39,24 @@ def header(repository: str, *, cancel: Cancel) -> str | None:
         CancelledError: the person interrupted.
     """
     registry = registry_of(repository) or "docker.io"
-    server = _HUB if registry in _HUB_NAMES else registry
+    server = server_of(repository)
     file = config_file()
     config = _read(file)
     helpers = _mapping(config.get("credHelpers"))
-    helper = helpers.get(server) or helpers.get(registry) or config.get("credsStore")
+    own = (helpers[key] for key in (server, registry) if key in helpers)
+    helper = next(own, config.get("credsStore"))  # an empty one is the config itself
     login = _asked(str(helper), server, cancel) if helper else None
     login = login or _written(file, config, registry)
     if not login:
         return None
     login["serveraddress"] = server
     return base64.urlsafe_b64encode(json.dumps(login).encode()).decode()
+
+
+def server_of(repository: str) -> str:
+    """What logins are kept by: the registry in an image's name; all of Docker Hub is one."""
+    registry = registry_of(repository) or "docker.io"
+    return _HUB if registry in _HUB_NAMES else registry
 
 
 def config_file() -> Path:
