@@ -33,6 +33,7 @@ class _Ending:
 
 _UP = "start it with `kubekit up`"
 _ANEW = "make it anew: `minikube delete -p {profile}`, then `kubekit up`"
+_ITS_OWN = "see what Minikube itself has there: `minikube -p {profile} image ls`"
 
 DOCKER_ENV_ENDINGS = {
     85: _Ending(
@@ -56,22 +57,17 @@ DOCKER_ENV_ENDINGS = {
     51: _Ending(
         id="driver-none",
         cause="Minikube profile `{profile}` uses the driver `none`: it has no Docker of its own",
-        hint="create a profile with another driver: `kubekit up --profile {profile}-docker`",
+        hint="create a profile with another driver: `minikube start -p NAME --driver docker`",
     ),
     81: _Ending(
         id="several-nodes",
-        cause="Minikube profile `{profile}` has several nodes: Docker of one is not enough",
-        hint="create one beside it: `kubekit up --profile {profile}-docker`",
+        cause="Minikube profile `{profile}` has several nodes, and Minikube leads to none of them",
+        hint=_ITS_OWN,
     ),
     14: _Ending(
         id="runtime-not-docker",
         cause="Minikube profile `{profile}` does not run docker as its container runtime",
-        hint="create one beside it: `kubekit up --profile {profile}-docker`",
-    ),
-    90: _Ending(
-        id="ssh-agent",
-        cause="Minikube could not start an ssh-agent, which it needs for containerd",
-        hint="create a profile that runs docker: `kubekit up --profile {profile}-docker`",
+        hint=_ITS_OWN,
     ),
     70: _Ending(
         id="ssh-client",
@@ -91,7 +87,7 @@ DOCKER_ENV_ENDINGS = {
     10: _Ending(
         id="docker-env-failed",
         cause="Minikube could not set up the Docker of profile `{profile}`",
-        hint="see `minikube logs -p {profile}`; a restart of the profile often helps",
+        hint="restart it: `minikube stop -p {profile}`, then `kubekit up`",
     ),
 }
 """By exit code; source: minikube v1.38, cmd/minikube/cmd/docker-env.go and pkg/minikube/reason."""
@@ -132,7 +128,7 @@ def parse_docker_env(profile: str, text: str) -> DockerEndpoint:
     if not host.startswith("tcp://"):
         raise UnreachableError(
             f"Minikube profile `{profile}` has no Docker over TCP: {host or 'no DOCKER_HOST'}",
-            hints=(f"create a profile that runs docker: `kubekit up --profile {profile}-docker`",),
+            hints=(_ITS_OWN.format(profile=profile),),
             id="runtime-not-docker",
         )
     certs = pairs.get("DOCKER_CERT_PATH") or None

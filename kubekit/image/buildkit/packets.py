@@ -59,7 +59,9 @@ def read(message: bytes) -> Packet:
 def entry(file: ContextFile, fingerprint: str, path: str) -> bytes:
     """A framed STAT: what is at `path`, owned by root, with a time that follows from its content.
 
-    BuildKit asks for the content only if some of this differs from what it has.
+    BuildKit asks for the content only if some of this differs from what it has. Of a folder it
+    compares no time, and sets it only when it makes the folder (`sameFile` and `HandleChange` of
+    fsutil): one in which a file changes later has the time of that transfer, whatever is told.
     """
     kind, _, rest = fingerprint.partition(":")
     link = os.fsencode(rest) if kind == "link" else b""
