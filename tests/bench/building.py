@@ -13,11 +13,8 @@ started, too.
 
 from __future__ import annotations
 
-import argparse
-import shutil
 import statistics
 import sys
-import tempfile
 import time
 import uuid
 from collections.abc import Callable
@@ -34,10 +31,9 @@ from kubekit.model import Cancel, Settings
 from kubekit.session import Run, open_store
 from tests.bench.plain import (
     PROFILE,
-    REPORT,
+    bench,
     docker_env,
     docker_with_buildkit,
-    keep,
     run,
     timed,
     where_and_when,
@@ -170,23 +166,11 @@ def report(found: dict[tuple[str, str], list[list[float]]]) -> str:
 
 
 def main() -> None:
-    """Measure, print, and with --write keep the table in docs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=12)
-    parser.add_argument("--write", action="store_true", help=f"into {REPORT.name}")
-    parser.add_argument("--build", type=Path, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.build:
-        build(arguments.build)
-        return
-    folder = Path(tempfile.mkdtemp())
-    try:
-        table = report(measure(arguments.rounds, folder))
-    finally:
-        shutil.rmtree(folder)
-    print(table)
-    if arguments.write:
-        keep("building", table)
+    """Measure; or build once, as the process that is measured whole."""
+    if sys.argv[1:2] == ["--build"]:
+        build(Path(sys.argv[2]))
+    else:
+        bench("building", 12, lambda rounds, folder: report(measure(rounds, folder)), __doc__)
 
 
 if __name__ == "__main__":

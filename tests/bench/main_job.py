@@ -9,12 +9,10 @@ time, kubekit proves that its last answer still holds. A second table leaves it 
 
 from __future__ import annotations
 
-import argparse
 import re
 import statistics
 import subprocess
 import sys
-import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +22,9 @@ from kubekit.manifests import render as manifests
 from kubekit.text import envfile, strictyaml
 from tests.bench.plain import (
     PROFILE,
-    REPORT,
+    bench,
     docker_env,
     docker_with_buildkit,
-    keep,
     run,
     timed,
     where_and_when,
@@ -140,18 +137,5 @@ def report(found: dict[str, list[tuple[float, float, float]]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Measure, print, and with --write keep the table in docs."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--write", action="store_true", help=f"into {REPORT.name}")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        table = report(measure(arguments.rounds, Path(folder)))
-    print(table)
-    if arguments.write:
-        keep("main job", table)
-
-
 if __name__ == "__main__":
-    main()
+    bench("main job", 3, lambda rounds, folder: report(measure(rounds, folder)), __doc__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime as dt
 import os
 import platform
@@ -9,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +69,19 @@ def where_and_when() -> str:
     today = dt.datetime.now(dt.UTC).date()
     machine = f"{os.cpu_count()} cores, {platform.platform()}"
     return f"{today}, commit {commit}, {machine}; median seconds."
+
+
+def bench(name: str, rounds: int, measured: Callable[[int, Path], str], about: str | None) -> None:
+    """Measure as often as is asked for, print the table, and with --write keep it in docs."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--rounds", type=int, default=rounds)
+    parser.add_argument("--write", action="store_true", help=f"into {REPORT.name}")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        table = measured(arguments.rounds, Path(folder))
+    print(table)
+    if arguments.write:
+        keep(name, table)
 
 
 def keep(name: str, table: str) -> None:
