@@ -239,6 +239,11 @@ def test_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RefusedError) as caught:
         secrets(protobuf.encode(1, b"other"))
     assert caught.value.code is Code.NOT_FOUND
+    monkeypatch.setenv("KK_TOKEN", "")
+    for absent in (BuildSecret(env="KK_TOKEN"), BuildSecret(file=tmp_path / "gone")):
+        with pytest.raises(FilesError) as refused:
+            Secrets({"x": absent})
+        assert (refused.value.id, bool(refused.value.hints)) == ("build-secret", True)
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ class Secrets:
 def _value(id_: str, secret: BuildSecret) -> bytes:
     if secret.file is None:
         name = secret.env or ""
-        if name in os.environ:
-            return os.fsencode(os.environ[name])
+        if value := os.environ.get(name):
+            return os.fsencode(value)
         raise FilesError(
             f"the variable `{name}` for the build secret `{id_}` is not set",
             hints=(f"set it: `export {name}=...`",),

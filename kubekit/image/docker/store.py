@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kubekit.errors import BuildError, Place, UnreachableError
@@ -89,19 +89,12 @@ class DockerStore:
         emit: Emit,
         cancel: Cancel,
     ) -> None:
-        plan = order.plan
-        files = Files(plan)
+        files = Files(order.plan)
         told = False
-        with Session(self.engine.hijack, plan, {**methods, filesync.METHOD: files}) as session:
-            for message in self.engine.build(
-                session.id,
-                dockerfile=plan.settings.dockerfile.name,
-                tag=order.reference,
-                target=plan.settings.target,
-                args=plan.settings.args,
-                labels=order.labels,
-                cancel=cancel,
-            ):
+        with Session(
+            self.engine.hijack, order.plan, {**methods, filesync.METHOD: files}
+        ) as session:
+            for message in self._messages(order, session.id, cancel):
                 account.add(message)
                 if files.sent.all and not told:
                     told = True
@@ -113,6 +106,18 @@ class DockerStore:
             if error and not failures.FULL.search(error) and session.lost(error):
                 cut = ConnectionResetError(errno.ECONNRESET, error)
                 raise unreachable(self.engine.endpoint, cut)
+
+    def _messages(self, order: Order, session: str, cancel: Cancel) -> Iterator[Mapping[str, Any]]:
+        settings = order.plan.settings
+        return self.engine.build(
+            session,
+            dockerfile=settings.dockerfile.name,
+            tag=order.reference,
+            target=settings.target,
+            args=settings.args,
+            labels=order.labels,
+            cancel=cancel,
+        )
 
     def _build_classic(
         self, order: Order, parsed: Dockerfile, *, emit: Emit, cancel: Cancel
