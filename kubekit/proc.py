@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import io
 import os
 import selectors
 import shutil
@@ -183,8 +182,7 @@ class _Text:
         self._on_line = on_line or (lambda _line: None)
         self._lines: list[str] = []
         self._rest = ""
-        utf8 = codecs.getincrementaldecoder("utf-8")("replace")
-        self._decoder = io.IncrementalNewlineDecoder(utf8, translate=True)
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def add(self, data: bytes) -> None:
         """Take what was read; nothing is the end."""
@@ -192,7 +190,8 @@ class _Text:
         lines = text.split("\n")
         self._rest = lines.pop()
         for line in lines:
-            self._lines.append(f"{line}\n")
+            # A terminal ends lines by both; alone it begins the same line again.
+            self._lines.append(line.removesuffix("\r") + "\n")
             self._on_line(self._lines[-1])
 
     def end(self) -> str:

@@ -50,7 +50,7 @@ OTHER = f"sha256:{'2' * 64}"
 def replay(text: str, code: int) -> tuple[Account, list[Event]]:
     events: list[Event] = []
     account, stream = Account(events.append, dockerfile.parse(DOCKERFILE)), plain.Stream()
-    found = [told for line in text.splitlines(keepends=True) for told in stream.add(line)]
+    found = [told for line in io.StringIO(text, newline="\n") for told in stream.add(line)]
     for told in [*found, *stream.end(code)]:
         account.take(told)
     return account, events
@@ -328,6 +328,11 @@ error: failed to solve: exit code: 1
     assert {state for state, _ in ends(events).values()} == {"failed"}
     assert account.error is not None
     assert account.error.startswith("process")
+
+
+def test_of_a_progress_bar_its_end_is_told() -> None:
+    _, events = replay("#1 [2/2] RUN curl\n#1 0.1 10%\r100%\n#1 DONE 0.2s\n", 0)
+    assert [event.line for event in events if isinstance(event, BuildLog)] == ["100%"]
 
 
 def test_podman_gets_what_the_stages_need_that_nobody_needs(tmp_path: Path) -> None:

@@ -95,6 +95,14 @@ def test_all_that_is_printed_at_the_end_is_kept(size: int) -> None:
     assert "".join(seen) == done.out
 
 
+def test_a_progress_bar_is_one_line() -> None:
+    seen: list[str] = []
+    code = "print(end='10%\\r100%\\r\\nend')"
+    done = proc.run([sys.executable, "-c", code], timeout=10, cancel=Cancel(), on_line=seen.append)
+    assert seen == ["10%\r100%\n", "end"]
+    assert done.out == "".join(seen)
+
+
 def test_a_missing_program_says_how_to_get_it() -> None:
     with pytest.raises(MissingError) as caught:
         proc.find("no-such-program", hint="get it there")
