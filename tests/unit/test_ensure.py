@@ -1,18 +1,20 @@
-"""What a build says of itself is free of the secrets it was given, however it ends."""
+"""What is asked of a store before a build, and what a build that fails says of itself."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from kubekit.errors import BuildError, CancelledError, FilesError, KubekitError, UnreachableError
 from kubekit.image import build
+from kubekit.image.buildkit.secrets import Secrets
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.image.store import Order
-from kubekit.model import BuildSettings, Cancel, DockerEndpoint
+from kubekit.model import BuildSecret, BuildSettings, Cancel, DockerEndpoint
 
 TOKEN = "s3cr3t-t0ken"
 
@@ -51,3 +53,49 @@ def test_no_end_of_a_build_tells_the_value_of_a_secret_argument(
     error = caught.value
     assert TOKEN not in " ".join([str(error), error.message, *error.hints, *error.details])
     assert error.message == "the daemon answers: bad argument ***"
+
+
+class Empty(DockerStore):
+    """A Docker for linux/amd64 without any image, that notes what is to be pulled."""
+
+    def __init__(self) -> None:
+        super().__init__(Engine(DockerEndpoint(host="unix:///nowhere")))
+        self.pulled: list[tuple[str, str | None]] = []
+
+    def platform(self) -> tuple[str, str]:
+        return ("linux", "amd64")
+
+    def image_ids(self, references: Iterable[str]) -> dict[str, str]:
+        return {one: "sha256:0" for one, _ in self.pulled if one in set(references)}
+
+    def triggers(self, *_: object) -> bool:
+        return False
+
+    def pull(self, reference: str, *, platform: str | None, **_: object) -> None:
+        self.pulled.append((reference, platform))
+
+
+OTHER = "FROM --platform=linux/arm64 a AS other\n"
+NATIVE = "FROM a AS native\n"
+
+
+@pytest.mark.parametrize("text", [OTHER + NATIVE, NATIVE + OTHER])
+def test_of_one_name_with_two_platforms_the_daemons_own_is_pulled(
+    tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(f"{text}FROM native\nCOPY --from=other /x /x\n")
+    plan = context.plan(BuildSettings(context=tmp_path, dockerfile=file), name="tasks")
+    store = Empty()
+    _, bases, found = build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
+    assert store.pulled == [("a", None)]
+    assert (bases, found) == ({"a": "sha256:0"}, None)
+
+
+def test_an_empty_variable_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"token": BuildSecret(env="API_TOKEN")}
+    monkeypatch.setenv("API_TOKEN", "")
+    with pytest.raises(FilesError, match="`API_TOKEN` for the build secret `token` is not set"):
+        Secrets(given)
+    monkeypatch.setenv("API_TOKEN", TOKEN)
+    assert list(Secrets(given).texts()) == [TOKEN]

@@ -73,7 +73,11 @@ class Engine:
         return str(version["Os"]), str(version["Arch"])
 
     def image_id(self, reference: str) -> str | None:
-        """Return the ID, ``sha256:...``, of an image in the daemon; None if it is not there."""
+        """Return the ID, ``sha256:...``, of an image in the daemon; None if it is not there.
+
+        Args:
+            reference: ``NAME:TAG``, or ``NAME@sha256:...`` as it is called in its registry.
+        """
         import docker.errors
 
         def inspect(api: docker.APIClient) -> str | None:
@@ -98,7 +102,7 @@ class Engine:
         return self._ask(functools.partial(dockerimages.stored, project=project))
 
     def remove(self, name: str) -> bool:
-        """Delete a name of an image, or one without names by its ID; whether it is gone now."""
+        """Delete a name of an image, and the image with its last one; whether it is gone now."""
         return self._ask(functools.partial(dockerimages.removed, name=name))
 
     def pull(
