@@ -12,16 +12,21 @@ import ssl
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from docker.errors import APIError, DockerException
 
-from kubekit.errors import UnreachableError
+from kubekit.errors import BuildError, CancelledError, UnreachableError
+from kubekit.image.docker.answers import Call, messages
+from kubekit.image.docker.client import Client
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.errors import hung, unreachable
 from kubekit.image.registries.errors import pull_failed
-from kubekit.model import DockerEndpoint
+from kubekit.image.registries.transfer import patiently
+from kubekit.model import Cancel, DockerEndpoint
 
 
 def refused(host: str, certs: Path | None = None) -> UnreachableError:
@@ -144,6 +149,53 @@ def test_what_hangs_is_restarted_where_it_is() -> None:
     assert "inikube" not in own
     (hint,) = hung(DockerEndpoint(host="tcp://x:1", profile="tasks"), 45).hints
     assert "`minikube stop -p tasks`, then `kubekit up`" in hint
+
+
+def test_nothing_is_tried_again_after_ctrl_c() -> None:
+    cancel, tried = Cancel(), []
+
+    def busy() -> None:
+        tried.append(1)
+        cancel.set()
+        raise BuildError("the registry is busy", id="registry-busy")
+
+    with pytest.raises(CancelledError):
+        patiently(cancel)(busy)
+    assert tried == [1]
+
+
+def answered(wire: bytes, *, method: str = "GET") -> list[Mapping[str, Any]]:
+    server, host = answering(wire)
+    with server, Client(DockerEndpoint(host=host), tls=None) as api:
+        call = Call(path="/x", method=method)
+        endpoint = DockerEndpoint(host=host, profile="tasks")
+        return list(messages(api, call, endpoint=endpoint, cancel=Cancel(), patience=45))
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def test_an_answer_is_read_by_its_lines_however_they_are_cut() -> None:
+    assert answered(CHUNKED + b'4\r\n{"a"\r\n8\r\n: 1}\n{"b\r\n5\r\n": 2}\r\n0\r\n\r\n') == [
+        {"a": 1},
+        {"b": 2},
+    ]
+    assert answered(b'HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n{"a": 1}') == [{"a": 1}]
+
+
+def test_a_refusal_comes_with_its_code() -> None:
+    body = b'{"message": "no such tag"}'
+    head = b"HTTP/1.1 404 No\r\nContent-Length: %d\r\n\r\n" % len(body)
+    (message,) = answered(head + body)
+    assert (message["error"], message["errorDetail"]["code"]) == ("no such tag", 404)
+
+
+@pytest.mark.parametrize(
+    "wire", [b"", CHUNKED, CHUNKED + b'9\r\n{"a": 1}\n\r\n', CHUNKED + b"9\r\n{"]
+)
+def test_an_answer_that_is_cut_is_no_end(wire: bytes) -> None:
+    with pytest.raises(UnreachableError, match="closed the connection"):
+        answered(wire)
 
 
 def test_close_without_a_connection() -> None:
