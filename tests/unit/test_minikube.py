@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kubekit.cluster import minikube
-from kubekit.cluster.target import active_profile
+from kubekit.cluster.target import Profile, active_profile
 from kubekit.errors import UnreachableError
+from kubekit.image.nodes.store import NodeStore
 from kubekit.model import Cancel
 
 # As the real one: a delete forgets the active profile, whichever it deletes.
@@ -21,6 +22,7 @@ case "$*" in
 delete*) echo '{{}}' >"{config}" ;;
 *"-n dev "*) echo "ssh: Process exited with status 97" >&2; exit 1 ;;
 *"-n dev-m02 "*) echo 'ssh: "dev-m02" is not running' >&2; exit 1 ;;
+*"-n slow"*" crictl images "*) sleep 0.3; echo '{{"images": []}}' ;;
 "config set profile "*) echo "{{\\"profile\\": \\"$4\\"}}" >"{config}" ;;
 esac
 """
@@ -70,3 +72,13 @@ def test_a_node_that_does_not_run_is_no_ending_of_a_command() -> None:
     assert caught.value.id == "node-unreachable"
     assert caught.value.message.startswith("node `dev-m02` of Minikube profile `dev`")
     assert caught.value.hints[0] == "start it: `minikube node start dev-m02 -p dev`"
+
+
+def test_each_node_is_asked_once_for_its_images(home: Path) -> None:
+    nodes = ("slow", "slow-m02", "slow-m03")
+    profile = Profile(name="slow", runtime="docker", machines=nodes, file=home / "config.json")
+    assert NodeStore(profile, cancel=Cancel()).images("tasks") == []
+    asked = (home / "asked").read_text().splitlines()
+    assert sorted(asked) == [
+        f"-p slow ssh -n {node} -- sudo crictl images -o json" for node in nodes
+    ]
