@@ -9,12 +9,11 @@ import pytest
 
 from kubekit.errors import BuildError, CancelledError, FilesError, KubekitError, UnreachableError
 from kubekit.image import build
-from kubekit.image.buildkit.secrets import Secrets
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.image.store import Order
-from kubekit.model import BuildSecret, BuildSettings, Cancel, DockerEndpoint
+from kubekit.model import BuildSettings, Cancel, DockerEndpoint
 
 TOKEN = "s3cr3t-t0ken"
 
@@ -90,12 +89,3 @@ def test_of_one_name_with_two_platforms_the_daemons_own_is_pulled(
     _, bases, found = build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
     assert store.pulled == [("a", None)]
     assert (bases, found) == ({"a": "sha256:0"}, None)
-
-
-def test_an_empty_variable_is_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = {"token": BuildSecret(env="API_TOKEN")}
-    monkeypatch.setenv("API_TOKEN", "")
-    with pytest.raises(FilesError, match="`API_TOKEN` for the build secret `token` is not set"):
-        Secrets(given)
-    monkeypatch.setenv("API_TOKEN", TOKEN)
-    assert list(Secrets(given).texts()) == [TOKEN]
