@@ -66,7 +66,9 @@ def once(settings: Settings) -> tuple[bool, list[str]]:
     cleanup.prune(opened, kube, NAME, emit=warnings.append)
     assert warnings == []
     with open_store(target, run()) as store:
-        there = [name for image in store.images(NAME) for name in image.names]
+        images = store.images(NAME)
+    assert all(image.names for image in images), "nobody deletes what has no name"
+    there = [name for image in images for name in image.names]
     assert made.reference in there
     return made.built, there
 
