@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from tests.conftest import KUBEKIT
 PROFILE = "kubekit-lab-x"
 FORMAT = ("--format", "{{.Repository}}:{{.Tag}}")
 ANEW = f"  hint: make it anew: `minikube delete -p {PROFILE}`, then `kubekit up`"
-READY = DEPLOYMENT.replace('image: "{{ image }}"', 'image: "{{ image }}", command: [sleep, "600"]')
+# It ends when it is told to: each stop of the profile would wait for it.
+SLEEP = 'command: [sh, -c, "trap exit TERM; sleep 600 & wait"]'
+READY = DEPLOYMENT.replace('image: "{{ image }}"', f'image: "{{{{ image }}}}", {SLEEP}')
 
 
 @pytest.fixture
@@ -71,6 +75,7 @@ def built_here_though_led_to_another(world: World) -> None:
 
 
 @pytest.mark.cluster
+@pytest.mark.timeout(600)
 def test_from_its_start_to_its_end(profile: World) -> None:
     started = profile.run("up")
     assert started.code == 0, started.err
@@ -84,8 +89,9 @@ def test_from_its_start_to_its_end(profile: World) -> None:
         f"✗ Minikube profile `{PROFILE}` is paused",
         f"  hint: `minikube unpause -p {PROFILE}`",
     ]
-    assert said(profile, "status") == paused
-    assert said(profile, "build-and-apply") == paused
+    with ThreadPoolExecutor() as pool:  # Each waits a while for the API server to answer.
+        commands = ("status", "build-and-apply")
+        assert list(pool.map(partial(said, profile), commands)) == [paused, paused]
     run(profile, "minikube", "unpause", "-p", PROFILE)
 
     # Docker in the node is away, and the API server with it; Minikube itself brings both back.

@@ -181,6 +181,7 @@ def test_a_pod_on_the_second_node_runs_what_the_first_has_built(there: Project) 
     there.apply()
     (pod,) = there.objects("pods")
     assert pod["spec"]["nodeName"] == second
+    assert there.answer() == "hello 1", "the first node reaches it by its Service"
     built = dict([running(there)])
     assert images(there) == images(there, second) == built
     assert not there.apply().of("build-step")

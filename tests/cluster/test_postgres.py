@@ -178,9 +178,11 @@ def tasks(
 
 
 def test_the_backends_own_tests_pass_on_it(database: Database) -> None:
+    """Those that a database takes part in; `make test` runs all of them with sqlite."""
+    files = [f"backend/tests/test_{name}.py" for name in ("tasks", "health", "drain")]
     with database.forwarded() as port:
         done = subprocess.run(
-            [BACKEND, "-m", "pytest", "backend", "-q", "-x", "-p", "no:cacheprovider"],
+            [BACKEND, "-m", "pytest", *files, "-q", "-x", "-p", "no:cacheprovider"],
             cwd=ROOT,
             env={**os.environ, "BACKEND_TEST_DATABASE_URL": database.url("127.0.0.1", port)},
             capture_output=True,
