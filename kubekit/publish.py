@@ -106,6 +106,12 @@ def _wanted(settings: Settings, version: str) -> tuple[BuildPlan, str]:
             hints=("use letters, digits, `.`, `-` and `_`, such as `1.4.0`",),
             id="version-invalid",
         )
+    if version.startswith("kk-"):  # by such a name a build finds what it would make
+        raise UsageError(
+            f"`{version}` can be no version: `kk-...` are the names kubekit gives to contents",
+            hints=("name it otherwise, such as `1.4.0`",),
+            id="version-invalid",
+        )
     return context.plan(settings.build, name=settings.repository), settings.repository
 
 

@@ -150,6 +150,7 @@ def test_contexts_that_cannot_be_read(home: Path, monkeypatch: pytest.MonkeyPatc
         (True, "r.io", "1:0", "version-invalid", "`1:0` can be no tag of an image"),
         (True, "r.io", "-1", "version-invalid", "`-1` can be no tag of an image"),
         (True, "r.io", "1" * 129, "version-invalid", "can be no tag"),
+        (True, "r.io", "kk-92a1d8449822", "version-invalid", "names kubekit gives to contents"),
     ],
 )
 def test_what_cannot_be_pushed(
