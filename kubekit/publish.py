@@ -75,7 +75,15 @@ def publish(settings: Settings, run: Run, *, version: str, force: bool) -> None:
         store = RegistryStore(engine, repository=repository, emit=run.emit, cancel=run.cancel)
         image = provide(settings, plan, contextlib.nullcontext(store), run)
         with run.stage("push", f"version `{version}`") as stage:
-            done = release(image, version, engine, move=force, emit=run.emit, cancel=run.cancel)
+            done = release(
+                image,
+                version,
+                engine,
+                move=force,
+                how=forced(settings, version),
+                emit=run.emit,
+                cancel=run.cancel,
+            )
             changed = done.before != done.digest
             moved = f" moved from `{done.before}`" if done.before else " pushed"
             what = moved if changed else " is there already"
@@ -84,6 +92,12 @@ def publish(settings: Settings, run: Run, *, version: str, force: bool) -> None:
     run.emit(Output(text=f"{done.reference}@{done.digest}", data=data))
     text = f"{settings.name} {version} is in `{settings.registry}`"
     run.emit(Ended(text=text, seconds=run.clock.now() - start))
+
+
+def forced(settings: Settings, version: str) -> str:
+    """The command that moves a version, with the registry if a flag gave it."""
+    given = settings.origins.get("registry") == "flag --registry"
+    return f"kubekit push {version}{f' --registry {settings.registry}' if given else ''} --force"
 
 
 def _wanted(settings: Settings, version: str) -> tuple[BuildPlan, str]:

@@ -17,7 +17,7 @@ from kubekit.image.docker.client import own_endpoint
 from kubekit.image.registries.errors import push_failed, registry_of
 from kubekit.image.registries.transfer import Layers
 from kubekit.model import BuildSettings, Settings
-from kubekit.publish import publish
+from kubekit.publish import forced, publish
 from kubekit.session import Run
 
 IMAGE = "r.io:5/team/tasks:1.0"
@@ -171,6 +171,27 @@ def test_what_cannot_be_pushed(
     assert message in caught.value.message
     assert caught.value.id == id_
     assert caught.value.hints
+
+
+@pytest.mark.parametrize(
+    ("origin", "command"),
+    [
+        ("flag --registry", "kubekit push 1.0 --registry r.io/me --force"),
+        ("environment KUBEKIT_REGISTRY", "kubekit push 1.0 --force"),
+    ],
+)
+def test_a_version_is_moved_in_the_registry_that_was_named(
+    tmp_path: Path, origin: str, command: str
+) -> None:
+    project = Settings(
+        file=tmp_path / "kubekit.yaml",
+        name="tasks",
+        namespace="tasks",
+        profile=None,
+        registry="r.io/me",
+        origins={"registry": origin},
+    )
+    assert forced(project, "1.0") == command
 
 
 def test_what_is_sent_is_summed_up_and_never_more_than_there_is() -> None:

@@ -74,7 +74,14 @@ class Release:
 
 
 def release(
-    image: BuiltImage, version: str, engine: Engine, *, move: bool, emit: Emit, cancel: Cancel
+    image: BuiltImage,
+    version: str,
+    engine: Engine,
+    *,
+    move: bool,
+    how: str,
+    emit: Emit,
+    cancel: Cancel,
 ) -> Release:
     """Give an image of a registry a version there.
 
@@ -83,6 +90,7 @@ def release(
         version: the tag.
         engine: where it was built, or is pulled to, and is pushed from.
         move: also when the version is another image's now.
+        how: the command that moves it, for hints.
         emit: gets Progress.
         cancel: ends the transfer.
 
@@ -102,7 +110,7 @@ def release(
             f"`{reference}` is another image already, `{before}`",
             hints=(
                 "give this one a version of its own",
-                f"or move it: `kubekit push {version} --force`",
+                f"or move it: `{how}`",
             ),
             id="version-exists",
         )
@@ -113,7 +121,7 @@ def release(
     if pushed != digest:
         raise BuildError(
             f"`{reference}` is now `{pushed}`, but `{image.reference}` is `{digest}`",
-            hints=(f"do not use it; run `kubekit push {version} --force` with another Docker",),
+            hints=(f"do not use it; run `{how}` with another Docker",),
             id="push-not-proved",
         )
     return Release(reference=reference, digest=pushed, before=before)
