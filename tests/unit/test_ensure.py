@@ -89,3 +89,17 @@ def test_of_one_name_with_two_platforms_the_daemons_own_is_pulled(
     _, bases, found = build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
     assert store.pulled == [("a", None)]
     assert (bases, found) == ({"a": "sha256:0"}, None)
+
+
+@pytest.mark.parametrize("written", ["$V", "python:$V", "python:$V-slim"])
+def test_a_base_image_that_lacks_a_value_is_told_with_its_line(
+    tmp_path: Path, written: str
+) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(f"ARG V\nFROM {written}\n")
+    plan = context.plan(BuildSettings(context=tmp_path, dockerfile=file), name="tasks")
+    store = Empty()
+    with pytest.raises(FilesError, match="variables have no value") as caught:
+        build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
+    assert (caught.value.id, str(caught.value.place)) == ("base-without-value", f"{file}:2")
+    assert store.pulled == []

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, Place, shown
+from kubekit.image.files import variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,10 +27,6 @@ _QUOTED = re.compile(r"^([\"'])(.*)\1$")
 # A word of its own: what is shifted in `$((1<<2))` is no document.
 _HEREDOC = re.compile(r"(?<!\S)\d*<<(?P<tabs>-?)(?P<quote>[\"']?)(?P<word>\w+)(?P=quote)")
 _ASSIGNMENT = re.compile(r"(?P<name>\w+)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
-_VARIABLE = re.compile(
-    r"\\(?P<escaped>.)"
-    r"|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<op>[-+])(?P<word>[^}]*))?\})"
-)
 _STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
 _CLASSIC_STEP = re.compile(r"Step (?P<number>\d+)/\d+ : .*", re.DOTALL)
 _PLATFORM = re.compile(r"\$\{?(BUILD|TARGET)(PLATFORM|OS|ARCH)")
@@ -92,7 +89,7 @@ class Stage:
 
 @dataclass(frozen=True, kw_only=True)
 class BaseImage:
-    """An image the build starts from; `reference` is empty where its variables have no value."""
+    """An image the build starts from; `reference` is empty where it lacks a variable's value."""
 
     reference: str
     written: str
@@ -201,7 +198,7 @@ class Dockerfile:
         for instruction in self.arguments:
             for match in _ASSIGNMENT.finditer(instruction.text):
                 if match["value"] is not None and match["name"] not in given:
-                    scope[match["name"]] = _expand(match["value"].strip("\"'"), scope)
+                    scope[match["name"]] = variables.expand(match["value"].strip("\"'"), scope)
         return scope
 
 
@@ -325,23 +322,8 @@ def _base_image(written: str, instruction: Instruction, scope: Mapping[str, str]
     is_from = instruction.keyword == "FROM"
     platform = next(iter(instruction.values("platform")), "") if is_from else ""
     return BaseImage(
-        reference=_expand(_QUOTED.sub(r"\2", written), scope) if is_from else written,
+        reference=variables.reference(_QUOTED.sub(r"\2", written), scope) if is_from else written,
         written=written,
-        platform=_expand(platform, scope) or None,
+        platform=variables.expand(platform, scope) or None,
         line=instruction.line,
     )
-
-
-def _expand(text: str, scope: Mapping[str, str]) -> str:
-    def replaced(match: re.Match[str]) -> str:
-        if match["escaped"]:
-            return match["escaped"]
-        value = scope.get(match["plain"] or match["name"])
-        there = bool(value) if match["colon"] else value is not None
-        if match["op"] == "+":
-            return match["word"] if there else ""
-        if match["op"] == "-" and not there:
-            return match["word"]
-        return value or ""
-
-    return _VARIABLE.sub(replaced, text)
