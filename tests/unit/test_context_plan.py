@@ -302,3 +302,23 @@ def test_the_order_files_were_made_in_does_not_count(
         made = plan(root)
         digests.add((made.digest, b"".join(context.tar(made))))
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", ".dockerignore"])
+@pytest.mark.parametrize(
+    ("data", "why", "line"),
+    [
+        (b"# one\na\0b\n", "holds a NUL byte", 2),
+        ("# one\n".encode("utf-16"), "is UTF-16", 1),
+        ("# one\n".encode("utf-16-le"), "holds a NUL byte", 1),
+    ],
+)
+def test_what_is_no_text_is_refused_at_once(
+    tmp_path: Path, name: str, data: bytes, why: str, line: int
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nCOPY . /x\n")
+    (tmp_path / name).write_bytes(data)
+    settings = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile")
+    with pytest.raises(FilesError, match=why) as caught:
+        context.plan(settings, name="tasks")
+    assert (caught.value.id, str(caught.value.place)) == ("not-text", f"{tmp_path / name}:{line}")

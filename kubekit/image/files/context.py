@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, shown
-from kubekit.image.files import demands, dockerignore, sources
+from kubekit.image.files import demands, dockerignore, plain, sources
 from kubekit.image.files.dockerfile import load, parse
 from kubekit.image.files.hashes import HashCache, fingerprints, regular
 from kubekit.image.files.walk import entry, unreadable, walk
@@ -100,16 +100,17 @@ def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:
     """Read the rules of what is left out; without a file there are none.
 
     Raises:
-        FilesError: it cannot be read, or one of its patterns is malformed.
+        FilesError: it cannot be read, is no text, or one of its patterns is malformed.
     """
     file = ignore_path(settings)
     try:
-        text = file.read_bytes().decode("utf-8", "surrogateescape")
+        data = file.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return dockerignore.Ignore()
     except OSError as error:
         raise unreadable(file, error) from error
-    return dockerignore.parse(text, file=file)
+    plain.check(data, file)
+    return dockerignore.parse(data.decode("utf-8", "surrogateescape"), file=file)
 
 
 def ignore_path(settings: BuildSettings) -> Path:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, Place, shown
-from kubekit.image.files import variables
+from kubekit.image.files import plain, variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -211,7 +211,7 @@ def load(file: Path) -> tuple[bytes, os.stat_result]:
     """Return the bytes of a Dockerfile, and what the system says of the file.
 
     Raises:
-        FilesError: it is not there, or cannot be read.
+        FilesError: it is not there, cannot be read, or is no text.
     """
     hints = ("set `build.dockerfile` in kubekit.yaml; without `build` nothing is built",)
     wrong = functools.partial(FilesError, hints=hints, id="dockerfile-missing")
@@ -219,7 +219,7 @@ def load(file: Path) -> tuple[bytes, os.stat_result]:
         if not stat.S_ISREG(file.stat().st_mode):  # to open a pipe would wait for its other end
             raise wrong(f"the Dockerfile `{shown(file)}` is not a file")
         with file.open("rb") as stream:
-            return stream.read(), os.fstat(stream.fileno())
+            data, status = stream.read(), os.fstat(stream.fileno())
     except (FileNotFoundError, NotADirectoryError):
         raise wrong(f"there is no Dockerfile at `{shown(file)}`") from None
     except OSError as error:
@@ -229,6 +229,8 @@ def load(file: Path) -> tuple[bytes, os.stat_result]:
             place=Place(file=file),
             id="context-unreadable",
         ) from error
+    plain.check(data, file)
+    return data, status
 
 
 def parse(text: str, *, heredocs: bool = True) -> Dockerfile:
