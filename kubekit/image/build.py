@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Mapping
 
 from kubekit.errors import BuildError, FilesError, KubekitError, Place
@@ -152,6 +153,10 @@ def _pull(image: BaseImage, plan: BuildPlan, store: Store, *, emit: Emit, cancel
         store.pull(image.reference, platform=platform, emit=emit, cancel=cancel)
     except BuildError as error:
         error.place = Place(file=plan.settings.dockerfile, line=image.line)
+        stages = [one for one in dockerfile.read(plan.settings.dockerfile).stages if one.name]
+        names = {one.name.lower(): one.name for one in stages if one.origin.line < image.line}
+        for close in difflib.get_close_matches(image.reference.lower(), names, n=1):
+            error.hints = (f"did you mean the stage `{names[close]}`?", *error.hints)
         raise
 
 

@@ -103,3 +103,34 @@ def test_a_base_image_that_lacks_a_value_is_told_with_its_line(
         build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
     assert (caught.value.id, str(caught.value.place)) == ("base-without-value", f"{file}:2")
     assert store.pulled == []
+
+
+class Offline(Empty):
+    """A Docker that has one image and cannot pull another."""
+
+    def pull(self, reference: str, *, platform: str | None, **_: object) -> None:
+        if reference != "python":
+            raise BuildError("cannot be pulled", hints=("bring it there",))
+        super().pull(reference, platform=platform)
+
+
+@pytest.mark.parametrize(
+    ("text", "hints"),
+    [
+        ("FROM python AS Builder\nFROM python\nCOPY --from=bilder /x /x\n", ("Builder", 3)),
+        ("FROM python AS base\nFROM bse\n", ("base", 2)),
+        ("FROM bse\nFROM python AS base\nCOPY --from=0 /x /x\n", (None, 1)),
+        ("FROM python AS base\nFROM nginx\n", (None, 2)),
+    ],
+)
+def test_a_stage_that_is_misspelled(
+    tmp_path: Path, text: str, hints: tuple[str | None, int]
+) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text(text)
+    plan = context.plan(BuildSettings(context=tmp_path, dockerfile=file), name="tasks")
+    with pytest.raises(BuildError) as caught:
+        build._look(plan, Offline(), None, emit=lambda _: None, cancel=Cancel())
+    name, line = hints
+    first = f"did you mean the stage `{name}`?" if name else "bring it there"
+    assert (caught.value.hints[0], str(caught.value.place)) == (first, f"{file}:{line}")
