@@ -7,9 +7,12 @@ from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import stale
 from kubekit.api.resources import NAMESPACE, ref
-from kubekit.checks import Prepared
+from kubekit.checks import Prepared, objects
 from kubekit.events import Ended, ObjectChanged, Warned
-from kubekit.model import ClusterTarget, Manifests, Settings
+from kubekit.image.build import survey
+from kubekit.image.changes import Memory
+from kubekit.image.files import weigh
+from kubekit.model import BuildPlan, ClusterTarget, Manifests, Settings
 from kubekit.rollout.preflight import foresee
 from kubekit.session import Run, open_store
 
@@ -30,17 +33,36 @@ def rehearse(
         KubekitError: it would fail, as far as that can be told.
     """
     start = run.clock.now()
-    if prepared.image is not None:
-        with open_store(target, run, repository=settings.repository) as store:
-            there = bool(store.image_ids([prepared.image]))
-        would = "would be pushed" if settings.registry else "would be built"
-        action = "unchanged" if there else would
-        run.emit(ObjectChanged(ref=f"Image/{prepared.image}", action=action))
+    rendered = prepared.manifests
+    if prepared.plan is not None:
+        image = _image(settings, prepared.plan, target, run)
+        if image != prepared.image:
+            rendered = objects(settings, image=image, env=prepared.env)
     if kube.get(NAMESPACE.path("", settings.namespace)) is None:
-        _unchecked(settings, prepared.manifests, run)
+        _unchecked(settings, rendered, run)
     else:
-        _checked(settings, kube, prepared.manifests, run)
+        _checked(settings, kube, rendered, run)
     run.emit(Ended(text="a rehearsal: nothing was changed", seconds=run.clock.now() - start))
+
+
+def _image(settings: Settings, plan: BuildPlan, target: ClusterTarget, run: Run) -> str:
+    """Tell what would become of the image; what it would be called, as far as that is known."""
+    for warning in weigh.secrets(plan, env_file=settings.env_file):
+        run.emit(warning)
+    with open_store(target, run, repository=settings.repository) as store:
+        seen = survey(plan, store, Memory.of(settings))
+    for reference in sorted(seen.missing):
+        run.emit(ObjectChanged(ref=f"base image `{reference}`", action="would be pulled"))
+    if seen.found is None:
+        for warning in weigh.bulk(seen.plan):
+            run.emit(warning)
+    would = "would be pushed" if settings.registry else "would be built"
+    # Without the IDs of its base images its tag is not known.
+    name = seen.reference if seen.named else plan.name
+    run.emit(
+        ObjectChanged(ref=f"Image/{name}", action=would if seen.found is None else "unchanged")
+    )
+    return seen.reference
 
 
 def _unchecked(settings: Settings, rendered: Manifests, run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from kubekit.errors import BuildError, FilesError, KubekitError, Place
 from kubekit.events import Emit, Progress
@@ -13,6 +14,32 @@ from kubekit.image.files.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
 from kubekit.redact import Redactor, looks_secret, shapes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """What is there for a build before anything is pulled.
+
+    Attributes:
+        plan: what the image is made of, all that its base images may take included.
+        wanted: the images it starts and copies from, by reference.
+        bases: the IDs of those that are there, or were when it was built last.
+        named: all of them have one, so that the image's name is known.
+        found: the ID of the image, None if it is not there.
+        missing: what of `wanted` a build would pull, by reference.
+    """
+
+    plan: BuildPlan
+    wanted: Mapping[str, BaseImage]
+    bases: Mapping[str, str]
+    named: bool
+    found: str | None
+    missing: Mapping[str, BaseImage]
+
+    @property
+    def reference(self) -> str:
+        """What the image is called, as far as that is known."""
+        return self.plan.reference(self.bases)
 
 
 def ensure(
@@ -65,13 +92,22 @@ def expected(plan: BuildPlan, memory: Memory) -> str:
     return plan.reference(before.bases if before is not None else {})
 
 
-def _look(
-    plan: BuildPlan, store: Store, before: Record | None, *, emit: Emit, cancel: Cancel
-) -> tuple[BuildPlan, Mapping[str, str], str | None]:
-    """What is to be built of which base images, and the ID of that image if it is there.
+def survey(plan: BuildPlan, store: Store, memory: Memory) -> Survey:
+    """What `ensure` would find; nothing is pulled or built.
 
-    Base images that are not there are pulled, unless those of the last build lead to an image.
+    Args:
+        plan: what the image is made of.
+        store: where it must be.
+        memory: what was built last.
+
+    Raises:
+        FilesError: a base image has no name.
+        UnreachableError: the store cannot be reached.
     """
+    return _survey(plan, store, memory.read())
+
+
+def _survey(plan: BuildPlan, store: Store, before: Record | None) -> Survey:
     # A Docker has one platform of a name, its own if that is asked for; BuildKit gets any other.
     images = sorted(_bases(plan, store), key=lambda image: image.platform is None)
     wanted = {image.reference: image for image in images}
@@ -80,14 +116,26 @@ def _look(
     # A base that has been removed since the last build is missed only by the next one.
     remembered = before.bases if before is not None and before.digest == plan.digest else {}
     bases = {**remembered, **there}
-    if bases.keys() >= wanted.keys():
-        found = _find(plan.reference(bases), store)
-        if found is not None or there.keys() == wanted.keys():
-            return plan, bases, found
-    for reference in wanted.keys() - there.keys():
-        _pull(wanted[reference], plan, store, emit=emit, cancel=cancel)
-    bases = store.base_ids(wanted)
-    plan = _with_triggers(plan, store, bases)
+    named = bases.keys() >= wanted.keys()
+    found = _find(plan.reference(bases), store) if named else None
+    gone = {} if found is not None else {key: wanted[key] for key in wanted.keys() - there.keys()}
+    return Survey(plan=plan, wanted=wanted, bases=bases, named=named, found=found, missing=gone)
+
+
+def _look(
+    plan: BuildPlan, store: Store, before: Record | None, *, emit: Emit, cancel: Cancel
+) -> tuple[BuildPlan, Mapping[str, str], str | None]:
+    """What is to be built of which base images, and the ID of that image if it is there.
+
+    Base images that are not there are pulled, unless those of the last build lead to an image.
+    """
+    seen = _survey(plan, store, before)
+    if not seen.missing:
+        return seen.plan, seen.bases, seen.found
+    for image in seen.missing.values():
+        _pull(image, seen.plan, store, emit=emit, cancel=cancel)
+    bases = store.base_ids(seen.wanted)
+    plan = _with_triggers(seen.plan, store, bases)
     return plan, bases, _find(plan.reference(bases), store)
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kubekit.errors import BuildError, CancelledError, FilesError, KubekitError, UnreachableError
 from kubekit.image import build
+from kubekit.image.changes import Memory, Record
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
@@ -134,3 +135,21 @@ def test_a_stage_that_is_misspelled(
     name, line = hints
     first = f"did you mean the stage `{name}`?" if name else "bring it there"
     assert (caught.value.hints[0], str(caught.value.place)) == (first, f"{file}:{line}")
+
+
+def test_a_survey_names_what_a_build_makes_and_pulls_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM a\nCOPY --from=b /x /x\n")
+    plan = context.plan(BuildSettings(context=tmp_path, dockerfile=file), name="tasks")
+    memory = Memory(tmp_path / "record")
+    store = Empty()
+    before = build.survey(plan, store, memory)
+    assert (sorted(before.missing), before.named, store.pulled) == (["a", "b"], False, [])
+
+    made, bases, _ = build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
+    after = build.survey(plan, store, memory)
+    assert (after.reference, after.missing) == (made.reference(bases), {})
+    assert after.named
+    memory.write(Record.of(made, {**bases, "b": "sha256:1"}))
+    # What is there now counts, not what the last build was made of.
+    assert build.survey(plan, store, memory).reference == after.reference
