@@ -322,3 +322,37 @@ def test_what_is_no_text_is_refused_at_once(
     with pytest.raises(FilesError, match=why) as caught:
         context.plan(settings, name="tasks")
     assert (caught.value.id, str(caught.value.place)) == ("not-text", f"{tmp_path / name}:{line}")
+
+
+@pytest.mark.parametrize(
+    ("links", "copy", "link"),
+    [
+        ({"out": "../kubekit.yaml"}, "COPY out .", "out"),
+        ({"shared": "../shared"}, "COPY shared/ ./", "shared"),
+        ({"far": "/etc"}, "COPY far/hostname .", "far"),
+        ({"near": "out", "out": "../kubekit.yaml"}, "COPY near .", "near"),
+        ({"app/out": "../../kubekit.yaml"}, "RUN --mount=source=app/out,target=/x true", "app/out"),
+        ({"in": "app/main.py"}, "COPY in .", None),
+        # To the builder the context is all there is, and `..` leads nowhere from its top.
+        ({"up": "../app/main.py"}, "COPY up .", None),
+        ({"at": "/app/main.py"}, "COPY at .", None),
+        ({"out": "../kubekit.yaml"}, "COPY . .", None),
+        ({"out": "../kubekit.yaml"}, "COPY ou* .", None),
+    ],
+)
+def test_a_link_that_leads_out_of_the_context(
+    root: Path, links: dict[str, str], copy: str, link: str | None
+) -> None:
+    (root.parent / "kubekit.yaml").touch()
+    (root.parent / "shared").mkdir()
+    for name, target in links.items():
+        (root / name).symlink_to(target)
+    (root / "Dockerfile").write_text(f"FROM scratch\n{copy}\n")
+    given = BuildSettings(context=root, dockerfile=root / "Dockerfile")
+    if link is None:
+        context.plan(given, name="tasks")
+        return
+    with pytest.raises(FilesError) as caught:
+        context.plan(given, name="tasks")
+    assert f"takes `{link}`, a link that leads to `{links[link]}`" in caught.value.message
+    assert str(caught.value.place) == f"{root / 'Dockerfile'}:2"

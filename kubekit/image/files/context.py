@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, shown
-from kubekit.image.files import demands, dockerignore, plain, sources
+from kubekit.image.files import demands, dockerignore, links, plain, sources
 from kubekit.image.files.dockerfile import load, parse
 from kubekit.image.files.hashes import HashCache, fingerprints, regular
 from kubekit.image.files.walk import entry, unreadable, walk
@@ -49,10 +49,12 @@ def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPla
 
     Raises:
         FilesError: context or Dockerfile missing, a malformed `.dockerignore`, an unreadable file,
-            or a Dockerfile that asks for what kubekit cannot give.
+            or a Dockerfile that asks for what kubekit cannot give, or for what lies elsewhere.
     """
     dockerfile, text = _dockerfile(settings)
-    demands.check(parse(text.decode("utf-8", "replace")), settings)
+    parsed = parse(text.decode("utf-8", "replace"))
+    demands.check(parsed, settings)
+    links.check(parsed, settings)
     taken = sources.ALL if whole else _sources(settings, text)
     found = walk(settings.context, ignore_file(settings), taken)
     files = [file for file in found if file.path != dockerfile.path]

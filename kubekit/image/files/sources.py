@@ -85,6 +85,14 @@ def of(text: str, *, target: str | None, args: Mapping[str, str]) -> Sources:
     return ALL if () in named else Sources(tuple(sorted(named)))
 
 
+def taken(instruction: Instruction) -> tuple[tuple[str, ...], ...]:
+    """Tell which paths one instruction takes, as in `Sources`; none where that is not certain."""
+    try:
+        return tuple(_named(instruction))
+    except _UncertainError:
+        return ()
+
+
 def _takers(parsed: Dockerfile) -> list[tuple[object, ...]]:
     """What decides which files are taken; the same whether or not the daemon knows heredocs."""
     return [
