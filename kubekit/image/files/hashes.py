@@ -61,16 +61,17 @@ def fingerprints(
     found: dict[str, str] = {}
     missed = []
     for file in files:
-        stamped = known.get(file.path)
-        if stamped is not None and stamped[0] == file.stamp:
-            found[file.path] = stamped[1]
+        path, _, mode, _, stamp = file
+        stamped = known.get(path)
+        if stamped is not None and stamped[0] == stamp:
+            found[path] = stamped[1]
             continue
         try:
-            found[file.path] = _fingerprint(file)
+            found[path] = _fingerprint(file)
         except FileNotFoundError:
             # Editors write beside the file and rename: what is gone by now was never part of it.
             continue
-        if stat.S_ISREG(file.mode):
+        if stat.S_ISREG(mode):
             missed.append(file)
     if _is_worth(missed):
         kept = [file for file in files if _is_old(file, now) and file.path in found]

@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from kubekit.errors import FilesError, Place, shown
@@ -23,6 +23,8 @@ _KINDS = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK})
 
 STAMP = struct.Struct("<qqqQI")
 """How `ContextFile.stamp` holds size, time of modification and of change, inode and mode."""
+
+_pack = STAMP.pack
 
 
 class _LinkedError(Exception):
@@ -66,7 +68,7 @@ def entry(path: str, at: str, status: os.stat_result) -> ContextFile:
         status: its own, if it is a link.
     """
     mode, size = status.st_mode, status.st_size
-    stamp = STAMP.pack(size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, mode)
+    stamp = _pack(size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, mode)
     return ContextFile(path, at, mode, size if mode & _KIND == stat.S_IFREG else 0, stamp)
 
 
@@ -87,6 +89,21 @@ def _no_folder(root: Path) -> FilesError:
         hints=("set `build.context` in kubekit.yaml to the folder the image is built from",),
         id="build-context-missing",
     )
+
+
+@contextlib.contextmanager
+def _opened(folder: str) -> Iterator[Iterable[os.DirEntry[str]]]:
+    """What is in a folder; by its descriptor, which saves resolving the path of each file."""
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except _GONE:
+        yield ()
+        return
+    try:
+        with os.scandir(opened) as entries:
+            yield entries
+    finally:
+        os.close(opened)
 
 
 class _Walk:
@@ -122,19 +139,24 @@ class _Walk:
     def _every(self, base: str, excluded: Callable[[str], object]) -> None:
         """All below a folder that is sent itself, by rules without exceptions: the usual case."""
         some = bool(self.ignore.rules)
-        for found in self._entries(base, None):
-            path = base + found.name
-            if some and excluded(path):
-                continue
-            try:
-                status = found.stat(follow_symlinks=False)
-            except _GONE:
-                continue
-            kind = status.st_mode & _KIND
-            if kind in _KINDS:
-                self.found[path] = entry(path, found.path, status)
-            if kind == stat.S_IFDIR:
-                self._every(f"{path}/", excluded)
+        folder = f"{self.root}/{base}"
+        below = []
+        with _opened(folder) as entries:
+            for found in entries:
+                path = base + found.name
+                if some and excluded(path):
+                    continue
+                try:
+                    status = found.stat(follow_symlinks=False)
+                except _GONE:
+                    continue
+                kind = status.st_mode & _KIND
+                if kind in _KINDS:
+                    self.found[path] = entry(path, folder + found.name, status)
+                if kind == stat.S_IFDIR:
+                    below.append(f"{path}/")
+        for path in below:
+            self._every(path, excluded)
 
     def _entries(self, base: str, above: Matched | None) -> list[os.DirEntry[str]]:
         folder = f"{self.root}/{base}"
