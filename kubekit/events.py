@@ -90,11 +90,16 @@ class ObjectChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Warned(Event):
-    """Something to know that does not end the run."""
+    """Something to know that does not end the run.
+
+    Attributes:
+        details: all that is meant, where the text names only some.
+    """
 
     type: ClassVar[str] = "warning"
     text: str
     hints: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ KEY = "-----BEGIN EC PRIVATE KEY-----\n"
 
 @pytest.mark.parametrize(
     "name",
-    [".env", "app/.env", ".env.production", "settings.conf"],
+    [".env", "app/.env", ".env.production", "prod.env", "settings.conf"],
 )
 def test_env_files(tmp_path: Path, name: str) -> None:
     plan = of(tmp_path, {name: "A=1"})
@@ -56,6 +56,9 @@ def test_env_files(tmp_path: Path, name: str) -> None:
         ("store.p12", "x"),
         (".netrc", "x"),
         (".pypirc", "x"),
+        (".pgpass", "x"),
+        (".aws/credentials", "x"),
+        ("home/.kube/config", "x"),
         ("kubeconfig", "x"),
         ("dev.kubeconfig", "x"),
     ],
@@ -73,6 +76,9 @@ def test_keys_and_passwords(tmp_path: Path, name: str, content: str) -> None:
     ("name", "content"),
     [
         (".env.example", "x"),
+        ("example.env", "x"),
+        ("aws/credentials", "x"),
+        ("credentials", "x"),
         (".environment", "x"),
         ("ca.pem", "-----BEGIN CERTIFICATE-----"),
         ("api.key", "no key"),
@@ -88,8 +94,9 @@ def test_what_is_no_secret(tmp_path: Path, name: str, content: str) -> None:
 
 def test_many_are_told_in_one_line(tmp_path: Path) -> None:
     plan = of(tmp_path, {f"{name}/id_rsa": "x" for name in "abcde"})
-    [(text, _)] = told(weigh.secrets(plan))
-    assert text.endswith("`a/id_rsa`, `b/id_rsa`, `c/id_rsa` and 2 more")
+    [warning] = weigh.secrets(plan)
+    assert warning.text.endswith("`a/id_rsa`, `b/id_rsa`, `c/id_rsa` and 2 more")
+    assert warning.details == tuple(f"{name}/id_rsa" for name in "abcde")
 
 
 def test_what_is_excluded_or_not_copied_is_not_told(tmp_path: Path) -> None:

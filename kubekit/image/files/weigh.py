@@ -22,11 +22,13 @@ _SHOWN = 3
 _LARGEST = 5
 _MOST = 0.75
 _KEY_BYTES = 64 << 10
-_ENV = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$|defaults$).*)?")
+_SAMPLES = "example|sample|template|dist|defaults"
+_ENV = re.compile(rf"\.env(\.(?!({_SAMPLES})$).*)?|(?!({_SAMPLES})\.).+\.env")
 _SECRET = re.compile(
-    r"id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx)|[._]netrc|\.pypirc|\.git-credentials"
+    r"id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx)|[._]netrc|\.pypirc|\.pgpass|\.git-credentials"
     r"|kubeconfig|.*\.kubeconfig"
 )
+_SECRET_PATH = re.compile(r"(.*/)?(\.aws/credentials|\.kube/config)")
 _MAYBE_KEY = (".pem", ".key")
 _FOLDERS = {
     ".git": "the history in {names} is sent to the build",
@@ -50,7 +52,11 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
         name = file.path.rpartition("/")[2]
         if _ENV.fullmatch(name) or file.at == str(env_file):
             env.append(file.path)
-        elif _SECRET.fullmatch(name) or (name.endswith(_MAYBE_KEY) and _is_private_key(file)):
+        elif (
+            _SECRET.fullmatch(name)
+            or _SECRET_PATH.fullmatch(file.path)
+            or (name.endswith(_MAYBE_KEY) and _is_private_key(file))
+        ):
             keys.append(file.path)
     said = {
         "{names} goes into the build, and by a `COPY` its secrets into the image": env,
@@ -129,7 +135,7 @@ def _pattern(path: str) -> str:
 
 def _warned(text: str, paths: list[str], patterns: Iterable[str], plan: BuildPlan) -> Warned:
     hint = f"add to `{ignore_path(plan.settings).name}`: {_listed(patterns)}"
-    return Warned(text=text.format(names=_listed(paths)), hints=(hint,))
+    return Warned(text=text.format(names=_listed(paths)), hints=(hint,), details=tuple(paths))
 
 
 def _listed(paths: Iterable[str]) -> str:
