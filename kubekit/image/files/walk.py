@@ -102,6 +102,9 @@ def _opened(folder: str) -> Iterator[Iterable[os.DirEntry[str]]]:
     try:
         with os.scandir(opened) as entries:
             yield entries
+    except OSError as error:
+        error.filename = folder  # not the number of its descriptor
+        raise
     finally:
         os.close(opened)
 
