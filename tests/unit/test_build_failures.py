@@ -19,6 +19,24 @@ from kubekit.image.docker.store import shares
     [
         (["/bin/sh: 1: nosuch: not found"], "`nosuch` is not in the image"),
         (["/bin/bash: line 1: nosuch: command not found"], "`nosuch` is not in the image"),
+        (
+            [
+                (
+                    'runc run failed: unable to start container process: exec: "/bin/sh": stat'
+                    " /bin/sh: no such file or directory"
+                )
+            ],
+            "there is no shell `/bin/sh` in the image, as in `FROM scratch`",
+        ),
+        (
+            [
+                (
+                    'unable to start container process: exec: "/x": stat /x: no such file or'
+                    " directory: unknown"
+                )
+            ],
+            "there is no `/x` in the image",
+        ),
         (["exec /f: exec format error"], "another kind of processor"),
         (["ERROR: No matching distribution found for x==9"], "no release of `x==9` fits"),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -151,6 +152,47 @@ def test_a_full_disk_has_a_hint(tmp_path: Path) -> None:
     error = failure("write /x: no space left on device", ONE, tmp_path)
     assert error.id == "disk-full"
     assert error.hints == ("make room",)
+
+
+def number(field: int, value: int) -> bytes:
+    return bytes([field << 3, value])
+
+
+def block(field: int, data: bytes) -> bytes:
+    return bytes([field << 3 | 2, len(data)]) + data
+
+
+def traced(account: Account, field: int, data: bytes) -> None:
+    aux = base64.b64encode(block(field, data)).decode()
+    account.add({"id": "moby.buildkit.trace", "aux": aux})
+
+
+def test_a_step_that_ends_well_when_the_cache_is_asked_and_fails_later(tmp_path: Path) -> None:
+    # As Docker 20.10 and 26.1 tell of `FROM scratch` and one `RUN`, in this order.
+    text = "FROM scratch\nRUN echo hi\n"
+    events: list[Event] = []
+    account = Account(events.append, dockerfile.parse(text))
+    step = block(1, b"sha256:1") + block(3, b"[1/1] RUN echo hi")
+    start, end = block(5, number(1, 1)), block(6, number(1, 2))
+    traced(account, 1, step + start)
+    traced(account, 1, step + start + end)
+    said = b'exec: "/bin/sh": stat /bin/sh: no such file or directory'
+    traced(account, 3, block(1, b"sha256:1") + block(4, said + b"\n"))
+    error = b'process "/bin/sh -c echo hi" failed: exit code: 1'
+    traced(account, 1, step + start + end + block(7, error))
+    account.add({"error": error.decode()})
+    told = explain(account, dockerfile.parse(text), plan(tmp_path))
+    assert told.message == "`RUN echo hi` ended with exit code 1"
+    assert told.place is not None
+    assert (told.place.line, told.details) == (2, (said.decode(),))
+    assert "no shell `/bin/sh`" in told.hints[0]
+    states = [event.state for event in events if isinstance(event, BuildStep)]
+    assert states == ["started", "done", "failed"]
+
+
+def test_a_failure_of_no_known_step_is_a_sentence(tmp_path: Path) -> None:
+    error = failure("executor failed running [/bin/sh]: exit code: 1", "", tmp_path)
+    assert error.message == "a step that the builder does not name ended with exit code 1"
 
 
 def classic(texts: list[str], error: str) -> tuple[Account, list[Event]]:

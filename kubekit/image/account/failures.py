@@ -14,6 +14,17 @@ _NOT_EXECUTABLE = 126
 
 _CLUES = (
     (
+        r"exec: \"(?P<name>/[^\"]*sh)\": stat \S+: no such file",
+        (
+            "there is no shell `{name}` in the image, as in `FROM scratch`: start from one that"
+            " has it, or do it in a stage before and `COPY --from` what comes out"
+        ),
+    ),
+    (
+        r"exec: \"(?P<name>[^\"]+)\": (?:stat \S+: no such file|executable file not found)",
+        "there is no `{name}` in the image: copy or install it in a step before this one",
+    ),
+    (
         r"exec format error",
         (
             "the program is for another kind of processor than the daemon's: take the base image,"

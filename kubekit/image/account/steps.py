@@ -161,7 +161,9 @@ class Account:
 
     def _end(self, vertex: Vertex) -> None:
         step = self._steps[vertex.digest]
-        if vertex.completed is None or step.state in {"done", "cached", "failed"}:
+        # A step that is not cached ends twice: when the cache was asked, and when it was done.
+        ended = {"failed"} if vertex.error else {"done", "cached", "failed"}
+        if vertex.completed is None or step.state in ended:
             return
         self._flush(step)
         step.state = "failed" if vertex.error else "cached" if vertex.cached else "done"
@@ -229,7 +231,8 @@ def _no_step(account: Account, command: str, place: Place, room: tuple[str, ...]
     code = int(found[1]) if found else None
     if code is not None:
         killed = " (killed)" if code == failures.KILLED else ""
-        message = f"`{command}` ended with exit code {code}{killed}"
+        what = f"`{command}`" if command else "a step that the builder does not name"
+        message = f"{what} ended with exit code {code}{killed}"
     else:
         reason = _reason(said)
         message = f"`{command}` failed: {reason}" if command else f"the build failed: {reason}"
