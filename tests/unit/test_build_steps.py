@@ -135,6 +135,10 @@ def test_a_missing_source_of_a_copy(tmp_path: Path, said: str) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app/nope").touch()
     assert failure(said, step, tmp_path).message.endswith("is excluded by `.dockerignore`")
+    (tmp_path / "Dockerfile.dockerignore").touch()
+    error = failure(said, step, tmp_path)
+    assert error.message.endswith("is excluded by `Dockerfile.dockerignore`")
+    assert error.hints == ("let it through with a line `!app/nope` there",)
 
 
 def test_a_missing_source_in_another_stage_is_not_looked_for_in_the_context(

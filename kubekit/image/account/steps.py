@@ -16,6 +16,7 @@ from kubekit.events import BuildLog, BuildStep, Emit
 from kubekit.image.account import classic, failures
 from kubekit.image.buildkit import trace as buildkit
 from kubekit.image.buildkit.trace import Vertex
+from kubekit.image.files.context import ignore_path
 from kubekit.image.files.dockerfile import Dockerfile, Instruction
 from kubekit.model import BuildPlan
 
@@ -280,8 +281,11 @@ def _no_source(command: str, path: str, copy: Instruction, plan: BuildPlan) -> B
         hints = ("paths there start at `/`, whatever its `WORKDIR` is",)
         return BuildError(message, place=place, hints=hints, id="copy-source")
     there = (plan.settings.context / path).exists()
-    why = "is excluded by `.dockerignore`" if there else "is not in the build context"
-    hint = f"let it through with a line `!{path}`" if there else "paths start at `build.context`"
+    rules = ignore_path(plan.settings).name
+    why = f"is excluded by `{rules}`" if there else "is not in the build context"
+    hint = (
+        f"let it through with a line `!{path}` there" if there else "paths start at `build.context`"
+    )
     message = f"`{command}` failed: `{path}` {why}"
     return BuildError(message, place=place, hints=(hint,), id="copy-source")
 
