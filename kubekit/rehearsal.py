@@ -9,9 +9,10 @@ from kubekit.api.removal import stale
 from kubekit.api.resources import NAMESPACE, ref
 from kubekit.checks import Prepared, objects
 from kubekit.events import Ended, ObjectChanged, Warned
+from kubekit.image.account.steps import Account, explain
 from kubekit.image.build import survey
 from kubekit.image.changes import Memory
-from kubekit.image.files import weigh
+from kubekit.image.files import demands, dockerfile, weigh
 from kubekit.model import BuildPlan, ClusterTarget, Manifests, Settings
 from kubekit.rollout.preflight import foresee
 from kubekit.session import Run, open_store
@@ -47,6 +48,7 @@ def rehearse(
 
 def _image(settings: Settings, plan: BuildPlan, target: ClusterTarget, run: Run) -> str:
     """Tell what would become of the image; what it would be called, as far as that is known."""
+    _check_dockerfile(plan, run)
     for warning in weigh.secrets(plan, env_file=settings.env_file):
         run.emit(warning)
     with open_store(target, run, repository=settings.repository) as store:
@@ -63,6 +65,15 @@ def _image(settings: Settings, plan: BuildPlan, target: ClusterTarget, run: Run)
         ObjectChanged(ref=f"Image/{name}", action=would if seen.found is None else "unchanged")
     )
     return seen.reference
+
+
+def _check_dockerfile(plan: BuildPlan, run: Run) -> None:
+    """Refuse what a builder would refuse before its first step, in the same words."""
+    parsed = dockerfile.read(plan.settings.dockerfile)
+    account = Account(run.emit, parsed)
+    account.error = demands.refusal(parsed, plan.settings)
+    if account.error is not None:
+        raise explain(account, parsed, plan)
 
 
 def _unchecked(settings: Settings, rendered: Manifests, run: Run) -> None:

@@ -13,6 +13,11 @@ from kubekit.model import BuildSettings
 _EVERYWHERE = frozenset({"from", "chown"})
 """Flags that the classic builder knows."""
 
+_KNOWN = frozenset({"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM"}) | {
+    *("HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER"),
+    *("VOLUME", "WORKDIR"),
+}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Demand:
@@ -60,11 +65,19 @@ def of(instruction: Instruction) -> Iterator[Demand]:
 
 
 def check(parsed: Dockerfile, settings: BuildSettings) -> None:
-    """Refuse what kubekit can give to no build, and secrets that it must give and does not have.
+    """Refuse what kubekit can give to no build, secrets that it lacks, and what names no image.
 
     Raises:
         FilesError: names the first such instruction.
     """
+    if not parsed.stages and "syntax" not in parsed.directives:
+        # Sent all the same, one with ARG alone ends the daemon itself: Docker 20.10 and 26.1.
+        raise FilesError(
+            "the Dockerfile has no `FROM`, so there is nothing to build",
+            hints=("begin it with the image to start from: `FROM python:3.13-slim`",),
+            place=Place(file=settings.dockerfile),
+            id="dockerfile-syntax",
+        )
     for demand in demands(parsed.needed(settings.target)):
         place = Place(file=settings.dockerfile, line=demand.instruction.line)
         if demand.kind == "ssh":
@@ -83,6 +96,20 @@ def check(parsed: Dockerfile, settings: BuildSettings) -> None:
                 place=place,
                 id="build-secret",
             )
+
+
+def refusal(parsed: Dockerfile, settings: BuildSettings) -> str | None:
+    """What every builder would say of this Dockerfile at once; None if that cannot be told."""
+    if "syntax" in parsed.directives or "BUILDKIT_SYNTAX" in settings.args:
+        return None
+    for one in parsed.instructions:
+        if one.keyword not in _KNOWN:
+            return f"dockerfile parse error line {one.line}: unknown instruction: {one.keyword}"
+    if not parsed.stages:
+        return "no build stage in current context"
+    if parsed.stage(settings.target) is None:
+        return f"target stage {settings.target} could not be found"
+    return None
 
 
 def how(id_: str) -> str:
