@@ -673,7 +673,7 @@ CLUSTER_CASES: tuple[Case, ...] = (
         wrong="Dockerfile: no such instruction",
         make=dockerfile("FROM python:3.13-slim\nRUNN pip list\n"),
         run=APPLY,
-        code=4,
+        code=3,
         cause="the Dockerfile is wrong: unknown instruction: RUNN",
         place="app/Dockerfile:2",
     ),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.errors import BuildError
+from kubekit.errors import BuildError, FilesError
 from kubekit.events import BuildLog, BuildStep, Event
 from kubekit.image.account.steps import Account, explain
 from kubekit.image.buildkit import trace as buildkit
@@ -56,7 +56,7 @@ def plan(root: Path) -> BuildPlan:
     )
 
 
-def failure(said: str, failed: str, root: Path, text: str = DOCKERFILE) -> BuildError:
+def failure(said: str, failed: str, root: Path, text: str = DOCKERFILE) -> BuildError | FilesError:
     parsed = dockerfile.parse(text)
     account = Account(lambda _: None, parsed)
     account.error, account.failed, account.instruction = said, failed, parsed.locate(failed)
@@ -109,6 +109,34 @@ SOLVE = "failed to solve with frontend dockerfile.v0: failed to create LLB defin
 def test_syntax_errors_have_a_line(tmp_path: Path, said: str, message: str, line: int) -> None:
     error = failure(said, "", tmp_path)
     assert message in error.message
+    assert (type(error), error.id) == (FilesError, "dockerfile-syntax")
+    assert error.place is not None
+    assert error.place.line == line
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        (f"{SOLVE}ENV must have two arguments", 2),
+        ("failed to parse Dockerfile: ENV must have two arguments", 2),
+        ("Invalid containerPort: abc", 3),
+        (f"{SOLVE}failed to process \"${{A\": missing ':' in substitution", 4),
+        ('unsupported mount type "foo"', 5),
+        (
+            'failed to parse platform no/odd/x/y: "no/odd/x/y": cannot parse platform specifier',
+            1,
+        ),
+        ("no build stage in current context", None),
+        ("the Dockerfile (Dockerfile) cannot be empty", None),
+    ],
+)
+def test_what_builders_say_of_a_dockerfile_without_a_line(
+    tmp_path: Path, said: str, line: int | None
+) -> None:
+    text = "FROM --platform=no/odd/x/y a\nENV A\nEXPOSE abc\nCOPY ${A /x\n"
+    error = failure(said, "", tmp_path, f"{text}RUN --mount=type=foo true\n")
+    assert (type(error), error.id) == (FilesError, "dockerfile-syntax")
+    assert error.message.startswith("the Dockerfile is wrong: ")
     assert error.place is not None
     assert error.place.line == line
 

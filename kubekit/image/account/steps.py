@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kubekit.errors import BuildError, Place
+from kubekit.errors import BuildError, FilesError, Place
 from kubekit.events import BuildLog, BuildStep, Emit
 from kubekit.image.account import classic, failures
 from kubekit.image.buildkit import trace as buildkit
@@ -32,6 +32,11 @@ _INSTRUCTIONS = (
 )
 _EXIT = re.compile(r"(?:exit code:|non-zero code:) (\d+)")
 _SYNTAX = re.compile(r"dockerfile parse error(?: on)? line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
+_WRONG = re.compile(
+    r"no build stage in current context|the Dockerfile .*?cannot be empty|ENV must have two"
+    r"|unsupported mount type|failed to process \"|Invalid containerPort|failed to parse platform"
+)
+"""What builders say of a Dockerfile without a line."""
 _NO_STAGE = re.compile(r"target stage \S+ could not be found|failed to reach build target")
 _NO_SOURCE = re.compile(
     r"\"/?(?P<path>[^\"]+)\":? not found"
@@ -40,7 +45,9 @@ _NO_SOURCE = re.compile(
     r" (?:no such file|file does not exist)"
 )
 _PREFIX = re.compile(
-    r"^(failed to solve[^:]*|rpc error|failed to create LLB definition|executor failed[^:]*"
+    r"^(failed to solve[^:]*|rpc error|failed to parse Dockerfile|(?:ADD|COPY) failed"
+    r"|failed to load cache key|process \".*?\" did not complete successfully"
+    r"|failed to create LLB definition|executor failed[^:]*"
     r"|failed to create shim task|OCI runtime create failed|runc create failed): "
 )
 
@@ -195,7 +202,7 @@ class Account:
 
 def explain(
     account: Account, parsed: Dockerfile, plan: BuildPlan, *, room: tuple[str, ...] = ()
-) -> BuildError:
+) -> BuildError | FilesError:
     """Turn the failure of a build into one sentence, with the place in the Dockerfile.
 
     Args:
@@ -207,12 +214,9 @@ def explain(
     said = account.error or ""
     file = plan.settings.dockerfile
     if syntax := _SYNTAX.search(said):
-        return BuildError(
-            f"the Dockerfile is wrong: {syntax[2].strip()}",
-            hints=_near(syntax[2]),
-            place=Place(file=file, line=int(syntax[1])),
-            id="dockerfile-syntax",
-        )
+        return _wrong(syntax[2].strip(), Place(file=file, line=int(syntax[1])))
+    if _WRONG.search(said):
+        return _wrong(_reason(said), Place(file=file, line=_line_of(said, account, parsed)))
     if "syntax" in parsed.directives and account.failed.startswith("resolve image config for "):
         return _no_syntax(parsed, said, file)
     if _NO_STAGE.search(said) and plan.settings.target is not None:
@@ -288,6 +292,29 @@ def _no_source(command: str, path: str, copy: Instruction, plan: BuildPlan) -> B
     )
     message = f"`{command}` failed: `{path}` {why}"
     return BuildError(message, place=place, hints=(hint,), id="copy-source")
+
+
+def _wrong(said: str, place: Place) -> FilesError:
+    return FilesError(
+        f"the Dockerfile is wrong: {said}",
+        hints=_near(said),
+        place=place,
+        id="dockerfile-syntax",
+    )
+
+
+def _line_of(said: str, account: Account, parsed: Dockerfile) -> int | None:
+    """The line of what is quoted, named last, or the only instruction of its kind."""
+    if account.instruction is not None:
+        return account.instruction.line
+    text = _reason(said)
+    quoted = re.search(r"\"([^\"]+)\"", text)
+    word = quoted[1] if quoted else text.split()[-1]
+    written = {one.line: f"{one.flags} {one.text}" for one in parsed.instructions}
+    lines = [line for line, text in written.items() if word in text]
+    kind = text.split()[0]
+    lines = lines or [one.line for one in parsed.instructions if one.keyword == kind]
+    return lines[0] if len(lines) == 1 else None
 
 
 def _near(said: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kubekit.errors import BuildError, Place, UnreachableError
+from kubekit.errors import BuildError, FilesError, Place, UnreachableError
 from kubekit.events import ContextSent, Emit, Warned
 from kubekit.image.account import classic, failures
 from kubekit.image.account.steps import Account, explain
@@ -73,11 +73,12 @@ class DockerStore:
             if not classic.needed(account.error):
                 self._conclude(account, parsed, plan)
                 return
-        except BuildError as error:
-            error.hints += secrets.lacking(account.instruction, plan)
-            raise redactor.error(error) from error.__cause__
         except NotOfferedError:
             pass
+        except (BuildError, FilesError) as error:
+            if isinstance(error, BuildError):
+                error.hints += secrets.lacking(account.instruction, plan)
+            raise redactor.error(error) from error.__cause__
         self._build_classic(order, parsed, emit=emit, cancel=cancel)
 
     def _build(
@@ -133,7 +134,9 @@ class DockerStore:
     def _conclude(self, account: Account, parsed: Dockerfile, plan: BuildPlan) -> None:
         if account.error is not None:
             error = explain(account, parsed, plan, room=_room(self.engine))
-            raise _full(error, self.engine) if error.id == "disk-full" else error
+            if isinstance(error, BuildError) and error.id == "disk-full":
+                raise _full(error, self.engine)
+            raise error
 
     def images(self, project: str) -> list[StoredImage]:
         """See Store."""

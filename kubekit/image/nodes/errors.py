@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from kubekit.cluster.target import Profile
-from kubekit.errors import BuildError, Place, UnreachableError
+from kubekit.errors import BuildError, FilesError, Place, UnreachableError
 from kubekit.image.account import failures
 from kubekit.image.account.steps import Account, explain
 from kubekit.image.files.demands import demands
@@ -21,7 +21,7 @@ _SILENT = ("failed to list workers", "buildkitd.sock", "Cannot connect to the Do
 
 def explained(
     account: Account, parsed: Dockerfile, plan: BuildPlan, profile: Profile, node: str
-) -> BuildError | UnreachableError:
+) -> BuildError | FilesError | UnreachableError:
     """Say why a build in a node failed.
 
     Args:
