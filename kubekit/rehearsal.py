@@ -9,7 +9,8 @@ from kubekit.api.removal import stale
 from kubekit.api.resources import NAMESPACE, ref
 from kubekit.checks import Prepared, objects
 from kubekit.events import Ended, ObjectChanged, Warned
-from kubekit.image.account.steps import Account, explain
+from kubekit.image.account.explain import explain
+from kubekit.image.account.steps import Account
 from kubekit.image.build import survey
 from kubekit.image.changes import Memory
 from kubekit.image.files import demands, dockerfile, weigh

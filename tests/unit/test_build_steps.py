@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from kubekit.errors import BuildError, FilesError
 from kubekit.events import BuildLog, BuildStep, Event
-from kubekit.image.account.steps import Account, explain
+from kubekit.image.account.explain import explain
+from kubekit.image.account.steps import Account
 from kubekit.image.buildkit import trace as buildkit
 from kubekit.image.files import dockerfile
 from kubekit.model import BuildPlan, BuildSettings
@@ -139,6 +140,53 @@ def test_what_builders_say_of_a_dockerfile_without_a_line(
     assert error.message.startswith("the Dockerfile is wrong: ")
     assert error.place is not None
     assert error.place.line == line
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        (
+            'failed to load cache key: Get "https://a.invalid/a.tgz": dial tcp: no such host',
+            "`COPY` it",
+        ),
+        ("failed to load cache key: invalid response status 404", "look at the address"),
+        (
+            "ADD failed: failed to GET https://a.invalid/a.tgz with status 404 Not Found: ",
+            "look at the address",
+        ),
+    ],
+)
+@pytest.mark.parametrize("step", ["https://a.invalid/a.tgz", "[2/2] ADD https://a.invalid/a.tgz /"])
+def test_an_address_that_cannot_be_added(tmp_path: Path, said: str, hint: str, step: str) -> None:
+    text = "FROM a\nADD https://a.invalid/a.tgz /\n"
+    account = Account(lambda _: None, dockerfile.parse(text))
+    vertex = block(1, b"sha256:1") + block(3, step.encode()) + block(7, b"it failed")
+    traced(account, 1, vertex + block(5, number(1, 1)) + block(6, number(1, 2)))
+    account.add({"error": said})
+    error = explain(account, dockerfile.parse(text), plan(tmp_path))
+    assert error.message.startswith("`ADD https://a.invalid/a.tgz /` failed: ")
+    assert "cache key" not in error.message
+    assert error.place is not None
+    assert (error.place.line, hint in error.hints[0]) == (2, True)
+
+
+def test_a_base_for_another_platform(tmp_path: Path) -> None:
+    # Docker 26.1
+    name = "docker.io/library/python:3.13-slim"
+    said = (
+        f"python:3.13-slim: failed to resolve source metadata for {name}: failed to do request:"
+        ' Head "https://registry-1.docker.io/v2/library/python/manifests/3.13-slim": dial tcp:'
+        " lookup registry-1.docker.io on 10.255.255.53:53: no such host"
+    )
+    text = "FROM a\nFROM --platform=linux/arm64 python:3.13-slim\n"
+    error = failure(said, f"[internal] load metadata for {name}", tmp_path, text)
+    assert error.message == (
+        "the base image `python:3.13-slim` for `linux/arm64` is not there and cannot be pulled:"
+        " the registry cannot be reached from there"
+    )
+    assert error.place is not None
+    assert error.place.line == 2
+    assert "--platform" in error.hints[0]
 
 
 def test_newer_daemons_say_the_exit_code_in_other_words(tmp_path: Path) -> None:
@@ -279,6 +327,7 @@ def test_a_stage_that_is_not_there(tmp_path: Path) -> None:
         made = replace(made, settings=replace(made.settings, target="buildr"))
         error = explain(account, dockerfile.parse(DOCKERFILE), made)
         assert (error.id, error.hints) == ("stage-missing", ("did you mean `builder`?",))
+        assert error.place is None, "the Dockerfile is right"
 
 
 def test_a_long_command_is_not_repeated_in_full(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from kubekit.cluster.target import Profile
 from kubekit.errors import BuildError, UnreachableError
 from kubekit.events import BuildLog, BuildStep, Event
 from kubekit.image.account import plain
-from kubekit.image.account.steps import Account, explain
+from kubekit.image.account.explain import explain
+from kubekit.image.account.steps import Account
 from kubekit.image.files import context, dockerfile
 from kubekit.image.nodes import parcel
 from kubekit.image.nodes import script as nodescript

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubekit import rehearsal
-from kubekit.errors import BuildError, FilesError
+from kubekit.errors import FilesError, KubekitError
 from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSettings
 from kubekit.session import Run
@@ -22,19 +22,19 @@ def of(root: Path, text: str, target: str | None = None) -> BuildPlan:
 
 
 @pytest.mark.parametrize(
-    ("text", "target", "id_", "place"),
+    ("text", "target", "id_", "line"),
     [
-        ("FROM a\nWORKDIRR /app\n", None, "dockerfile-syntax", ":2"),
-        ("FROM a AS one\n", "two", "stage-missing", ""),
+        ("FROM a\nWORKDIRR /app\n", None, "dockerfile-syntax", 2),
+        ("FROM a AS one\n", "two", "stage-missing", None),
     ],
 )
 def test_what_every_builder_refuses(
-    tmp_path: Path, text: str, target: str | None, id_: str, place: str
+    tmp_path: Path, text: str, target: str | None, id_: str, line: int | None
 ) -> None:
     plan = of(tmp_path, text, target)
-    with pytest.raises((BuildError, FilesError)) as caught:
+    with pytest.raises((KubekitError, FilesError)) as caught:
         rehearsal._check_dockerfile(plan, RUN)
-    assert (caught.value.id, str(caught.value.place)) == (id_, f"{plan.settings.dockerfile}{place}")
+    assert (caught.value.id, caught.value.place and caught.value.place.line) == (id_, line)
     assert caught.value.hints
 
 

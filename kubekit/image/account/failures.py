@@ -86,6 +86,15 @@ _CLUES = (
 )
 
 
+def fetching(said: str) -> tuple[str, ...]:
+    """Return what to do about an `ADD` whose address the builder itself could not fetch."""
+    if re.search(r"status(?: code)? (?:4|5)\d\d", said):
+        return ("look at the address: the server has nothing there for who has no login",)
+    if re.search(r"no such host|dial tcp|i/o timeout|x509: ", said):
+        return ("the builder asks for it, not this machine: download it here and `COPY` it",)
+    return ()
+
+
 def clues(
     output: Iterable[str], code: int | None, *, room: tuple[str, ...] = ()
 ) -> tuple[str, ...]:

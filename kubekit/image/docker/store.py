@@ -9,7 +9,8 @@ from typing import Any
 from kubekit.errors import BuildError, FilesError, Place, UnreachableError
 from kubekit.events import ContextSent, Emit, Warned
 from kubekit.image.account import classic, failures
-from kubekit.image.account.steps import Account, explain
+from kubekit.image.account.explain import explain
+from kubekit.image.account.steps import Account
 from kubekit.image.buildkit import filesync, logins, secrets
 from kubekit.image.buildkit.calls import Method, unary
 from kubekit.image.buildkit.filesync import Files

@@ -70,7 +70,8 @@ def check(parsed: Dockerfile, settings: BuildSettings) -> None:
     Raises:
         FilesError: names the first such instruction.
     """
-    if not parsed.stages and "syntax" not in parsed.directives:
+    own = "syntax" in parsed.directives or "BUILDKIT_SYNTAX" in settings.args
+    if not parsed.stages and not own:
         # Sent all the same, one with ARG alone ends the daemon itself: Docker 20.10 and 26.1.
         raise FilesError(
             "the Dockerfile has no `FROM`, so there is nothing to build",
@@ -105,8 +106,6 @@ def refusal(parsed: Dockerfile, settings: BuildSettings) -> str | None:
     for one in parsed.instructions:
         if one.keyword not in _KNOWN:
             return f"dockerfile parse error line {one.line}: unknown instruction: {one.keyword}"
-    if not parsed.stages:
-        return "no build stage in current context"
     if parsed.stage(settings.target) is None:
         return f"target stage {settings.target} could not be found"
     return None

@@ -7,7 +7,8 @@ import shlex
 from kubekit.cluster.target import Profile
 from kubekit.errors import BuildError, FilesError, Place, UnreachableError
 from kubekit.image.account import failures
-from kubekit.image.account.steps import Account, explain
+from kubekit.image.account.explain import explain
+from kubekit.image.account.steps import Account
 from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.nodes.script import BUILDERS
