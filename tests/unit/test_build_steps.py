@@ -270,6 +270,11 @@ def test_a_step_that_ends_well_when_the_cache_is_asked_and_fails_later(tmp_path:
     assert states == ["started", "done", "failed"]
 
 
+def test_what_a_step_runs_is_not_taken_for_the_builders_words(tmp_path: Path) -> None:
+    said = 'executor failed running [/bin/sh -c x: failed to process "y"]: exit code: 3'
+    assert failure(said, ONE, tmp_path).id == "build-step"
+
+
 def test_a_failure_of_no_known_step_is_a_sentence(tmp_path: Path) -> None:
     error = failure("executor failed running [/bin/sh]: exit code: 1", "", tmp_path)
     assert error.message == "a step that the builder does not name ended with exit code 1"

@@ -77,7 +77,7 @@ def _of_dockerfile(
     file = plan.settings.dockerfile
     if syntax := _SYNTAX.search(said):
         return _wrong(syntax[2].strip(), Place(file=file, line=int(syntax[1])))
-    if _WRONG.search(said):
+    if _WRONG.match(_reason(said)) and not _EXIT.search(said):
         return _wrong(_reason(said), Place(file=file, line=_line_of(said, account, parsed)))
     if "syntax" in parsed.directives and account.failed.startswith("resolve image config for "):
         return _no_syntax(parsed, said, file)
