@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubekit import rehearsal
-from kubekit.errors import FilesError, KubekitError
+from kubekit.errors import BuildError, FilesError
 from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSettings
 from kubekit.session import Run
@@ -32,7 +32,7 @@ def test_what_every_builder_refuses(
     tmp_path: Path, text: str, target: str | None, id_: str, line: int | None
 ) -> None:
     plan = of(tmp_path, text, target)
-    with pytest.raises((KubekitError, FilesError)) as caught:
+    with pytest.raises((BuildError, FilesError)) as caught:
         rehearsal._check_dockerfile(plan, RUN)
     assert (caught.value.id, caught.value.place and caught.value.place.line) == (id_, line)
     assert caught.value.hints
