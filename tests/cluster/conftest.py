@@ -18,6 +18,7 @@ import lab
 from kubekit.cluster.dockerenv import docker_env
 from kubekit.image.docker.engine import Engine
 from kubekit.model import Cancel, DockerEndpoint
+from lab.paths import Kind
 from tests.conftest import Result, kubekit
 
 PROFILE = "kubekit-lab"
@@ -86,13 +87,33 @@ def _further(item: pytest.Item) -> str:
 
 
 @pytest.fixture(scope="session")
-def further(request: pytest.FixtureRequest, cluster: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The environment of a shell on a further profile of the lab, deleted after its last test.
+def profiles(cluster: dict[str, str]) -> Iterator[Callable[[Kind], dict[str, str]]]:
+    """Starts a further profile of the lab, and deletes it when another one is asked for.
+
+    pytest itself would end a parametrized fixture with each module.
+    """
+    with contextlib.ExitStack() as stack:
+        running: dict[Kind, dict[str, str]] = {}
+
+        def start(kind: Kind) -> dict[str, str]:
+            if kind not in running:
+                stack.close()
+                running.clear()
+                running[kind] = stack.enter_context(lab.profile(kind))
+            return {**os.environ, **cluster, **running[kind]}
+
+        yield start
+
+
+@pytest.fixture
+def further(
+    request: pytest.FixtureRequest, profiles: Callable[[Kind], dict[str, str]]
+) -> dict[str, str]:
+    """The environment of a shell on a further profile of the lab.
 
     Used as `@pytest.mark.parametrize("further", ["containerd"], indirect=True)`.
     """
-    with lab.profile(request.param) as found:
-        yield {**os.environ, **cluster, **found}
+    return profiles(request.param)
 
 
 @pytest.fixture(scope="session")
