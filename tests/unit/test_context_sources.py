@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.image.files import context, dockerignore, sources
+from kubekit.image.files import context, dockerfile, dockerignore, sources
 from kubekit.image.files.sources import ALL, Sources
 from kubekit.image.files.walk import walk
 from kubekit.model import BuildPlan, BuildSettings
@@ -19,7 +19,7 @@ EVERYTHING = {"/"}
 
 
 def named(text: str, target: str | None = None, **args: str) -> set[str]:
-    found = sources.of(text, target=target, args=args)
+    found = sources.of(dockerfile.parse(text), text, target=target, args=args)
     return {"/".join(path) or "/" for path in found.paths}
 
 

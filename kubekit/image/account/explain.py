@@ -10,16 +10,12 @@ from kubekit.errors import BuildError, FilesError, Place
 from kubekit.image.account import failures
 from kubekit.image.account.steps import Account, command_of
 from kubekit.image.files.context import ignore_path
-from kubekit.image.files.dockerfile import Dockerfile, Instruction
+from kubekit.image.files.dockerfile import INSTRUCTIONS, Dockerfile, Instruction
 from kubekit.image.registries.errors import reason
 from kubekit.model import BuildPlan
 
 _LONG = 200
 """Characters of a command that a message repeats."""
-_INSTRUCTIONS = (
-    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
-    *("ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
-)
 _EXIT = re.compile(r"(?:exit code:|non-zero code:) (\d+)")
 _SYNTAX = re.compile(r"dockerfile parse error(?: on)? line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
 _WRONG = re.compile(
@@ -192,7 +188,7 @@ def _line_of(said: str, account: Account, parsed: Dockerfile) -> int | None:
 
 def _near(said: str) -> tuple[str, ...]:
     unknown = re.search(r"unknown instruction: (\w+)", said, re.IGNORECASE)
-    close = difflib.get_close_matches(unknown[1].upper(), _INSTRUCTIONS, n=1) if unknown else ()
+    close = difflib.get_close_matches(unknown[1].upper(), INSTRUCTIONS, n=1) if unknown else ()
     if close:
         return (f"did you mean `{close[0]}`?",)
     return ("how each instruction is written: https://docs.docker.com/reference/dockerfile/",)

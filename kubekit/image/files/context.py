@@ -52,10 +52,13 @@ def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPla
             or a Dockerfile that asks for what kubekit cannot give, or for what lies elsewhere.
     """
     dockerfile, text = _dockerfile(settings)
-    parsed = parse(text.decode("utf-8", "replace"))
+    decoded = text.decode("utf-8", "replace")
+    parsed = parse(decoded)
     demands.check(parsed, settings)
     links.check(parsed, settings)
-    taken = sources.ALL if whole else _sources(settings, text)
+    taken = sources.ALL
+    if not whole:
+        taken = sources.of(parsed, decoded, target=settings.target, args=settings.args)
     found = walk(settings.context, ignore_file(settings), taken)
     files = [file for file in found if file.path != dockerfile.path]
     apart = len(files) == len(found)
@@ -91,11 +94,6 @@ def everything(made: BuildPlan) -> BuildPlan:
         if whole.hashes.get(file.path) != made.hashes[file.path]:
             raise _changed(file)
     return replace(whole, digest=made.digest)
-
-
-def _sources(settings: BuildSettings, text: bytes) -> sources.Sources:
-    decoded = text.decode("utf-8", "replace")
-    return sources.of(decoded, target=settings.target, args=settings.args)
 
 
 def ignore_file(settings: BuildSettings) -> dockerignore.Ignore:

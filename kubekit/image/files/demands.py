@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kubekit.errors import FilesError, Place
-from kubekit.image.files.dockerfile import Dockerfile, Instruction, Stage
+from kubekit.image.files.dockerfile import INSTRUCTIONS, Dockerfile, Instruction, Stage
 from kubekit.model import BuildSettings
 
 _EVERYWHERE = frozenset({"from", "chown"})
 """Flags that the classic builder knows."""
-
-_KNOWN = frozenset({"ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM"}) | {
-    *("HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER"),
-    *("VOLUME", "WORKDIR"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +99,7 @@ def refusal(parsed: Dockerfile, settings: BuildSettings) -> str | None:
     if "syntax" in parsed.directives or "BUILDKIT_SYNTAX" in settings.args:
         return None
     for one in parsed.instructions:
-        if one.keyword not in _KNOWN:
+        if one.keyword not in {*INSTRUCTIONS, "MAINTAINER"}:
             return f"dockerfile parse error line {one.line}: unknown instruction: {one.keyword}"
     if parsed.stage(settings.target) is None:
         return f"target stage {settings.target} could not be found"

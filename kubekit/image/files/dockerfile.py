@@ -35,6 +35,12 @@ _OPEN = re.compile(r"[$\"'\\`]")
 """What lets a word mean another one than it says."""
 _LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
+INSTRUCTIONS = (
+    *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
+    *("ONBUILD", "RUN", "SHELL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"),
+)
+"""All that should be written; MAINTAINER, which is deprecated, is only still understood."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Instruction:

@@ -61,15 +61,15 @@ class _UncertainError(Exception):
     """What an instruction takes cannot be told."""
 
 
-def of(text: str, *, target: str | None, args: Mapping[str, str]) -> Sources:
+def of(parsed: Dockerfile, text: str, *, target: str | None, args: Mapping[str, str]) -> Sources:
     """Tell which paths of the context a build can use.
 
     Args:
-        text: the Dockerfile.
+        parsed: the Dockerfile.
+        text: its text.
         target: the stage that is built, None for the last.
         args: build arguments.
     """
-    parsed = dockerfile.parse(text)
     stages = parsed.needed(target)
     syntax = parsed.directives.get("syntax")
     if not stages or _STRANGE.match(text.removeprefix("\ufeff")) or "BUILDKIT_SYNTAX" in args:
