@@ -103,6 +103,82 @@ class Warned(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilesChanged(Event):
+    """Files were saved, and what `dev` does about it: ``sync``, ``rebuild``, ``apply`` or nothing.
+
+    Attributes:
+        text: which and why, in words.
+        files: paths from the project's folder.
+    """
+
+    type: ClassVar[str] = "files-changed"
+    action: str
+    text: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synced(Event):
+    """What was saved is in the pods, and the app answers with it.
+
+    Attributes:
+        text: what was done, for people.
+        seconds: from the first change seen to the answer.
+        files: how many were written or deleted, in all pods together.
+        size: bytes sent.
+        mode: how the app took it: ``warm``, ``cold``, ``restart``, ``own`` (by its server) or
+            ``none`` (nothing of it was Python, or nothing had to).
+    """
+
+    type: ClassVar[str] = "synced"
+    text: str
+    seconds: float
+    files: int
+    size: int
+    mode: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening(Event):
+    """A port of this machine leads to the app, for as long as the run lasts."""
+
+    type: ClassVar[str] = "listening"
+    url: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watching(Event):
+    """`dev` waits for the next save; `well` is False while the app does not run with the last one.
+
+    Attributes:
+        text: how it stands, in words.
+        url: where the app answers, None where no port is forwarded.
+    """
+
+    type: ClassVar[str] = "watching"
+    text: str
+    well: bool
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine(Event):
+    """A line that a container logged.
+
+    Attributes:
+        at: when, as the container runtime noted it: RFC 3339 with nanoseconds.
+        line: without its end; secret values masked.
+    """
+
+    type: ClassVar[str] = "log"
+    pod: str
+    container: str
+    at: str
+    line: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Diagnosed(Event):
     """What is to be said of one workload or Service; the text view prints it on stdout.
 

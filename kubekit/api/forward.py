@@ -11,8 +11,9 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kubekit.api.kube import CONNECT_SECONDS, ApiError, Kube
+from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import PODS, SERVICES
+from kubekit.api.websockets import connect
 from kubekit.errors import UnreachableError
 from kubekit.model import Object
 
@@ -67,7 +68,8 @@ def listening(
     query = ",".join(str(port) for port in asked)
     path = f"{PODS.path(namespace, pod)}/portforward?ports={query}"
     try:
-        stream = _connect(kube, path, seconds)
+        stream = connect(kube, path, protocol=_PROTOCOL, seconds=seconds)
+        stream.settimeout(_STEP_SECONDS)
         try:
             return _scan(kube, stream, _Scan(asked, began), until=began + seconds)
         finally:
@@ -146,41 +148,6 @@ def _scan(
         if data:
             scan.take(data)
     return scan.open_ports()
-
-
-def _connect(kube: Kube, path: str, seconds: float) -> websocket.WebSocket:
-    """A websocket to the API server with the credentials of `kube`.
-
-    The `kubernetes` package would replace `ApiClient.request` meanwhile, for every thread, forward
-    on a thread of its own that outlives the call, and connect without a timeout.
-    """
-    import ssl
-
-    import websocket
-
-    settings, proxy = kube.configuration, kube.proxy
-    verify = ssl.CERT_REQUIRED if settings.verify_ssl else ssl.CERT_NONE
-    given = {
-        "ca_certs": settings.ssl_ca_cert,
-        "certfile": settings.cert_file,
-        "keyfile": settings.key_file,
-        "server_hostname": settings.tls_server_name,
-    }
-    tls = {key: value for key, value in given.items() if value}
-    token = settings.get_api_key_with_prefix("BearerToken", alias="authorization")
-    stream = websocket.create_connection(
-        "ws" + kube.host.removeprefix("http") + path,
-        timeout=min(seconds, CONNECT_SECONDS),
-        header={"Authorization": token} if token else None,
-        subprotocols=[_PROTOCOL],
-        suppress_origin=True,
-        sslopt={"cert_reqs": verify, "check_hostname": bool(settings.verify_ssl), **tls},
-        http_proxy_host=proxy.host if proxy else None,
-        http_proxy_port=proxy.port if proxy else None,
-        http_no_proxy=None if proxy else ["*"],
-    )
-    stream.settimeout(_STEP_SECONDS)
-    return stream
 
 
 def service_answers(

@@ -64,6 +64,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--write-docs", action="store_true", help="write docs/endings.md anew from what was seen"
     )
     parser.addoption(
+        "--timed",
+        action="store_true",
+        help="scenarios end as quickly as their tier promises: on a machine that does nothing else",
+    )
+    parser.addoption(
         "--rounds",
         type=int,
         default=1,

@@ -176,7 +176,7 @@ def test_ctrl_c_ends_the_asking_of_a_registry_that_says_nothing(
     start = time.monotonic()
     with pytest.raises(CancelledError):
         ask(puller.engine, new("silent"), emit=puller.events.append, cancel=cancel)
-    assert 1 <= time.monotonic() - start < 3
+    assert 1 <= time.monotonic() - start < 20
 
 
 def helper(config: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

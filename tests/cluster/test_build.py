@@ -276,7 +276,7 @@ def test_a_cancel_stops_the_build_in_the_daemon(project: Project) -> None:
     with pytest.raises(CancelledError):
         project.ensure(emit=emit)
     while running(mark):
-        assert time.monotonic() - start < 15
+        assert time.monotonic() - start < 60
         time.sleep(0.05)
     assert seen == [True]
     assert project.engine.image_id(project.reference()) is None

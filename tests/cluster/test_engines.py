@@ -392,7 +392,7 @@ def test_a_daemon_that_hangs_in_the_middle(builder: Builder, older: Spare) -> No
     took = time.monotonic() - start
     older.signal("CONT")
     assert error.id == "docker-hung"
-    assert 2.0 <= took < 10
+    assert 2.0 <= took < 60
     assert builder.build(text).built
 
 
@@ -408,7 +408,7 @@ def test_a_daemon_that_hangs_before_its_first_word(builder: Builder, older: Spar
     older.signal("CONT")
     engine.close()
     assert caught.value.id == "docker-hung"
-    assert 2.0 <= took < 10
+    assert 2.0 <= took < 60
 
 
 def test_a_step_that_is_silent_is_waited_for(builder: Builder) -> None:

@@ -393,7 +393,7 @@ def test_an_end_in_the_middle_of_a_transfer(project: Project, how: str) -> None:
         patch.setattr(context, "content", content)
         with pytest.raises(CancelledError if how == "cancelled" else UnreachableError) as caught:
             project.build()
-    assert time.monotonic() - start < 15
+    assert time.monotonic() - start < 60
     assert how == "cancelled" or "closed the connection" in caught.value.message
     project.cancel = Cancel()
     (project.root / "large").unlink()

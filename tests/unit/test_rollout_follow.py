@@ -18,7 +18,7 @@ from kubekit.model import Cancel
 def test_all_followers_are_given_one_moment_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "_GOODBYE_SECONDS", 0.5)
+    monkeypatch.setattr(follow, "_GOODBYE_SECONDS", 2.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         server = f"http://127.0.0.1:{silent.getsockname()[1]}"
         config = {
@@ -45,7 +45,7 @@ def test_all_followers_are_given_one_moment_together(
     for follower in followers:
         follower.join(5)
     assert len(hanging) == 4, "the test shows nothing if they had ended by themselves"
-    assert took < 1.0
+    assert took < 6.0, "one after the other they take 8 s"
 
 
 def test_a_token_that_runs_out_is_renewed_and_one_that_is_wrong_is_told() -> None:

@@ -1,0 +1,1 @@
+"""Programs that `dev` mounts into pods: standard library only, never imported by the rest."""

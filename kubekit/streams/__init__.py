@@ -1,0 +1,1 @@
+"""Streams between this machine and pods: ports, programs and logs."""
