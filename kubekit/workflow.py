@@ -9,33 +9,28 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from kubekit.api.apply import prepare_namespace, trial, write
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet, owned_sets
-from kubekit.api.removal import discard_namespace, prune, remove_namespace
+from kubekit.api.removal import remove_namespace
 from kubekit.api.removal import teardown as remove
-from kubekit.checks import Prepared, check_tolerated, objects, prepare
+from kubekit.checks import check_tolerated, prepare
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
-from kubekit.errors import CancelledError, KubekitError, UsageError
-from kubekit.events import Ended, ObjectChanged, Output, Warned
+from kubekit.errors import KubekitError, UsageError
+from kubekit.events import Ended, Output, Warned
 from kubekit.image import cleanup
-from kubekit.image.docker.engine import on_host
 from kubekit.manifests import render as rendering
 from kubekit.model import (
-    Applied,
-    BuiltImage,
-    Cancel,
     ClusterTarget,
     Manifests,
     Settings,
     Where,
 )
-from kubekit.publish import provide, publish
+from kubekit.publish import publish
 from kubekit.redact import Redactor
 from kubekit.rehearsal import rehearse
-from kubekit.rollout.preflight import foresee
-from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
+from kubekit.release import Released, release
+from kubekit.rollout.wait import Rollout
 from kubekit.session import Run, connect, open_store
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
@@ -64,20 +59,9 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         if dry_run:
             rehearse(settings, kube, prepared, target, run)
             return Rollout(workloads={})
-        owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-        with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
-            built, rendered = _image(settings, prepared, target, run)
-            applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
-        with run.stage("rollout", "waiting until it is ready") as stage:
-            rollout = _wait(settings, kube, applied, built, run)
-            text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
-            stage.did(text or "nothing to wait for", changed=bool(applied.writes))
-            if built is not None and built.built:
-                stage.text += _tidy(settings, kube, target, run)
-        pruned = prune(kube, applied, owned=owned, emit=run.emit)
-        changed = applied.writes + pruned > 0
-        run.emit(_good_end(settings, target, rendered, changed, run.clock.now() - start))
-    return rollout
+        released = release(settings, prepared, target, kube, run)
+        run.emit(_good_end(settings, target, released, run.clock.now() - start))
+    return released.rollout
 
 
 def render(settings: Settings, run: Run) -> None:
@@ -240,19 +224,6 @@ def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:
         )
 
 
-def _image(
-    settings: Settings, prepared: Prepared, target: ClusterTarget, run: Run
-) -> tuple[BuiltImage | None, Manifests]:
-    """The image, if there is one to build, and the objects that name it."""
-    if prepared.plan is None:
-        return None, prepared.manifests
-    opened = open_store(target, run, repository=settings.repository)
-    built = provide(settings, prepared.plan, opened, run)
-    if built.reference == prepared.image:
-        return built, prepared.manifests
-    return built, objects(settings, image=built.reference, env=prepared.env)
-
-
 @contextlib.contextmanager
 def _redacted(redactor: Redactor) -> Iterator[None]:
     try:
@@ -261,74 +232,13 @@ def _redacted(redactor: Redactor) -> Iterator[None]:
         raise redactor.error(error) from None
 
 
-def _apply(
-    kube: Kube, rendered: Manifests, owned: OwnedSet, tolerate: frozenset[str], run: Run
-) -> Applied:
-    with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
-        made = prepare_namespace(kube, owned.namespace, emit=run.emit, cancel=run.cancel)
-        try:
-            steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
-            foresee(kube, steps, namespace=owned.namespace, tolerate=tolerate)
-        except BaseException:
-            if made is not None:
-                _take_back(kube, owned.namespace, made, run)
-            raise
-        applied = write(kube, steps, owned=owned, emit=run.emit)
-        total = len(applied.objects)
-        text = (
-            f"{applied.writes} of {total} objects written" if applied.writes else "nothing to write"
-        )
-        stage.did(text, changed=bool(applied.writes))
-    return applied
-
-
-def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
-    """Delete the namespace this run has made, also after Ctrl-C; the first error stays the one."""
-    with contextlib.suppress(KubekitError):
-        discard_namespace(Kube(context=kube.context, cancel=Cancel()), namespace, uid=uid)
-        run.emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
-
-
-def _wait(
-    settings: Settings, kube: Kube, applied: Applied, image: BuiltImage | None, run: Run
-) -> Rollout:
-    """Wait until what was applied is ready."""
-    try:
-        return wait(
-            kube,
-            applied,
-            namespace=settings.namespace,
-            patience=Patience(
-                timeout=settings.timeout,
-                factor=settings.patience,
-                tolerate=frozenset(settings.tolerate),
-            ),
-            around=Surroundings(
-                images={} if image is None else {image.reference: image.ids}, on_host=on_host
-            ),
-            emit=run.emit,
-            clock=run.clock,
-            cancel=run.cancel,
-        )
-    except CancelledError as error:
-        error.hints = ("what was applied stays; run it again to go on, or `kubekit teardown`",)
-        raise
-
-
-def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
-    """Delete the project's old images, now that its new one runs; what to say of it."""
-    opened = open_store(target, run, repository=settings.repository)
-    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
-    return f"; {cleaned.told('old image')}" if cleaned.count else ""
-
-
 def _good_end(
-    settings: Settings, target: ClusterTarget, rendered: Manifests, changed: bool, seconds: float
+    settings: Settings, target: ClusterTarget, released: Released, seconds: float
 ) -> Ended:
     where = f"in namespace `{settings.namespace}` of `{target.context}`"
-    if not changed:
+    if not released.changed:
         return Ended(text=f"nothing changed {where}", seconds=seconds)
-    hints = tuple(_way_in(settings, target, rendered))[:1]
+    hints = tuple(_way_in(settings, target, released.manifests))[:1]
     return Ended(text=f"{settings.name} is live {where}", seconds=seconds, hints=hints)
 
 

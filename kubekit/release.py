@@ -1,0 +1,163 @@
+"""From the files to what runs: image, objects, the wait, and what is left over of before."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubekit.api.apply import prepare_namespace, trial, write
+from kubekit.api.kube import Kube
+from kubekit.api.ownership import OwnedSet
+from kubekit.api.removal import discard_namespace, prune
+from kubekit.checks import Prepared, objects
+from kubekit.errors import CancelledError, KubekitError
+from kubekit.events import ObjectChanged
+from kubekit.image import cleanup
+from kubekit.image.docker.engine import on_host
+from kubekit.model import Applied, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
+from kubekit.publish import provide
+from kubekit.rollout.preflight import foresee
+from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
+from kubekit.session import Run, open_store
+
+Adapt = Callable[[Manifests, BuiltImage | None], Manifests]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """What runs now.
+
+    Attributes:
+        built: the image, None if there is none to build.
+        manifests: the objects that were applied.
+        changed: anything was written or pruned.
+    """
+
+    built: BuiltImage | None
+    manifests: Manifests
+    rollout: Rollout
+    changed: bool
+
+
+def release(
+    settings: Settings,
+    prepared: Prepared,
+    target: ClusterTarget,
+    kube: Kube,
+    run: Run,
+    *,
+    built: BuiltImage | None = None,
+    adapt: Adapt = lambda manifests, _: manifests,
+) -> Released:
+    """Build the image, apply the objects, wait until they are ready, prune what is gone.
+
+    Args:
+        settings: of the project.
+        prepared: what was made of its files.
+        target: the cluster.
+        kube: its API.
+        run: of this command.
+        built: the image to go on with; None to build one of the files as they are.
+        adapt: what becomes of the objects before they are applied.
+
+    Raises:
+        KubekitError: a stage failed; its class says which kind of failure.
+    """
+    owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+    with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
+        image, rendered = _image(settings, prepared, target, run, built)
+        rendered = adapt(rendered, image)
+        applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
+    with run.stage("rollout", "waiting until it is ready") as stage:
+        rollout = _wait(settings, kube, applied, image, run)
+        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
+        stage.did(text or "nothing to wait for", changed=bool(applied.writes))
+        if image is not None and image.built:
+            stage.text += _tidy(settings, kube, target, run)
+    pruned = prune(kube, applied, owned=owned, emit=run.emit)
+    return Released(
+        built=image,
+        manifests=rendered,
+        rollout=rollout,
+        changed=applied.writes + pruned > 0,
+    )
+
+
+def _image(
+    settings: Settings,
+    prepared: Prepared,
+    target: ClusterTarget,
+    run: Run,
+    built: BuiltImage | None,
+) -> tuple[BuiltImage | None, Manifests]:
+    """The image, if there is one to build, and the objects that name it."""
+    if prepared.plan is None:
+        return None, prepared.manifests
+    if built is None:
+        opened = open_store(target, run, repository=settings.repository)
+        built = provide(settings, prepared.plan, opened, run)
+    if built.reference == prepared.image:
+        return built, prepared.manifests
+    return built, objects(settings, image=built.reference, env=prepared.env)
+
+
+def _apply(
+    kube: Kube, rendered: Manifests, owned: OwnedSet, tolerate: frozenset[str], run: Run
+) -> Applied:
+    with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
+        made = prepare_namespace(kube, owned.namespace, emit=run.emit, cancel=run.cancel)
+        try:
+            steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
+            foresee(kube, steps, namespace=owned.namespace, tolerate=tolerate)
+        except BaseException:
+            if made is not None:
+                _take_back(kube, owned.namespace, made, run)
+            raise
+        applied = write(kube, steps, owned=owned, emit=run.emit)
+        total = len(applied.objects)
+        text = (
+            f"{applied.writes} of {total} objects written" if applied.writes else "nothing to write"
+        )
+        stage.did(text, changed=bool(applied.writes))
+    return applied
+
+
+def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
+    """Delete the namespace this run has made, also after Ctrl-C; the first error stays the one."""
+    with contextlib.suppress(KubekitError):
+        discard_namespace(Kube(context=kube.context, cancel=Cancel()), namespace, uid=uid)
+        run.emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
+
+
+def _wait(
+    settings: Settings, kube: Kube, applied: Applied, image: BuiltImage | None, run: Run
+) -> Rollout:
+    """Wait until what was applied is ready."""
+    try:
+        return wait(
+            kube,
+            applied,
+            namespace=settings.namespace,
+            patience=Patience(
+                timeout=settings.timeout,
+                factor=settings.patience,
+                tolerate=frozenset(settings.tolerate),
+            ),
+            around=Surroundings(
+                images={} if image is None else {image.reference: image.ids}, on_host=on_host
+            ),
+            emit=run.emit,
+            clock=run.clock,
+            cancel=run.cancel,
+        )
+    except CancelledError as error:
+        error.hints = ("what was applied stays; run it again to go on, or `kubekit teardown`",)
+        raise
+
+
+def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
+    """Delete the project's old images, now that its new one runs; what to say of it."""
+    opened = open_store(target, run, repository=settings.repository)
+    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
+    return f"; {cleaned.told('old image')}" if cleaned.count else ""
