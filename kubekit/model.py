@@ -237,6 +237,29 @@ class BuiltImage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageConfig:
+    """What an image runs, and as whom."""
+
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    user: str = ""
+
+    @classmethod
+    def of(cls, config: Mapping[str, Any]) -> ImageConfig:
+        """Read it from the config of an image, as Docker and the OCI write it alike."""
+        return cls(
+            entrypoint=tuple(config.get("Entrypoint") or ()),
+            cmd=tuple(config.get("Cmd") or ()),
+            user=config.get("User") or "",
+        )
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it runs as root unless it is told otherwise."""
+        return self.user.partition(":")[0] in ("", "0", "root")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """One object to apply, and where each of its fields stands in the user's files.
 

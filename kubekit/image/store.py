@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kubekit.events import Emit
-from kubekit.model import BuildPlan, Cancel
+from kubekit.model import BuildPlan, Cancel, ImageConfig
 
 PROJECT_LABEL = "dev.kubekit.project"
 DIGEST_LABEL = "dev.kubekit.digest"
@@ -62,6 +62,9 @@ class Store(Protocol):
 
         Such an image takes files of the context that the Dockerfile does not name.
         """
+
+    def config(self, reference: str) -> ImageConfig:
+        """Return what an image that is there runs, and as whom."""
 
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """Bring an image there from its registry, with the user's credentials.

@@ -26,7 +26,7 @@ from kubekit.image.registries import credentials
 from kubekit.image.registries.errors import pull_failed, push_failed
 from kubekit.image.registries.transfer import Layers, patiently
 from kubekit.image.store import StoredImage
-from kubekit.model import Cancel, DockerEndpoint
+from kubekit.model import Cancel, DockerEndpoint, ImageConfig
 
 if TYPE_CHECKING:
     import docker
@@ -96,6 +96,10 @@ class Engine:
     def triggers(self, reference: str) -> bool:
         """Whether an image has `ONBUILD` instructions; one that is not there has none."""
         return self._ask(functools.partial(dockerimages.triggers, reference=reference))
+
+    def config(self, reference: str) -> ImageConfig:
+        """What an image that is there runs, and as whom."""
+        return self._ask(functools.partial(dockerimages.config, reference=reference))
 
     def images(self, project: str) -> list[StoredImage]:
         """Return the images kubekit built for `project`, the one named last first."""

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from kubekit.image.store import PROJECT_LABEL, StoredImage
+from kubekit.model import ImageConfig
 
 if TYPE_CHECKING:
     import docker
@@ -48,6 +49,11 @@ def triggers(api: docker.APIClient, *, reference: str) -> bool:
     except docker.errors.NotFound:
         return False
     return bool((about.get("Config") or {}).get("OnBuild"))
+
+
+def config(api: docker.APIClient, *, reference: str) -> ImageConfig:
+    """What an image that is there runs, and as whom."""
+    return ImageConfig.of(api.inspect_image(reference).get("Config") or {})  # type: ignore[no-untyped-call]
 
 
 def removed(api: docker.APIClient, name: str) -> bool:

@@ -24,7 +24,7 @@ from kubekit.image.files import context, dockerfile
 from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.store import Order, StoredImage
-from kubekit.model import BuildPlan, Cancel
+from kubekit.model import BuildPlan, Cancel, ImageConfig
 from kubekit.redact import Redactor, shapes
 
 
@@ -50,6 +50,10 @@ class DockerStore:
     def triggers(self, references: Iterable[str]) -> bool:
         """See Store."""
         return any(self.engine.triggers(reference) for reference in references)
+
+    def config(self, reference: str) -> ImageConfig:
+        """See Store."""
+        return self.engine.config(reference)
 
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store."""

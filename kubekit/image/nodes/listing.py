@@ -9,6 +9,7 @@ from typing import Any
 
 from kubekit.image.nodes.script import full
 from kubekit.image.store import PROJECT_LABEL, StoredImage
+from kubekit.model import ImageConfig
 
 _ENDED = "CONTAINER_EXITED"
 _DOCKER = "docker.io/"
@@ -117,6 +118,16 @@ def triggers(text: str) -> bool:
     """
     about = documents(text)[0]
     return bool((about.get("Config") or about["config"]).get("OnBuild"))
+
+
+def config(text: str) -> ImageConfig:
+    """What an image runs, by its config as the runtime's client shows it.
+
+    Raises:
+        ValueError: it is no config of an image.
+    """
+    about = documents(text)[0]
+    return ImageConfig.of(about.get("Config") or about["config"])
 
 
 def in_use(text: str) -> frozenset[str]:

@@ -34,9 +34,9 @@ from kubekit.image.nodes.errors import (
     refuse_secrets,
     unreadable,
 )
-from kubekit.image.nodes.listing import Held, Listed, held, in_use, merged, triggers
+from kubekit.image.nodes.listing import Held, Listed, config, held, in_use, merged, triggers
 from kubekit.image.store import Order, StoredImage
-from kubekit.model import Cancel
+from kubekit.model import Cancel, ImageConfig
 from kubekit.proc import Finished
 from kubekit.text.cache import keep
 
@@ -83,6 +83,12 @@ class NodeStore:
     def triggers(self, references: Iterable[str]) -> bool:
         """See Store."""
         return any(self._triggers(id_) for id_ in self.base_ids(references).values())
+
+    def config(self, reference: str) -> ImageConfig:
+        """See Store."""
+        id_ = self.base_ids([reference])[reference]
+        command = nodescript.config(id_, self._profile.runtime)
+        return self._read(self._builder, config, self._ask(self._builder, command))
 
     def pull(self, reference: str, *, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         """See Store. The node knows nothing of the user's credentials."""
