@@ -229,6 +229,19 @@ class Ended(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reported(Event):
+    """Something failed in a run that goes on, as a build in `dev`: the fields of `Failed`."""
+
+    type: ClassVar[str] = "report"
+    id: str
+    exit_code: int
+    message: str
+    hints: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    place: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Failed(Event):
     """The last event of a run that did not."""
 
