@@ -34,7 +34,8 @@ from kubekit.events import (
     StageStarted,
     Warned,
 )
-from kubekit.screen import Line, Plain, Screen, Signs, Terminal, signs_for
+from kubekit.lines import Line, Signs, signs_for
+from kubekit.screen import Plain, Screen, Terminal
 
 if TYPE_CHECKING:
     pass
@@ -105,7 +106,7 @@ class TextView:
     def close(self) -> None:
         """Take the live lines away."""
         with self._lock, contextlib.suppress(KubekitError), _told(self._err, "stderr"):
-            self._screen.rest()
+            self._screen.close()
 
     def _show(self, event: Event) -> None:
         match event:

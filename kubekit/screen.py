@@ -1,19 +1,21 @@
 """The screen: lines that stay, and below them, in a terminal, what is being waited for.
 
-Knows nothing of events. Only user of rich.
+Knows nothing of events. With lines.py, the user of rich.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from kubekit.lines import Line, Signs, clean, cropped, wrapped
+from kubekit.live import Live
+
 if TYPE_CHECKING:
-    import rich.console
-    import rich.live
     import rich.text
 
 _SHOWN_STEPS = 4
@@ -22,34 +24,9 @@ _SHOWN_ROWS = 4
 _QUIET_SECONDS = 0.3
 """What ends within this time shows no live line: it would only flicker."""
 _REPEAT_SECONDS = 10.0
-_NARROW = 60
-# Escape sequences and control characters: what a program logged must not steer the terminal.
-_CONTROL = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b.?"
-    r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
-)
-# A word, or a span between backticks with what touches it: neither is broken.
-_WORDS = re.compile(r"[^\s`]*`[^`]*`[^\s`]*|\S+")
 
-
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """A line that stays.
-
-    Attributes:
-        lead: what it begins with, in a style of its own; `style` where that is empty.
-        tail: a remark at its end.
-        barred: the lead begins the wrapped rest too.
-        one_row: in a terminal what does not fit is left out.
-    """
-
-    text: str
-    lead: str
-    lead_style: str = ""
-    style: str = ""
-    tail: str = ""
-    barred: bool = False
-    one_row: bool = False
+StatusRow = Callable[[int], list[tuple[str, str]]]
+"""What stands at the bottom of a terminal of this width: pieces of text, each with its style."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,7 +41,13 @@ class _Running:
 
 
 class Screen(Protocol):
-    """The place for lines that stay and for what is waited for."""
+    """The place for lines that stay and for what is waited for.
+
+    Attributes:
+        live: whether a status is seen; where it is not, what it would say must be a line.
+    """
+
+    live: bool
 
     def write(self, lines: list[Line]) -> None:
         """Print lines that stay."""
@@ -82,11 +65,22 @@ class Screen(Protocol):
         """Show the step no more."""
 
     def rest(self) -> None:
-        """Nothing is waited for: take the live lines away."""
+        """Nothing is waited for: take the live lines away, but not the status."""
+
+    def status(self, row: StatusRow | None) -> None:
+        """Show this at the bottom from now on, or nothing."""
+
+    def stream(self, text: str, *, lead: str = "", style: str = "") -> None:
+        """Print a line behind its lead, which has the style: fast, and never wrapped by us."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
 
 
 class Plain:
     """No terminal: each thing waited for is a line of its own, once, and no line is wrapped."""
+
+    live = False
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -95,7 +89,7 @@ class Plain:
 
     def write(self, lines: list[Line]) -> None:
         """Print lines that stay."""
-        texts = (_clean(f"{line.lead}{line.text} {line.tail}").rstrip() for line in lines)
+        texts = (clean(f"{line.lead}{line.text} {line.tail}").rstrip() for line in lines)
         self._stream.write("".join(f"{text}\n" for text in texts))
         self._stream.flush()
 
@@ -126,48 +120,56 @@ class Plain:
     def rest(self) -> None:
         """Take the live lines away."""
 
+    def status(self, row: StatusRow | None) -> None:
+        """There is no place for it."""
+
+    def stream(self, text: str, *, lead: str = "", style: str = "") -> None:  # noqa: ARG002 - of the protocol
+        """Print a line behind its lead."""
+        self._stream.write(f"{lead}{clean(text)}\n")
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Nothing to put back."""
+
 
 class Terminal:
-    """A terminal: what is waited for and the running steps of a build, below the lines that stay.
+    """A terminal: what is waited for, the running steps of a build, and at the bottom the status.
 
-    The live lines are cropped to the width; each of them that matters stays later, in full.
+    These live lines are cropped to the width; each of them that matters stays later, in full.
     """
+
+    live = True
 
     def __init__(self, stream: TextIO, signs: Signs) -> None:
         import rich.console
 
         self._stream = stream
         self._console = rich.console.Console(file=stream, highlight=False, markup=False)
-        self.signs_for = signs
-        self._live: rich.live.Live | None = None
-        self._text = ""
+        self._signs = signs
+        self._text: str | None = None
         self._since = 0.0
         self._steps: dict[str, _Running] = {}
+        self._status: Callable[[int], str] | None = None
+        self._styled = functools.lru_cache(maxsize=256)(self._one)
+        self._live = Live(stream, self._rows, lambda: self._text is not None)
+        self.suspend, self.resume = self._live.suspend, self._live.resume
 
     def write(self, lines: list[Line]) -> None:
         """Print lines that stay."""
+        texts: list[rich.text.Text] = []
         for line in lines:
-            rows = [self._row(line)] if line.one_row else _wrapped(line, self._console)
-            for text in rows:
-                self._console.print(text, soft_wrap=True)
+            if line.one_row:
+                texts.append(cropped(line, self._console.width, self._signs))
+            else:
+                texts += wrapped(line, self._console)
+        self._live.write("".join(f"{self._ansi(text)}\n" for text in texts))
 
     def wait_for(self, text: str) -> None:
         """Say what is waited for from now on."""
-        import rich.live
-
-        self._text = text
-        if self._live is None:
+        if self._text is None:
             self._since = time.monotonic()
-            self._live = rich.live.Live(
-                console=self._console,
-                get_renderable=self._render,
-                refresh_per_second=8,
-                transient=True,
-                redirect_stdout=False,
-                redirect_stderr=False,
-                vertical_overflow="crop",
-            )
-            self._live.start()
+        self._text = text
+        self._live.watch()
 
     def begin(self, step: str) -> None:
         """Show a step of a build as running."""
@@ -183,114 +185,59 @@ class Terminal:
         self._steps = {name: state for name, state in self._steps.items() if name != step}
 
     def rest(self) -> None:
-        """Take the live lines away."""
+        """Take what is waited for away."""
         self._steps = {}
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
-        self._stream.write("\r\x1b[K")  # the ^C that the terminal itself has shown
+        self._text = None
+        self._live.wipe()
 
-    def _render(self) -> rich.console.Group:
-        from rich.console import Group
+    def status(self, row: StatusRow | None) -> None:
+        """Show this at the bottom from now on, or nothing."""
+        self._status = functools.lru_cache(maxsize=1)(self._fitted(row)) if row else None
+        self._live.show()
 
-        now = time.monotonic()
-        if now - self._since < _QUIET_SECONDS:
-            return Group()
-        sign = self.signs_for.turning[int(now * 8) % len(self.signs_for.turning)]
-        lines = [self._cropped(f"{sign} ", self._text, _passed(now - self._since))]
-        steps = self._steps  # replaced, never changed: this runs in rich's own thread
-        rows = max(_SHOWN_ROWS // min(len(steps) or 1, _SHOWN_STEPS), 1)
-        for step, running in list(steps.items())[:_SHOWN_STEPS]:
-            lines.append(self._cropped("    ", step, _passed(now - running.since)))
-            lead = f"      {self.signs_for.bar} "
-            lines += [self._cropped(lead, said, "", "dim") for said in running.said[-rows:]]
-        if len(steps) > _SHOWN_STEPS:
-            lines.append(self._cropped("    ", f"and {len(steps) - _SHOWN_STEPS} more", ""))
-        return Group(*lines)
+    def stream(self, text: str, *, lead: str = "", style: str = "") -> None:
+        """Print a line behind its lead; many of them are written together."""
+        self._live.stream(f"{self._styled(lead, style)}{clean(text)}\n")
 
-    def _row(self, line: Line) -> rich.text.Text:
-        return self._cropped(line.lead, line.text, line.tail, line.style)
+    def close(self) -> None:
+        """Take all live lines away."""
+        self._steps, self._text, self._status = {}, None, None
+        self._live.close()
 
-    def _cropped(self, lead: str, text: str, tail: str, style: str = "") -> rich.text.Text:
-        from rich.cells import cell_len, set_cell_size
+    def _fitted(self, row: StatusRow) -> Callable[[int], str]:
         from rich.text import Text
 
-        text = _clean(text)
-        # One column stays free: some terminals wrap when the last one is written.
-        room = max(self._console.width - cell_len(lead) - cell_len(tail) - 2, 1)
-        if cell_len(text) > room:
-            text = (
-                set_cell_size(text, max(room - len(self.signs_for.more), 0)) + self.signs_for.more
-            )
-        return Text.assemble((f"{lead}{text}", style), (f" {tail}" if tail else "", "dim"))
+        return lambda width: self._ansi(Text.assemble(*row(width)))
 
+    def _one(self, text: str, style: str) -> str:
+        from rich.text import Text
 
-def _wrapped(line: Line, console: rich.console.Console) -> Iterator[rich.text.Text]:
-    """The line as what fits into the terminal, broken between words; words are never broken."""
-    from rich.cells import cell_len
-    from rich.text import Text
+        return self._ansi(Text(text, style))
 
-    lead, body, tail = _clean(line.lead), _clean(line.text), _clean(line.tail)
-    width = console.width
-    styled = line.lead_style or line.style
-    if line.barred:
-        text = body.lstrip()
-        deep = " " * min(len(body) - len(text), width // 3)
-        room = max(width - cell_len(lead) - len(deep), 8)
-        for part in Text(text).wrap(console, room) or [Text()]:
-            yield Text.assemble((lead, styled), (deep + part.plain, line.style))
-        return
-    rows = [""]
-    used = cell_len(lead)
-    # Narrow terminals have no room for a deep indent.
-    indent = " " * (used if width >= _NARROW else min(used, 4))
-    for word in (*_WORDS.findall(body), *([tail] if tail else [])):
-        size = cell_len(word)
-        if rows[-1] and used + 1 + size > width:
-            rows.append("")
-            used = len(indent)
-        gap = " " if rows[-1] else ""
-        rows[-1] += gap + word
-        # The terminal itself goes on in the next row with a word that is longer than its own.
-        used = (used + len(gap) + size - 1) % width + 1
-    if cell_len(f"{lead}{body} {tail}".rstrip()) <= width:
-        rows = [f"{body} {tail}".rstrip() if tail else body]
-    for number, row in enumerate(rows):
-        last = number == len(rows) - 1
-        end = tail if tail and last else ""
-        yield Text.assemble(
-            (indent if number else lead, "" if number else styled),
-            (row.removesuffix(end), line.style),
-            (end, "dim"),
-        )
+    def _ansi(self, text: rich.text.Text) -> str:
+        with self._console.capture() as captured:
+            self._console.print(text, soft_wrap=True, end="")
+        return captured.get()
 
+    def _rows(self) -> list[str]:
+        rows = [self._ansi(text) for text in self._activity()]
+        return [*rows, self._status(self._console.width)] if self._status else rows
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Signs:
-    """The signs a stream can show; these are for one that has only ASCII."""
-
-    ok: str = "ok"
-    same: str = "=="
-    warn: str = "warning:"
-    bad: str = "error:"
-    bar: str = "|"
-    more: str = "..."
-    turning: str = "|/-\\"
-
-
-def signs_for(stream: TextIO) -> Signs:
-    """Signs the stream's encoding has."""
-    signs = Signs(ok="✓", same="=", warn="!", bad="✗", bar="│", more="…", turning="⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
-    try:
-        "".join(dataclasses.astuple(signs)).encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return Signs()
-    return signs
-
-
-def _clean(text: str) -> str:
-    """One line without what would steer a terminal."""
-    return _CONTROL.sub("", text).expandtabs(4).replace("\n", " ")
+    def _activity(self) -> list[rich.text.Text]:
+        now = time.monotonic()
+        if self._text is None or now - self._since < _QUIET_SECONDS:
+            return []
+        sign = self._signs.turning[int(now * 8) % len(self._signs.turning)]
+        lines = [Line(self._text, lead=f"{sign} ", tail=_passed(now - self._since))]
+        steps = self._steps  # replaced, never changed: this runs in the thread that draws
+        rows = max(_SHOWN_ROWS // min(len(steps) or 1, _SHOWN_STEPS), 1)
+        for step, running in list(steps.items())[:_SHOWN_STEPS]:
+            lines.append(Line(step, lead="    ", tail=_passed(now - running.since)))
+            lead = f"      {self._signs.bar} "
+            lines += [Line(said, lead=lead, style="dim") for said in running.said[-rows:]]
+        if len(steps) > _SHOWN_STEPS:
+            lines.append(Line(f"and {len(steps) - _SHOWN_STEPS} more", lead="    "))
+        return [cropped(line, self._console.width, self._signs) for line in lines]
 
 
 def _passed(seconds: float) -> str:

@@ -8,7 +8,8 @@ import pytest
 
 from kubekit.console import TextView
 from kubekit.events import BuildLog, BuildStep, Progress
-from kubekit.screen import Line, Plain, Signs, Terminal
+from kubekit.lines import Line, Signs
+from kubekit.screen import Plain, Terminal
 
 COMMAND = "[2/3] RUN pip install --no-cache-dir --disable-pip-version-check -r requirements.txt"
 
@@ -69,8 +70,8 @@ def test_the_running_steps_share_the_rows_for_what_they_print(columns: int) -> N
 
 def _shown(terminal: Terminal) -> list[str]:
     """The rows below the first, which says what is waited for; without times and bars."""
-    terminal._since = -1.0  # as if it had been waited for long enough to be shown
-    rendered = [str(row).removeprefix("      | ").strip() for row in terminal._render().renderables]
+    terminal._text, terminal._since = "", -1.0  # as if it had been waited for long enough
+    rendered = [str(row).removeprefix("      | ").strip() for row in terminal._activity()]
     return [row.removesuffix(" 0 s") for row in rendered[1:]]
 
 

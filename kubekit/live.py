@@ -1,0 +1,189 @@
+"""The end of a terminal that is drawn again and again, below the lines that go by.
+
+What goes by is ordinary output, so the terminal's own scrollback keeps it. The cursor rests at the
+begin of what is drawn: whatever a resize does to the rows, erasing from there on erases them all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+_BURST_SECONDS = 0.05
+"""Lines that come faster than this are written together."""
+_TURN_SECONDS = 0.125
+"""Between two drawings of what changes by itself."""
+_LOOK_SECONDS = 0.25
+"""How often the terminal's size is looked at: what is drawn must fit, without a signal handler."""
+_ERASE = "\r\x1b[J"
+_HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
+
+Rows = Callable[[], list[str]]
+"""What to draw now: ready rows, none wider than the terminal."""
+
+
+class Live:
+    """Writes lines, and draws rows below them, from any thread.
+
+    Args:
+        stream: of the terminal.
+        rows: what to draw below; asked under the lock of this object.
+        turning: whether the rows change by themselves.
+    """
+
+    def __init__(self, stream: TextIO, rows: Rows, turning: Callable[[], bool]) -> None:
+        self._stream = stream
+        self._rows = rows
+        self._turning = turning
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._going: list[str] = []
+        self._drawn: list[str] = []
+        self._size = (0, 0)
+        self._at = float("-inf")
+        self._held = False
+        self._spoilt = False
+        self._ended = False
+
+    def write(self, text: str) -> None:
+        """Write whole lines, now.
+
+        Raises:
+            OSError: the terminal cannot be written.
+        """
+        with self._lock:
+            self._going.append(text)
+            self._draw()
+
+    def stream(self, text: str) -> None:
+        """Write whole lines, in a burst together with the ones that follow.
+
+        Raises:
+            OSError: the terminal cannot be written.
+        """
+        with self._lock:
+            self._going.append(text)
+            if self._late():
+                self._draw()
+            elif len(self._going) == 1:
+                self._watch()
+
+    def wipe(self) -> None:
+        """Draw anew, over what the terminal has shown itself, such as the ^C of Ctrl-C.
+
+        Raises:
+            OSError: the terminal cannot be written.
+        """
+        with self._lock:
+            self._spoilt = True
+            self._draw()
+
+    def watch(self) -> None:
+        """Draw what has changed, soon, and from now on."""
+        with self._lock:
+            self._watch()
+
+    def show(self) -> None:
+        """Draw what has changed, now, and from now on.
+
+        Raises:
+            OSError: the terminal cannot be written.
+        """
+        with self._lock:
+            self._draw()
+            self._watch()
+
+    def close(self) -> None:
+        """Write what was held back, and draw no more.
+
+        Raises:
+            OSError: the terminal cannot be written.
+        """
+        with self._lock:
+            self._ended = self._spoilt = True
+            self._wake.set()
+            self._draw()
+        if self._thread is not None:
+            self._thread.join()
+
+    def suspend(self) -> None:
+        """Leave the terminal to the shell, as at Ctrl-Z; for a signal handler, so without locks."""
+        self._held = True
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self._stream.fileno(), (_ERASE + _SHOW).encode())
+
+    def resume(self) -> None:
+        """Draw again, soon; for a signal handler."""
+        self._drawn = []
+        self._held = False
+
+    def _draw(self) -> None:
+        rows, size = self._visible(), self._measured()
+        same = rows == self._drawn and size == self._size
+        if same and not self._going and not self._spoilt:
+            return
+        parts = [_ERASE] if self._drawn or self._spoilt else []
+        parts += self._going
+        if rows:
+            parts += [_HIDE, "\n".join(rows), f"\x1b[{len(rows) - 1}A" * (len(rows) > 1), "\r"]
+        elif self._drawn:
+            parts.append(_SHOW)
+        self._going, self._drawn, self._size, self._spoilt = [], rows, size, False
+        self._stream.write("".join(parts))
+        self._stream.flush()
+        self._at = time.monotonic()
+
+    def _visible(self) -> list[str]:
+        """The rows, as far as there is room; none while the terminal is the shell's."""
+        if self._ended or self._held or not _in_front(self._stream):
+            return []
+        rows = self._rows()
+        room = max(self._measured()[1] - 1, 1)
+        return rows if len(rows) <= room else [*rows[: room - 1], rows[-1]]
+
+    def _measured(self) -> tuple[int, int]:
+        """Columns and lines of the terminal."""
+        try:
+            return os.get_terminal_size(self._stream.fileno())
+        except (OSError, ValueError):
+            return (80, 25)
+
+    def _watch(self) -> None:
+        if self._thread is None and not self._ended:
+            self._thread = threading.Thread(target=self._run, daemon=True, name="terminal")
+            self._thread.start()
+        self._wake.set()
+
+    def _run(self) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the next line from outside meets it, too
+            while not self._ended:
+                self._wake.wait(self._pause())
+                self._wake.clear()
+                with self._lock:
+                    if not self._going or self._late():
+                        self._draw()
+
+    def _late(self) -> bool:
+        return time.monotonic() - self._at >= _BURST_SECONDS
+
+    def _pause(self) -> float | None:
+        """Until when nothing is to be done, unless something is written."""
+        with self._lock:
+            if self._going:
+                return max(_BURST_SECONDS - (time.monotonic() - self._at), 0.001)
+            if self._turning():
+                return _TURN_SECONDS
+            return _LOOK_SECONDS if self._rows() else None
+
+
+def _in_front(stream: TextIO) -> bool:
+    """Whether what runs in the terminal's foreground is this process, not the shell."""
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except (OSError, ValueError):  # not the terminal that controls it
+        return True
