@@ -6,6 +6,7 @@ that pool: the typed classes cost 0.3 s to import and reject fields they do not 
 
 from __future__ import annotations
 
+import copy
 import email.utils
 import json
 import time
@@ -89,6 +90,17 @@ class Kube:
     """
 
     def __init__(self, *, context: str, cancel: Cancel) -> None:
+        self.context = context
+        self._cancel = cancel
+        self._ahead = float("-inf")
+        self.renew()
+
+    def renew(self) -> None:
+        """Read the kubeconfig again: a Minikube that was stopped comes back on another port.
+
+        Raises:
+            UnreachableError: it cannot be used.
+        """
         from kubernetes.client import Configuration
         from kubernetes.config import new_client_from_config
         from kubernetes.config.config_exception import ConfigException
@@ -100,19 +112,22 @@ class Kube:
         try:
             self._api: Any = new_client_from_config(  # type: ignore[no-untyped-call]
                 config_file=files(),
-                context=context,
+                context=self.context,
                 persist_config=False,
                 client_configuration=configuration,
             )
         except ConfigException as error:
             raise UnreachableError(
-                f"the kubeconfig cannot be used for context `{context}`: {error}",
-                hints=(f"look at it with `kubectl config view --minify --context {context}`",),
+                f"the kubeconfig cannot be used for context `{self.context}`: {error}",
+                hints=(f"look at it with `kubectl config view --minify --context {self.context}`",),
                 id="kubeconfig",
             ) from error
-        self.context = context
-        self._cancel = cancel
-        self._ahead = float("-inf")
+
+    def until(self, cancel: Cancel) -> Kube:
+        """The same cluster for a part of the run that ends by itself."""
+        part = copy.copy(self)
+        part._cancel = cancel
+        return part
 
     @property
     def host(self) -> str:

@@ -23,7 +23,7 @@ from kubekit.text.cache import keep
 
 _SHOWN = 3
 _HEAD = ("digest", "dockerfile", "target", "args", "secrets", "bases")
-_DEPENDENCIES = re.compile(
+DEPENDENCIES = re.compile(
     r"(.*/)?(requirements[^/]*\.(txt|in)|requirements/[^/]+\.(txt|in)|constraints[^/]*\.txt"
     r"|pyproject\.toml|(uv|poetry|pdm)\.lock|pylock[^/]*\.toml|Pipfile(\.lock)?|setup\.(py|cfg))"
 )
@@ -129,8 +129,8 @@ def unchanged(before: Record | None, now: Record) -> str:
     if replace(before, digest=now.digest, files=now.files) != now:
         return ""
     paths = _changed(before, now)
-    is_there = any(_DEPENDENCIES.fullmatch(path) for path in now.hashes)
-    is_changed = any(path == now.dockerfile or _DEPENDENCIES.fullmatch(path) for path in paths)
+    is_there = any(DEPENDENCIES.fullmatch(path) for path in now.hashes)
+    is_changed = any(path == now.dockerfile or DEPENDENCIES.fullmatch(path) for path in paths)
     return "; dependencies unchanged" if is_there and not is_changed else ""
 
 
@@ -141,7 +141,7 @@ def _files(before: Record, now: Record) -> list[str]:
     # A folder changes with what is in it, which says more.
     paths = [path for path in paths if not _is_folder(path, before, now)] or paths
     # What costs most comes first: the Dockerfile, then the dependencies.
-    paths.sort(key=lambda path: (path != now.dockerfile, not _DEPENDENCIES.fullmatch(path)))
+    paths.sort(key=lambda path: (path != now.dockerfile, not DEPENDENCIES.fullmatch(path)))
     if not paths:
         return []
     if len(paths) == 1:

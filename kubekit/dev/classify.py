@@ -1,0 +1,147 @@
+"""What a save asks for: files into the pods, another image, the objects again, or nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kubekit.errors import KubekitError
+from kubekit.image.changes import DEPENDENCIES
+from kubekit.image.files import context
+from kubekit.model import BuildPlan, Settings
+
+_NOISE = re.compile(
+    r"__pycache__|.*\.py[co]|\.git|\.hg|\.venv|\.(mypy|ruff|pytest)_cache|node_modules"
+    # Editors: swap files, what they write beside a file before they rename it, their locks.
+    r"|.*~|\.#.*|#.*#|.*\.sw[a-z]|4913|.*___jb_(tmp|old)___|\.goutputstream-.*"
+)
+"""Names that are nobody's source, whatever the rules of the project say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What to do about a save, and which files ask for it; all three may be asked for at once.
+
+    Attributes:
+        sync: files that lie in the containers.
+        rebuild: files that are made into the image in another way.
+        apply: files that the objects are made from.
+    """
+
+    sync: tuple[Path, ...] = ()
+    rebuild: tuple[Path, ...] = ()
+    apply: tuple[Path, ...] = ()
+
+
+def roots(settings: Settings, plan: BuildPlan | None) -> Mapping[Path, bool]:
+    """The folders to watch, and whether all below each is meant.
+
+    Of the build context only the folders that are sent: what is ignored, such as `node_modules`,
+    costs no watch.
+    """
+    found: dict[Path, bool] = {settings.root: False}
+    for path in settings.manifests:
+        found[path if path.is_dir() else path.parent] = path.is_dir()
+    if settings.env_file is not None:
+        found.setdefault(settings.env_file.parent, False)
+    for rule in settings.dev.sync:
+        found[rule.src] = True
+    if settings.build is not None:
+        build = settings.build
+        found.setdefault(build.dockerfile.parent, False)
+        found.setdefault(build.context, False)
+        tops = (
+            {file.path.partition("/")[0] for file in plan.files if "/" in file.path} if plan else ()
+        )
+        found |= {build.context / top: True for top in tops}
+    return found
+
+
+def classify(paths: Iterable[Path], settings: Settings, plan: BuildPlan | None) -> Change:
+    """Tell what these touched files ask for.
+
+    Whether a file of the build context matters is not guessed: the plan is made anew and compared.
+
+    Args:
+        paths: absolute.
+        settings: of the project.
+        plan: what the image that runs was built from; None if nothing is built.
+    """
+    sync, apply, build = [], [], []
+    for path in sorted(paths):
+        if any(_NOISE.fullmatch(part) for part in path.relative_to(_root(path, settings)).parts):
+            continue
+        if _is_applied(path, settings):
+            apply.append(path)
+        elif _is_synced(path, settings):
+            sync.append(path)
+        elif settings.build is not None and _may_be_built(path, settings):
+            build.append(path)
+    return Change(sync=tuple(sync), rebuild=_rebuilt(build, settings, plan), apply=tuple(apply))
+
+
+def _root(path: Path, settings: Settings) -> Path:
+    """The folder below which names are the project's own."""
+    known = [settings.root, *(rule.src for rule in settings.dev.sync)]
+    if settings.build is not None:
+        known.append(settings.build.context)
+    within = [root for root in known if path.is_relative_to(root)]
+    return max(within, key=lambda root: len(root.parts), default=path.parent)
+
+
+def _is_applied(path: Path, settings: Settings) -> bool:
+    return path in (settings.file, settings.env_file) or any(
+        path.is_relative_to(one) for one in settings.manifests
+    )
+
+
+def _is_synced(path: Path, settings: Settings) -> bool:
+    """Whether it lies in a folder that is synced, and nothing but the app is made of it."""
+    build = settings.build
+    if build is not None and path in (build.dockerfile, context.ignore_path(build)):
+        return False
+    if DEPENDENCIES.fullmatch(path.name):
+        return False
+    return any(path.is_relative_to(rule.src) for rule in settings.dev.sync)
+
+
+def _may_be_built(path: Path, settings: Settings) -> bool:
+    build = settings.build
+    return build is not None and (
+        path == build.dockerfile
+        or path == context.ignore_path(build)
+        or path.is_relative_to(build.context)
+    )
+
+
+def _rebuilt(paths: list[Path], settings: Settings, plan: BuildPlan | None) -> tuple[Path, ...]:
+    """Those of the paths that would make another image, synced files aside."""
+    if not paths or settings.build is None:
+        return ()
+    if plan is None:
+        return tuple(paths)
+    try:
+        now = context.plan(settings.build, name=plan.name)
+    except KubekitError:
+        return tuple(paths)  # the build will say what is wrong
+    old, new = _unsynced(plan, settings), _unsynced(now, settings)
+    differing = {path for path, _ in old.items() ^ new.items()}
+    if not differing:
+        return ()
+    base = settings.build.context
+    named = [path for path in paths if path.is_relative_to(base)]
+    return tuple(path for path in named if path.relative_to(base).as_posix() in differing) or tuple(
+        paths
+    )
+
+
+def _unsynced(plan: BuildPlan, settings: Settings) -> Mapping[str, str]:
+    """Path -> fingerprint of what is in the plan and is not synced."""
+    base = plan.settings.context
+    return {
+        path: fingerprint
+        for path, fingerprint in plan.hashes.items()
+        if not fingerprint.startswith("folder:") and not _is_synced(base / path, settings)
+    }
