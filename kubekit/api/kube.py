@@ -126,7 +126,7 @@ class Kube:
     def until(self, cancel: Cancel) -> Kube:
         """The same cluster for a part of the run that ends by itself."""
         part = copy.copy(self)
-        part._cancel = cancel
+        part._cancel = cancel  # noqa: SLF001 - of this class
         return part
 
     @property
@@ -264,6 +264,20 @@ class Kube:
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self.context, self.host, error) from error
 
+    def stream(
+        self, path: str, *, query: Mapping[str, str], read_seconds: float
+    ) -> urllib3.BaseHTTPResponse:
+        """A body that is read while it comes, as with `chunks`.
+
+        Raises:
+            ApiError: the server refused it.
+            TransientError: the server could not be reached, or is busy.
+        """
+        response = self.open("GET", path, query=query, read_seconds=read_seconds)
+        if response.status >= 400:  # noqa: PLR2004
+            self._body(response)
+        return response
+
     def _once(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None, kind: str
     ) -> Answer:
@@ -313,18 +327,29 @@ def lines(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
     Raises:
         TransientError: the connection broke or fell silent for longer than its read timeout.
     """
+    rest = b""
+    for chunk in chunks(response):
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """A body as it arrives, in pieces of at most 64 KiB.
+
+    Raises:
+        TransientError: as `lines` does; its cause is a TimeoutError after a silence.
+    """
     import urllib3
 
-    rest = b""
     try:
-        for chunk in response.stream(amt=65536):
-            *whole, rest = (rest + chunk).split(b"\n")
-            yield from whole
+        yield from response.stream(amt=65536)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise TransientError("nothing came for too long") from TimeoutError(str(error))
     except (urllib3.exceptions.HTTPError, OSError, ValueError, AttributeError) as error:
         # ValueError and AttributeError: the socket was closed under the reader, by `hang_up`.
         raise TransientError(f"the connection broke: {error}") from error
-    if rest:
-        yield rest
 
 
 def hang_up(response: urllib3.BaseHTTPResponse) -> None:
