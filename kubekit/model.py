@@ -133,11 +133,14 @@ class DockerEndpoint:
     Attributes:
         cert_path: a folder with ``ca.pem``, ``cert.pem`` and ``key.pem``, None without TLS.
         profile: the Minikube profile in whose node it is; None for this machine's own.
+        certificate: SHA-256, in hex, of the certificate it showed when it was proved to be that
+            profile's; None without TLS, or before it is. Not part of where it is.
     """
 
     host: str
     cert_path: Path | None = None
     profile: str | None = None
+    certificate: str | None = field(default=None, compare=False)
 
     @property
     def own(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from kubekit.api.kube import Kube, TransientError
@@ -93,11 +93,12 @@ def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
     """
     profile = need_docker_runtime(target)
     cache = dockerenv.EndpointCache(profile)
-    engine = _proved(cache.read(), profile.name)
-    if engine is None:
-        engine = _asked(profile.name, run)
-        cache.write(engine.endpoint)
+    known = cache.read()
+    engine = _proved(known, profile.name) or _asked(profile.name, run)
     with contextlib.closing(engine):
+        certificate = engine.certificate()
+        if known != engine.endpoint or known.certificate != certificate:
+            cache.write(replace(engine.endpoint, certificate=certificate))
         yield engine
 
 
@@ -157,11 +158,17 @@ def _asked(profile: str, run: Run) -> Engine:
 
 
 def _proved(endpoint: DockerEndpoint | None, profile: str) -> Engine | None:
+    """The Docker that is there, if it is the profile's.
+
+    Minikube makes a key for each Docker with each start: what shows the certificate that the
+    profile's has shown is the profile's. Any other is asked for its name, which takes a while.
+    """
     if endpoint is None:
         return None
     engine = Engine(endpoint)
     with contextlib.suppress(UnreachableError):
-        if engine.info()["Name"] == profile:
+        known = endpoint.certificate
+        if (known and known == engine.certificate()) or engine.info()["Name"] == profile:
             return engine
     engine.close()
     return None

@@ -181,7 +181,10 @@ class EndpointCache:
             if data["config"] != self._config:
                 return None
             return DockerEndpoint(
-                host=data["host"], cert_path=Path(certs) if certs else None, profile=self._profile
+                host=data["host"],
+                cert_path=Path(certs) if certs else None,
+                profile=self._profile,
+                certificate=data.get("certificate"),
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -189,5 +192,10 @@ class EndpointCache:
     def write(self, endpoint: DockerEndpoint) -> None:
         """Remember it; a cache that cannot be written is no error."""
         certs = str(endpoint.cert_path or "")
-        data = {"host": endpoint.host, "cert_path": certs, "config": self._config}
+        data = {
+            "host": endpoint.host,
+            "cert_path": certs,
+            "config": self._config,
+            "certificate": endpoint.certificate,
+        }
         keep(self._file, json.dumps(data))

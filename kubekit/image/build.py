@@ -111,8 +111,7 @@ def _survey(plan: BuildPlan, store: Store, before: Record | None) -> Survey:
     # A Docker has one platform of a name, its own if that is asked for; BuildKit gets any other.
     images = sorted(_bases(plan, store), key=lambda image: image.platform is None)
     wanted = {image.reference: image for image in images}
-    there = store.base_ids(wanted)
-    plan = _with_triggers(plan, store, there)
+    there, plan = _there(wanted, plan, store)
     # A base that has been removed since the last build is missed only by the next one.
     remembered = before.bases if before is not None and before.digest == plan.digest else {}
     bases = {**remembered, **there}
@@ -134,16 +133,21 @@ def _look(
         return seen.plan, seen.bases, seen.found
     for image in seen.missing.values():
         _pull(image, seen.plan, store, emit=emit, cancel=cancel)
-    bases = store.base_ids(seen.wanted)
-    plan = _with_triggers(seen.plan, store, bases)
+    bases, plan = _there(seen.wanted, seen.plan, store)
     return plan, bases, _find(plan.reference(bases), store)
 
 
-def _with_triggers(plan: BuildPlan, store: Store, bases: Iterable[str]) -> BuildPlan:
-    """The plan with all of the context if a base image may take more than the Dockerfile says."""
-    if plan.whole or not store.triggers(bases):
-        return plan
-    return context.plan(plan.settings, name=plan.name, whole=True)
+def _there(
+    wanted: Iterable[str], plan: BuildPlan, store: Store
+) -> tuple[dict[str, str], BuildPlan]:
+    """The IDs of the base images that are there, and the plan with all they may take.
+
+    That is all of the context if one of them may take more than the Dockerfile says.
+    """
+    found = store.bases(wanted)
+    if not plan.whole and any(base.triggers for base in found.values()):
+        plan = context.plan(plan.settings, name=plan.name, whole=True)
+    return {reference: base.id for reference, base in found.items()}, plan
 
 
 def _find(reference: str, store: Store) -> str | None:

@@ -42,6 +42,20 @@ class StoredImage:
     size: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    """An image to build from.
+
+    Attributes:
+        id: ``sha256:...``.
+        triggers: it brings `ONBUILD` along, or that cannot be known: then a build may take files
+            of the context that the Dockerfile does not name.
+    """
+
+    id: str
+    triggers: bool = False
+
+
 class Store(Protocol):
     """Where images are built and pods find them: a Docker, or the nodes of a Minikube profile.
 
@@ -54,14 +68,8 @@ class Store(Protocol):
     def image_ids(self, references: Iterable[str]) -> dict[str, str]:
         """Return the IDs, ``sha256:...``, of those images that are there, on every node."""
 
-    def base_ids(self, references: Iterable[str]) -> dict[str, str]:
-        """Return the IDs of those images that are where it builds, to build from."""
-
-    def triggers(self, references: Iterable[str]) -> bool:
-        """Whether one of these images brings `ONBUILD` along, or it cannot be known.
-
-        Such an image takes files of the context that the Dockerfile does not name.
-        """
+    def bases(self, references: Iterable[str]) -> dict[str, Base]:
+        """Return those images that are where it builds, to build from."""
 
     def config(self, reference: str) -> ImageConfig:
         """Return what an image that is there runs, and as whom."""

@@ -13,7 +13,7 @@ from kubekit.image.changes import Memory, Record
 from kubekit.image.docker.engine import Engine
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
-from kubekit.image.store import Order
+from kubekit.image.store import Base, Order
 from kubekit.model import BuildSettings, Cancel, DockerEndpoint
 
 TOKEN = "s3cr3t-t0ken"
@@ -68,8 +68,8 @@ class Empty(DockerStore):
     def image_ids(self, references: Iterable[str]) -> dict[str, str]:
         return {one: "sha256:0" for one, _ in self.pulled if one in set(references)}
 
-    def triggers(self, *_: object) -> bool:
-        return False
+    def bases(self, references: Iterable[str]) -> dict[str, Base]:
+        return {one: Base(id=id_) for one, id_ in self.image_ids(references).items()}
 
     def pull(self, reference: str, *, platform: str | None, **_: object) -> None:
         self.pulled.append((reference, platform))

@@ -16,7 +16,6 @@ from urllib.parse import urlencode
 from kubekit.errors import CancelledError
 from kubekit.image.docker.errors import hung, unreachable
 from kubekit.image.docker.heartbeat import Heartbeat
-from kubekit.image.docker.hijack import connect
 from kubekit.model import Cancel, DockerEndpoint
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Call:
 
 
 def messages(
-    api: Client, call: Call, *, endpoint: DockerEndpoint, cancel: Cancel, patience: float
+    api: Client, call: Call, *, cancel: Cancel, patience: float
 ) -> Iterator[Mapping[str, Any]]:
     """Ask and yield each line of the answer; closing or cancelling ends the connection.
 
@@ -45,9 +44,8 @@ def messages(
     HTTP status as the ``code`` of its ``errorDetail``.
 
     Args:
-        api: the client whose API version is spoken.
+        api: leads to the daemon, and its API version is spoken.
         call: what is asked.
-        endpoint: the daemon.
         cancel: ends the call.
         patience: seconds without any sign of life until the daemon counts as hung.
 
@@ -55,13 +53,14 @@ def messages(
         UnreachableError: the connection was lost, or the daemon hangs.
         CancelledError: the person interrupted.
     """
+    endpoint, ask = api.wire.endpoint, functools.partial(_answers, api)
     try:
         with (
-            contextlib.closing(connect(endpoint)) as wire,
-            _watched(wire, functools.partial(_answers, api), endpoint, cancel, patience) as heart,
+            contextlib.closing(api.wire.connect()) as connection,
+            _watched(connection, ask, endpoint, cancel, patience) as heart,
         ):
-            wire.settimeout(None)
-            for line in _asked(wire, f"/v{api.api_version}{call.path}", call):
+            connection.settimeout(None)
+            for line in _asked(connection, f"/v{api.api_version}{call.path}", call):
                 heart.heard()
                 yield line
     except (http.client.HTTPException, OSError, ValueError) as error:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 from pathlib import Path
 from typing import Any
 
 import docker
 import docker.errors
 import requests
+import urllib3
 from docker.auth import AuthConfig
 from docker.constants import IS_WINDOWS_PLATFORM
 from docker.context import ContextAPI
-from docker.tls import TLSConfig
-from docker.transport import UnixHTTPAdapter
 from docker.utils import parse_host
 from docker.utils.proxy import ProxyConfig
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import NewConnectionError
 
 from kubekit.errors import KubekitError, UnreachableError
 from kubekit.image.docker import apiversion
 from kubekit.image.docker.errors import require_certificates, unreachable
+from kubekit.image.docker.wire import CONNECT, Wire
 from kubekit.image.registries import credentials
 from kubekit.model import DockerEndpoint
 
-_CONNECT = 5
 _ANSWER = 30
 _CLASSIC = "1"
 """What a daemon that has no BuildKit, or was told not to use it, calls its builder."""
@@ -32,16 +35,57 @@ _ASIDE = 0.6
 """Seconds to connect, and to answer, for what is only asked to explain a failure."""
 
 
+class _Connection(HTTPConnection):
+    """One connection of docker-py, opened by a Wire."""
+
+    def __init__(self, *args: Any, wire: Wire, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._wire = wire
+
+    def connect(self) -> None:
+        try:
+            self.sock = self._wire.connect(self.timeout)
+        except ssl.SSLError:
+            raise
+        except OSError as error:
+            raise NewConnectionError(self, str(error)) from error
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(HTTPAdapter):
+    """Lets requests speak over the connections of a Wire, whatever the environment says."""
+
+    def __init__(self, wire: Wire) -> None:
+        super().__init__()
+        self._pool = _Pool("localhost", wire=wire)
+
+    def get_connection(self, *_: Any, **__: Any) -> urllib3.HTTPConnectionPool:
+        return self._pool
+
+    get_connection_with_tls_context = get_connection  # what requests 2.32 made of it
+
+    def request_url(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> str:
+        return request.path_url
+
+    def close(self) -> None:
+        super().close()
+        self._pool.close()
+
+
 class Client(docker.APIClient):
     """A client that leaves the environment's proxies and REQUESTS_CA_BUNDLE to other servers.
 
     Attributes:
+        wire: opens its connections.
         has_buildkit: whether the daemon builds with BuildKit, as far as it tells beforehand.
     """
 
     has_buildkit = True
 
-    def __init__(self, endpoint: DockerEndpoint, *, tls: TLSConfig | None) -> None:
+    def __init__(self, endpoint: DockerEndpoint) -> None:
         # Not APIClient's, which reads the user's Docker config, and fails as a whole for some of
         # them. The rest is what it does; kubekit reads logins itself, when it needs one.
         requests.Session.__init__(self)
@@ -50,21 +94,11 @@ class Client(docker.APIClient):
         self._proxy_configs = ProxyConfig()
         self._version = apiversion.OLDEST
         self._profile = endpoint.profile
-        self.base_url = str(parse_host(endpoint.host, IS_WINDOWS_PLATFORM, tls=tls is not None))
-        if self.base_url.startswith("http+unix://"):
-            self._custom_adapter = UnixHTTPAdapter(self.base_url, _ANSWER)
-            self.mount("http+docker://", self._custom_adapter)
-            self.base_url = "http+docker://localhost"
-        elif tls is not None:
-            tls.configure_client(self)
-
-    def merge_environment_settings(self, url, proxies, stream, verify, cert):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201, ARG002, D102 - of requests.Session
-        return {
-            "proxies": proxies or {},
-            "stream": stream,
-            "verify": self.verify if verify is None else verify,
-            "cert": self.cert if cert is None else cert,
-        }
+        parse_host(endpoint.host, IS_WINDOWS_PLATFORM)  # refuses what is no address
+        self.wire = Wire(endpoint)
+        self.trust_env = False
+        self.base_url = "http+docker://localhost"
+        self.mount("http+docker://", _Adapter(self.wire))
 
     def negotiate(self) -> None:
         """Agree on an API version, which `/_ping` tells far faster than `/version`.
@@ -94,7 +128,7 @@ class Client(docker.APIClient):
 
 
 def connect(
-    endpoint: DockerEndpoint, *, timeout: tuple[float, float] = (_CONNECT, _ANSWER)
+    endpoint: DockerEndpoint, *, timeout: tuple[float, float] = (CONNECT, _ANSWER)
 ) -> Client:
     """Open a client that speaks the daemon's API version.
 
@@ -106,13 +140,9 @@ def connect(
         UnreachableError: certificates missing, daemon not there, not answering or refusing.
         UsageError: DOCKER_API_VERSION is no version.
     """
-    tls = None
-    if endpoint.cert_path is not None:
-        require_certificates(endpoint)
-        ca, cert, key = (str(endpoint.cert_path / f"{name}.pem") for name in ("ca", "cert", "key"))
-        tls = TLSConfig(client_cert=(cert, key), ca_cert=ca, verify=True)
+    require_certificates(endpoint)
     try:
-        client = Client(endpoint, tls=tls)
+        client = Client(endpoint)
     except docker.errors.DockerException as error:
         raise unreachable(endpoint, error) from error
     client.timeout = timeout  # type: ignore[assignment] # as requests takes it

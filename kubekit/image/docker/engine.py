@@ -25,7 +25,7 @@ from kubekit.image.docker.hijack import hijack
 from kubekit.image.registries import credentials
 from kubekit.image.registries.errors import pull_failed, push_failed
 from kubekit.image.registries.transfer import Layers, patiently
-from kubekit.image.store import StoredImage
+from kubekit.image.store import Base, StoredImage
 from kubekit.model import Cancel, DockerEndpoint, ImageConfig
 
 if TYPE_CHECKING:
@@ -59,6 +59,10 @@ class Engine:
         if api is not None:
             api.close()
 
+    def certificate(self) -> str | None:
+        """Return the SHA-256, in hex, of the certificate it shows; None without TLS."""
+        return self._connected().wire.certificate
+
     def info(self) -> Mapping[str, Any]:
         """Return what `docker info` shows; `Name` is the host's, in Minikube the profile's."""
         return self._ask(lambda api: api.info())
@@ -78,24 +82,16 @@ class Engine:
         Args:
             reference: ``NAME:TAG``, or ``NAME@sha256:...`` as it is called in its registry.
         """
-        import docker.errors
+        about = self._inspected(reference)
+        return str(about["Id"]) if about is not None else None
 
-        def inspect(api: docker.APIClient) -> str | None:
-            try:
-                return str(api.inspect_image(reference)["Id"])  # type: ignore[no-untyped-call]
-            except docker.errors.NotFound:
-                return None
-            except docker.errors.APIError as error:
-                # What is no name of an image is none of an image that is there.
-                if error.status_code == HTTPStatus.BAD_REQUEST:
-                    return None
-                raise
-
-        return self._ask(inspect)
-
-    def triggers(self, reference: str) -> bool:
-        """Whether an image has `ONBUILD` instructions; one that is not there has none."""
-        return self._ask(functools.partial(dockerimages.triggers, reference=reference))
+    def base(self, reference: str) -> Base | None:
+        """Return what an image in the daemon is as the base of another; None if not there."""
+        about = self._inspected(reference)
+        if about is None:
+            return None
+        triggers = bool((about.get("Config") or {}).get("OnBuild"))
+        return Base(id=str(about["Id"]), triggers=triggers)
 
     def config(self, reference: str) -> ImageConfig:
         """What an image that is there runs, and as whom."""
@@ -209,9 +205,9 @@ class Engine:
         Raises:
             NotOfferedError: the daemon is there, but has no such thing.
         """
-        version = self._connected().api_version
+        api = self._connected()
         try:
-            return hijack(self.endpoint, f"/v{version}{path}", headers)
+            return hijack(api.wire, f"/v{api.api_version}{path}", headers)
         except OSError as error:
             raise unreachable(self.endpoint, error) from error
 
@@ -228,6 +224,9 @@ class Engine:
         return self._messages(
             Call(path="/build", params=params, headers=headers, data=body), cancel
         )
+
+    def _inspected(self, reference: str) -> Mapping[str, Any] | None:
+        return self._ask(functools.partial(dockerimages.inspected, reference=reference))
 
     def _pull(self, reference: str, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         from docker.utils import parse_repository_tag
@@ -263,13 +262,7 @@ class Engine:
         raise push_failed(reference, str(answer["error"]), login=bool(headers))
 
     def _messages(self, call: Call, cancel: Cancel) -> Iterator[Mapping[str, Any]]:
-        return answers.messages(
-            self._connected(),
-            call,
-            endpoint=self.endpoint,
-            cancel=cancel,
-            patience=self.patience,
-        )
+        return answers.messages(self._connected(), call, cancel=cancel, patience=self.patience)
 
     def _ask(self, call: Callable[[docker.APIClient], _T]) -> _T:
         """Make an idempotent call, a second time if the daemon dropped an idle connection."""

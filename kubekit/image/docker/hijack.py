@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
-from kubekit.model import DockerEndpoint
+from kubekit.image.docker.wire import Wire
 
-_CONNECT = 5.0
 _HEAD = 1 << 16
 
 
@@ -18,13 +15,11 @@ class NotOfferedError(Exception):
     """The daemon does not give its connection away; the message is what it says instead."""
 
 
-def hijack(
-    endpoint: DockerEndpoint, path: str, headers: Sequence[tuple[str, str]]
-) -> socket.socket:
+def hijack(wire: Wire, path: str, headers: Sequence[tuple[str, str]]) -> socket.socket:
     """POST to the daemon, and take the connection over once it agrees.
 
     Args:
-        endpoint: the daemon.
+        wire: leads to the daemon.
         path: with the API's version.
         headers: what is asked for: an `Upgrade`, and what belongs to it.
 
@@ -33,7 +28,7 @@ def hijack(
         OSError: it cannot be reached.
     """
     with contextlib.ExitStack() as stack:
-        connection = connect(endpoint)
+        connection = wire.connect()
         stack.callback(connection.close)
         lines = [f"POST {path} HTTP/1.1", "Host: docker", "Connection: Upgrade"]
         lines += [f"{key}: {value}" for key, value in headers]
@@ -44,43 +39,6 @@ def hijack(
         connection.settimeout(None)
         stack.pop_all()
         return connection
-
-
-def connect(endpoint: DockerEndpoint) -> socket.socket:
-    """Open a connection, with TLS if the daemon asks for it.
-
-    Raises:
-        OSError: it cannot be reached, or refuses the certificate.
-    """
-    parts = urlsplit(endpoint.host)
-    if parts.scheme.endswith("unix"):  # docker-py writes it `http+unix`
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(_CONNECT)
-        try:
-            connection.connect(parts.path)
-        except OSError:
-            connection.close()
-            raise
-        return connection
-    host = parts.hostname or ""
-    port = parts.port or (2375 if endpoint.cert_path is None else 2376)
-    connection = socket.create_connection((host, port), timeout=_CONNECT)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if endpoint.cert_path is None:
-        return connection
-    try:
-        return _tls(endpoint).wrap_socket(connection, server_hostname=host)
-    except OSError:
-        connection.close()
-        raise
-
-
-def _tls(endpoint: DockerEndpoint) -> ssl.SSLContext:
-    assert endpoint.cert_path is not None
-    ca, cert, key = (endpoint.cert_path / f"{name}.pem" for name in ("ca", "cert", "key"))
-    context = ssl.create_default_context(cafile=ca)
-    context.load_cert_chain(cert, key)
-    return context
 
 
 def _head(connection: socket.socket) -> bytes:

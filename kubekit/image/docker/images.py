@@ -40,15 +40,19 @@ def stored(api: docker.APIClient, project: str) -> list[StoredImage]:
     return [one for _, one in sorted(found, key=lambda pair: pair[0], reverse=True)]
 
 
-def triggers(api: docker.APIClient, *, reference: str) -> bool:
-    """Whether an image has `ONBUILD` instructions; one that is not there has none."""
+def inspected(api: docker.APIClient, *, reference: str) -> dict[str, Any] | None:
+    """What the daemon says of an image; None if it is not there."""
     import docker.errors
 
     try:
-        about = api.inspect_image(reference)  # type: ignore[no-untyped-call]
+        return dict(api.inspect_image(reference))  # type: ignore[no-untyped-call]
     except docker.errors.NotFound:
-        return False
-    return bool((about.get("Config") or {}).get("OnBuild"))
+        return None
+    except docker.errors.APIError as error:
+        # What is no name of an image is none of an image that is there.
+        if error.status_code == HTTPStatus.BAD_REQUEST:
+            return None
+        raise
 
 
 def config(api: docker.APIClient, *, reference: str) -> ImageConfig:

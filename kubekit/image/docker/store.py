@@ -23,7 +23,7 @@ from kubekit.image.docker.hijack import NotOfferedError
 from kubekit.image.files import context, dockerfile
 from kubekit.image.files.demands import demands
 from kubekit.image.files.dockerfile import Dockerfile
-from kubekit.image.store import Order, StoredImage
+from kubekit.image.store import Base, Order, StoredImage
 from kubekit.model import BuildPlan, Cancel, ImageConfig
 from kubekit.redact import Redactor, shapes
 
@@ -43,13 +43,10 @@ class DockerStore:
         found = {reference: self.engine.image_id(reference) for reference in references}
         return {reference: id_ for reference, id_ in found.items() if id_ is not None}
 
-    def base_ids(self, references: Iterable[str]) -> dict[str, str]:
+    def bases(self, references: Iterable[str]) -> dict[str, Base]:
         """See Store."""
-        return self.image_ids(references)
-
-    def triggers(self, references: Iterable[str]) -> bool:
-        """See Store."""
-        return any(self.engine.triggers(reference) for reference in references)
+        found = {reference: self.engine.base(reference) for reference in references}
+        return {reference: base for reference, base in found.items() if base is not None}
 
     def config(self, reference: str) -> ImageConfig:
         """See Store."""

@@ -35,7 +35,7 @@ from kubekit.image.nodes.errors import (
     unreadable,
 )
 from kubekit.image.nodes.listing import Held, Listed, config, held, in_use, merged, triggers
-from kubekit.image.store import Order, StoredImage
+from kubekit.image.store import Base, Order, StoredImage
 from kubekit.model import Cancel, ImageConfig
 from kubekit.proc import Finished
 from kubekit.text.cache import keep
@@ -74,19 +74,20 @@ class NodeStore:
                 found[reference] = id_
         return found
 
-    def base_ids(self, references: Iterable[str]) -> dict[str, str]:
+    def bases(self, references: Iterable[str]) -> dict[str, Base]:
         """See Store."""
         listed = self._nodes()[self._builder]
         found = {reference: listed.image(reference) for reference in references}
-        return {reference: id_ for reference, id_ in found.items() if id_ is not None}
-
-    def triggers(self, references: Iterable[str]) -> bool:
-        """See Store."""
-        return any(self._triggers(id_) for id_ in self.base_ids(references).values())
+        return {
+            reference: Base(id=id_, triggers=self._triggers(id_))
+            for reference, id_ in found.items()
+            if id_ is not None
+        }
 
     def config(self, reference: str) -> ImageConfig:
         """See Store."""
-        id_ = self.base_ids([reference])[reference]
+        id_ = self._nodes()[self._builder].image(reference)
+        assert id_ is not None, reference
         command = nodescript.config(id_, self._profile.runtime)
         return self._read(self._builder, config, self._ask(self._builder, command))
 
