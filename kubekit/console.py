@@ -16,8 +16,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
+from kubekit.drawing import diagnosis, evidence_line, failure, hint_lines, passed
 from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
@@ -27,21 +28,22 @@ from kubekit.events import (
     Ended,
     Event,
     Failed,
+    FilesChanged,
+    Listening,
+    LogLine,
     ObjectChanged,
     Output,
     Progress,
+    Reported,
     StageDone,
     StageStarted,
+    Synced,
     Warned,
+    Watching,
 )
 from kubekit.lines import Line, Signs, signs_for
 from kubekit.screen import Plain, Screen, Terminal
-
-if TYPE_CHECKING:
-    pass
-
-_LONG = 24
-"""Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
+from kubekit.statusline import Status, after, row
 
 VERSION = 1
 """Of the JSON events: raised when a field changes its meaning or goes."""
@@ -92,6 +94,8 @@ class TextView:
         self._lock = threading.Lock()
         self._signs = signs_for(err)
         self._screen = _screen_for(err, self._signs)
+        self._status = Status()
+        self._said: Watching | None = None
 
     def __call__(self, event: Event, /) -> None:
         """Print what the event means to a person.
@@ -102,6 +106,7 @@ class TextView:
         """
         with self._lock, _told(self._err, "stderr"):
             self._show(event)
+            self._stand(after(self._status, event))
 
     def close(self) -> None:
         """Take the live lines away."""
@@ -118,25 +123,32 @@ class TextView:
                 if wrong or self._verbosity >= 0:
                     self._screen.rest()
                     self._answer(event)
-            case Failed():
+            case Failed() | Reported():
                 self._screen.rest()
-                self._screen.write(_failure(event, self._signs))
+                self._screen.write(failure(event, self._signs))
             case Warned(text=text, hints=hints):
                 lead = f"{self._signs.warn} "
-                self._screen.write([Line(text, lead=lead, style="yellow"), *_hints(hints)])
+                self._screen.write([Line(text, lead=lead, style="yellow"), *hint_lines(hints)])
             case Ended(text=text, seconds=seconds, hints=hints):
                 self._screen.rest()
-                tail = _seconds(seconds)
+                tail = passed(seconds)
                 head = Line(text, lead=f"{self._signs.ok} ", style="bold green", tail=tail)
-                self._screen.write([head, *_hints(hints)])
+                self._screen.write([head, *hint_lines(hints)])
             case _ if self._verbosity >= 0:
                 self._work(event)
+
+    def _stand(self, status: Status) -> None:
+        """Show how it stands, where that has changed."""
+        if status != self._status and self._verbosity >= 0:
+            self._status = status
+            signs = self._signs
+            self._screen.status(lambda width: row(status, width, signs))
 
     def _answer(self, event: Diagnosed) -> None:
         """What was asked for, so on stdout; wrapped where that is a terminal."""
         signs = signs_for(self._out)
         with contextlib.suppress(BrokenPipeError), _told(self._out, "stdout"):
-            _screen_for(self._out, signs).write(_diagnosis(event, signs))
+            _screen_for(self._out, signs).write(diagnosis(event, signs))
 
     def _work(self, event: Event) -> None:
         match event:
@@ -147,14 +159,14 @@ class TextView:
                 sign = self._signs.ok if changed else self._signs.same
                 lead = f"{sign} {stage:<8} "
                 style = "green" if changed else "dim"
-                line = Line(text, lead=lead, lead_style=style, tail=_seconds(seconds))
+                line = Line(text, lead=lead, lead_style=style, tail=passed(seconds))
                 self._screen.write([line])
             case BuildStep(step=step, state="started"):
                 self._screen.begin(step)
             case BuildStep(step=step, state=state, seconds=seconds):
                 self._screen.end(step)
                 style = {"cached": "dim", "failed": "red"}.get(state, "")
-                tail = {"cached": "cached", "failed": "failed"}.get(state, _seconds(seconds))
+                tail = {"cached": "cached", "failed": "failed"}.get(state, passed(seconds))
                 one_row = state != "failed" and self._verbosity <= 0
                 line = Line(step, lead="    ", style=style, tail=tail, one_row=one_row)
                 self._screen.write([line])
@@ -163,12 +175,32 @@ class TextView:
             case BuildLog(step=step, line=line) if self._verbosity <= 0:
                 self._screen.printed(step, line)
             case BuildLog(line=line):
-                self._screen.write([_evidence(line, self._signs, indent="      ")])
+                self._screen.write([evidence_line(line, self._signs, indent="      ")])
             case ObjectChanged(ref=ref, action=action, detail=detail):
                 if action != "unchanged" or self._verbosity > 0:
                     style = "dim" if action == "unchanged" else ""
                     text = f"{ref} {action} {detail}"
                     self._screen.write([Line(text, lead="    ", style=style)])
+            case _:
+                self._loop(event)
+
+    def _loop(self, event: Event) -> None:
+        """What only `dev` and `logs` tell."""
+        match event:
+            case FilesChanged(text=text):
+                self._screen.write([Line(text, lead=f"{self._signs.changed} ", style="cyan")])
+            case Synced(text=text):
+                self._screen.rest()
+                self._screen.write([Line(text, lead=f"{self._signs.ok} ", lead_style="green")])
+            case Listening(text=text):
+                self._screen.write([Line(text, lead="  ")])
+            case Watching() if not self._screen.live and event != self._said:
+                self._said = event
+                where = f" at {event.url}" if event.well and event.url else ""
+                lead = f"  live{where}: " if event.well else "  "
+                self._screen.write([Line(event.text, lead=lead)])
+            case LogLine(pod=pod, line=line) if not self._status.muted:
+                self._screen.stream(line, lead=f"{pod} {self._signs.bar} ", style="cyan")
             case _:
                 pass
 
@@ -227,51 +259,6 @@ def abandon() -> None:
             os.write(2, b"\r\x1b[J\x1b[?25h")
 
 
-def _failure(event: Failed, signs: Signs) -> list[Line]:
-    """Cause and place, then the evidence, then what to do; a long evidence stands above."""
-    head = [Line(event.message, lead=f"{signs.bad} ", style="bold red")]
-    if event.place:
-        head.append(Line(f"at {event.place}", lead="  "))
-    said = [text for detail in event.details for text in detail.splitlines() or [""]]
-    evidence = [_evidence(text, signs, indent="  ") for text in said]
-    first, then = (evidence, head) if len(evidence) > _LONG else (head, evidence)
-    return [*first, *then, *_hints(event.hints)]
-
-
-def _diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:
-    """One line for what is well, more for what may not be; what is wrong is told as a failure."""
-    text = f"{event.title}: {event.text}"
-    hints = (event.fix,) if event.fix else ()
-    if event.wrong:
-        failed = Failed(
-            id="",
-            exit_code=0,
-            message=text,
-            place=event.place,
-            details=event.details,
-            hints=hints,
-        )
-        return _failure(failed, signs)
-    if event.state != "ready":
-        return [Line(text, lead=f"{signs.more} ", style="yellow"), *_hints(hints)]
-    if event.id is not None:
-        return [Line(text, lead=f"{signs.warn} ", style="yellow"), *_hints(hints)]
-    return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
-
-
 def _screen_for(stream: TextIO, signs: Signs) -> Screen:
     live = stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     return Terminal(stream, signs) if live else Plain(stream)
-
-
-def _evidence(text: str, signs: Signs, *, indent: str) -> Line:
-    """What others said, behind a bar, so that it is not taken for kubekit's own words."""
-    return Line(text, lead=f"{indent}{signs.bar} ", lead_style="dim", barred=True)
-
-
-def _hints(hints: tuple[str, ...]) -> list[Line]:
-    return [Line(hint, lead="  hint: ", style="cyan") for hint in hints]
-
-
-def _seconds(value: float) -> str:
-    return f"({value:.1f} s)"

@@ -118,15 +118,28 @@ def wrapped(line: Line, console: rich.console.Console) -> Iterator[rich.text.Tex
         )
 
 
+def cells(text: str) -> int:
+    """How many columns of a terminal it takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def fitted(text: str, room: int, signs: Signs) -> str:
+    """The text, or as much of it as there is room for and a sign that there is more."""
+    from rich.cells import set_cell_size
+
+    if cells(text) <= room:
+        return text
+    return set_cell_size(text, max(room - len(signs.more), 0)) + signs.more
+
+
 def cropped(line: Line, width: int, signs: Signs) -> rich.text.Text:
     """The line as one row: of its text what has no room is left out, lead and tail are whole."""
-    from rich.cells import cell_len, set_cell_size
     from rich.text import Text
 
-    text = clean(line.text)
     # One column stays free: some terminals wrap when the last one is written.
-    room = max(width - cell_len(line.lead) - cell_len(line.tail) - 2, 1)
-    if cell_len(text) > room:
-        text = set_cell_size(text, max(room - len(signs.more), 0)) + signs.more
+    room = max(width - cells(line.lead) - cells(line.tail) - 2, 1)
     tail = (f" {line.tail}" if line.tail else "", "dim")
+    text = fitted(clean(line.text), room, signs)
     return Text.assemble((f"{line.lead}{text}", line.style), tail)
