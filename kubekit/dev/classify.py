@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kubekit.dev.tree import is_noise
 from kubekit.errors import KubekitError
 from kubekit.image.changes import DEPENDENCIES
 from kubekit.image.files import context
 from kubekit.model import BuildPlan, Settings
-
-_NOISE = re.compile(
-    r"__pycache__|.*\.py[co]|\.git|\.hg|\.venv|\.(mypy|ruff|pytest)_cache|node_modules"
-    # Editors: swap files, what they write beside a file before they rename it, their locks.
-    r"|.*~|\.#.*|#.*#|.*\.sw[a-z]|4913|.*___jb_(tmp|old)___|\.goutputstream-.*"
-)
-"""Names that are nobody's source, whatever the rules of the project say."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +64,7 @@ def classify(paths: Iterable[Path], settings: Settings, plan: BuildPlan | None) 
     """
     sync, apply, build = [], [], []
     for path in sorted(paths):
-        if any(_NOISE.fullmatch(part) for part in path.relative_to(_root(path, settings)).parts):
+        if is_noise(path.relative_to(_root(path, settings)).as_posix()):
             continue
         if _is_applied(path, settings):
             apply.append(path)

@@ -1,0 +1,120 @@
+"""Which touches of files are told."""
+
+from __future__ import annotations
+
+import errno
+import queue
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from watchdog.observers.inotify import InotifyObserver
+
+from kubekit.dev.watch import Watch
+from kubekit.events import Event, Warned
+
+
+class Told:
+    """What was told, taken as it comes."""
+
+    def __init__(self) -> None:
+        self.queue: queue.SimpleQueue[frozenset[Path]] = queue.SimpleQueue()
+        self.events: list[Event] = []
+        self.watch = Watch(self.queue.put, emit=self.events.append)
+
+    def until(self, path: Path) -> set[Path]:
+        """All that is told until this path is."""
+        found: set[Path] = set()
+        while path not in found:
+            found |= self.queue.get(timeout=20)
+        return found
+
+
+@pytest.fixture
+def told() -> Iterator[Told]:
+    told = Told()
+    yield told
+    told.watch.close()
+
+
+def test_saves_of_every_kind_are_told(told: Told, tmp_path: Path) -> None:
+    told.watch.on({tmp_path: True})
+    (tmp_path / "a.py").write_text("1")
+    told.until(tmp_path / "a.py")
+    (tmp_path / "b.tmp").write_text("2")
+    (tmp_path / "b.tmp").rename(tmp_path / "a.py")
+    assert tmp_path / "b.tmp" in told.until(tmp_path / "a.py")
+    (tmp_path / "a.py").chmod(0o755)
+    told.until(tmp_path / "a.py")
+    (tmp_path / "a.py").unlink()
+    told.until(tmp_path / "a.py")
+    (tmp_path / "new/deep").mkdir(parents=True)
+    (tmp_path / "new/deep/c.py").write_text("3")
+    told.until(tmp_path / "new/deep/c.py")
+    shutil.rmtree(tmp_path / "new")
+    told.until(tmp_path / "new")
+
+
+def test_reading_is_no_touch(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "read.py").write_text("1")
+    told.watch.on({tmp_path: True})
+    (tmp_path / "read.py").read_text()
+    list(tmp_path.iterdir())
+    (tmp_path / "written.py").write_text("1")
+    assert tmp_path / "read.py" not in told.until(tmp_path / "written.py")
+
+
+def test_what_is_not_deep_is_watched_at_its_top_alone(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "node_modules").mkdir()
+    told.watch.on({tmp_path: False})
+    (tmp_path / "node_modules/a.js").write_text("1")
+    (tmp_path / "top").write_text("1")
+    assert tmp_path / "node_modules/a.js" not in told.until(tmp_path / "top")
+
+
+def test_other_folders_take_the_place_of_the_first(told: Told, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    told.watch.on({tmp_path / "one": True})
+    told.watch.on({tmp_path / "two": True, tmp_path / "missing": True})
+    (tmp_path / "one/a").write_text("1")
+    (tmp_path / "two/a").write_text("1")
+    assert tmp_path / "one/a" not in told.until(tmp_path / "two/a")
+
+
+def test_a_burst_is_told_whole(told: Told, tmp_path: Path) -> None:
+    told.watch.on({tmp_path: True})
+    names = {tmp_path / f"{number}.py" for number in range(3000)}
+    for name in names:
+        name.write_text("1")
+    found: set[Path] = set()
+    while not names <= found:
+        found |= told.queue.get(timeout=20)
+
+
+def test_where_no_more_folders_may_be_watched_they_are_looked_through(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: object, **_more: object) -> None:
+        raise OSError(errno.ENOSPC, "inotify watch limit reached")
+
+    monkeypatch.setattr(InotifyObserver, "schedule", full)
+    told.watch.on({tmp_path: True})
+    (warned,) = told.events
+    assert isinstance(warned, Warned)
+    assert "max_user_watches" in " ".join(warned.hints)
+    (tmp_path / "a.py").write_text("1")
+    told.until(tmp_path / "a.py")
+
+
+def test_nothing_is_left_of_a_watch(tmp_path: Path) -> None:
+    before, files = set(threading.enumerate()), set(Path("/proc/self/fd").iterdir())
+    told = Told()
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        told.watch.on({tmp_path / name: True})
+    told.watch.close()
+    assert set(threading.enumerate()) <= before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= len(files)
