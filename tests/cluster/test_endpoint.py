@@ -6,9 +6,10 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,15 +109,57 @@ def server_certificate(endpoint: DockerEndpoint, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.parametrize("proved", [False, True])
 def test_another_profiles_docker_is_never_built_in(
-    cache: EndpointCache, endpoint: DockerEndpoint, other: Front
+    cache: EndpointCache, endpoint: DockerEndpoint, other: Front, *, proved: bool
 ) -> None:
-    cache.write(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path, profile=PROFILE))
-    there = Engine(DockerEndpoint(host=other.host, cert_path=endpoint.cert_path, profile=PROFILE))
-    assert there.info()["Name"] != PROFILE
-    there.close()
+    certificate = None
+    if proved:  # as where another one has got the port of the profile's since then
+        found()
+        certificate = remembered(cache)
+    there = replace(endpoint, host=other.host, certificate=certificate)
+    cache.write(there)
+    engine = Engine(there)
+    assert engine.info()["Name"] != PROFILE
+    engine.close()
     assert found() == endpoint
     assert cache.read() == endpoint
+
+
+def remembered(cache: EndpointCache) -> str:
+    """The certificate that the profile's Docker has shown."""
+    known = cache.read()
+    assert known is not None
+    assert known.certificate
+    return known.certificate
+
+
+def test_what_was_proved_once_is_known_by_its_certificate(
+    cache: EndpointCache, endpoint: DockerEndpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    info = Engine.info
+
+    def noted(engine: Engine) -> Mapping[str, Any]:
+        asked.append(engine.endpoint.host)
+        return info(engine)
+
+    monkeypatch.setattr(Engine, "info", noted)
+    certs = server_certificate(endpoint, tmp_path)
+    with in_front_of(endpoint.host, certs, endpoint.cert_path) as front:
+        cache.write(replace(endpoint, host=front.host, certificate=None))
+        for _ in range(2):
+            with open_engine(TARGET, Run(emit=lambda _: None)) as engine:
+                assert engine.endpoint.host == front.host
+        first = remembered(cache)
+        # Made anew, as by a restart of the profile: its name is asked once more.
+        server_certificate(endpoint, tmp_path)
+        front.serve(certs)
+        for _ in range(2):
+            with open_engine(TARGET, Run(emit=lambda _: None)) as engine:
+                assert engine.endpoint.host == front.host
+        assert remembered(cache) != first
+        assert asked == [front.host, front.host]
 
 
 def test_another_profiles_docker_is_refused_where_minikube_itself_leads_there(
