@@ -377,8 +377,9 @@ def main() -> None:
 
 def _execute(work: "Work", *, output: str = "text", verbosity: int = 0) -> None:
     """Do the work, tell how it ended, and exit with the code of that."""
-    from kubekit.console import discard, open_view
+    from kubekit.console import open_view
     from kubekit.model import Cancel
+    from kubekit.outlet import discard
 
     cancel = Cancel()
     _on_signals(cancel)
@@ -450,7 +451,7 @@ def _on_signals(cancel: "Cancel") -> None:
     The handler runs in the main thread, which may just hold one of the locks that `cancel` needs:
     so it only counts, and a thread of its own does the asking.
     """
-    from kubekit.console import abandon
+    from kubekit.outlet import abandon
 
     count = itertools.count(1)
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import io
 import json
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
+from kubekit import browser, keys
 from kubekit.drawing import diagnosis, evidence_line, failure, hint_lines, passed
 from kubekit.errors import KubekitError
 from kubekit.events import (
@@ -42,6 +44,7 @@ from kubekit.events import (
     Watching,
 )
 from kubekit.lines import Line, Signs, signs_for
+from kubekit.outlet import put, told
 from kubekit.screen import Plain, Screen, Terminal
 from kubekit.statusline import Status, after, row
 
@@ -49,11 +52,27 @@ VERSION = 1
 """Of the JSON events: raised when a field changes its meaning or goes."""
 
 
+Ask = Callable[[str], None]
+"""What a key asks for: ``rebuild``, ``sync`` or ``quit``. Called in a thread of its own."""
+
+_ASKED = {"r": "rebuild", "s": "sync", "q": "quit"}
+_HELP = (
+    ("r", "build the image again and roll it out"),
+    ("s", "bring all files to the pods again"),
+    ("l", "the log off, and on again"),
+    ("o", "open the app in a browser"),
+    ("q", "quit, as Ctrl-C does"),
+)
+
+
 class View(Protocol):
     """Shows events until it is closed."""
 
     def __call__(self, event: Event, /) -> None:
         """Show one event."""
+
+    def keys(self, ask: Ask, /) -> contextlib.AbstractContextManager[None]:
+        """Read keys, where there is somebody to press them, for as long as the block lasts."""
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -71,10 +90,14 @@ class JsonView:
         data = {"v": VERSION, "type": event.type, **dataclasses.asdict(event)}
         with self._lock:
             try:
-                _put(self._out, json.dumps(data, default=str))
+                put(self._out, json.dumps(data, default=str))
             except KubekitError:
                 self._out = sys.stderr  # where the end of the run can still be told
                 raise
+
+    def keys(self, _ask: Ask, /) -> contextlib.AbstractContextManager[None]:
+        """A program presses no keys."""
+        return contextlib.nullcontext()
 
     def close(self) -> None:
         """Nothing to put back."""
@@ -104,13 +127,31 @@ class TextView:
             BrokenPipeError: nobody reads stderr any more.
             KubekitError: stdout or stderr cannot be written, as on a full disk.
         """
-        with self._lock, _told(self._err, "stderr"):
+        with self._lock, told(self._err, "stderr"):
             self._show(event)
             self._stand(after(self._status, event))
 
+    @contextlib.contextmanager
+    def keys(self, ask: Ask, /) -> Iterator[None]:
+        """Read keys while the block lasts, if this is a terminal and a person sits at it.
+
+        What is only about the view is done here; `ask` gets the rest.
+        """
+        person = sys.stdin is not None and sys.stdin.isatty()
+        if not person or not isinstance(self._screen, Terminal):
+            yield
+            return
+        pressed = functools.partial(self._pressed, ask)
+        with keys.Keys(sys.stdin.fileno(), pressed=pressed, drawn=self._screen):
+            self._restate(keys=True)
+            try:
+                yield
+            finally:
+                self._restate(keys=False)
+
     def close(self) -> None:
         """Take the live lines away."""
-        with self._lock, contextlib.suppress(KubekitError), _told(self._err, "stderr"):
+        with self._lock, contextlib.suppress(KubekitError), told(self._err, "stderr"):
             self._screen.close()
 
     def _show(self, event: Event) -> None:
@@ -118,7 +159,7 @@ class TextView:
             case Output(text=text):
                 self._screen.rest()
                 with contextlib.suppress(BrokenPipeError):  # as in `kubekit render | head`
-                    _put(self._out, text.rstrip("\n"))
+                    put(self._out, text.rstrip("\n"))
             case Diagnosed(wrong=wrong):
                 if wrong or self._verbosity >= 0:
                     self._screen.rest()
@@ -137,17 +178,51 @@ class TextView:
             case _ if self._verbosity >= 0:
                 self._work(event)
 
+    def _pressed(self, ask: Ask, key: str) -> None:
+        with contextlib.suppress(KubekitError, BrokenPipeError):  # the next event meets it, too
+            if key == "l":
+                self._restate(muted=not self._status.muted)
+            elif key == "o":
+                self._open(self._status.url)
+            elif key in ("?", "h"):
+                self._say([Line(text, lead=f"  {name}  ") for name, text in _HELP])
+            elif key in _ASKED:
+                ask(_ASKED[key])
+
+    def _open(self, url: str | None) -> None:
+        if url is None:
+            self._say([Line("no port leads to the app yet", lead="  ")])
+        elif browser.can_open(os.environ):
+            browser.open_url(url)
+            self._say([Line(f"opening {url}", lead="  ")])
+        else:
+            self._say([Line(f"this machine shows no browser: open {url} yourself", lead="  ")])
+
+    def _say(self, lines: list[Line]) -> None:
+        with self._lock, told(self._err, "stderr"):
+            self._screen.write(lines)
+
+    def _restate(self, **new: Any) -> None:
+        with (
+            self._lock,
+            contextlib.suppress(KubekitError, BrokenPipeError),
+            told(self._err, "stderr"),
+        ):
+            self._stand(dataclasses.replace(self._status, **new))
+
     def _stand(self, status: Status) -> None:
         """Show how it stands, where that has changed."""
-        if status != self._status and self._verbosity >= 0:
-            self._status = status
-            signs = self._signs
+        if status == self._status:
+            return
+        self._status = status
+        signs = self._signs
+        if self._verbosity >= 0:
             self._screen.status(lambda width: row(status, width, signs))
 
     def _answer(self, event: Diagnosed) -> None:
         """What was asked for, so on stdout; wrapped where that is a terminal."""
         signs = signs_for(self._out)
-        with contextlib.suppress(BrokenPipeError), _told(self._out, "stdout"):
+        with contextlib.suppress(BrokenPipeError), told(self._out, "stdout"):
             _screen_for(self._out, signs).write(diagnosis(event, signs))
 
     def _work(self, event: Event) -> None:
@@ -218,45 +293,6 @@ def open_view(*, output: str, verbosity: int) -> View:
     if output == "json":
         return JsonView(sys.stdout)
     return TextView(sys.stdout, sys.stderr, verbosity=verbosity)
-
-
-def _put(stream: TextIO, text: str) -> None:
-    """Write the text as a line of its own, at once.
-
-    Raises:
-        BrokenPipeError: the reader has gone.
-        KubekitError: it cannot be written, as on a full disk.
-    """
-    with _told(stream, "stdout"):
-        stream.write(f"{text}\n")
-        stream.flush()
-
-
-@contextlib.contextmanager
-def _told(stream: TextIO, name: str) -> Iterator[None]:
-    """A stream that cannot be written is given up, and that is told; a reader may just leave."""
-    try:
-        yield
-    except OSError as error:
-        discard(stream)
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise KubekitError(f"cannot write to {name}: {error.strerror}", id=name) from error
-
-
-def discard(*streams: TextIO) -> None:
-    """Send what is still written to nowhere, so that Python's exit does not fail on it either."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in streams:
-        os.dup2(nowhere, stream.fileno())
-    os.close(nowhere)
-
-
-def abandon() -> None:
-    """Make the cursor visible on an empty line, at once: for a signal handler that exits."""
-    with contextlib.suppress(OSError):
-        if os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb":
-            os.write(2, b"\r\x1b[J\x1b[?25h")
 
 
 def _screen_for(stream: TextIO, signs: Signs) -> Screen:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from kubekit.keys import in_front
+
 _BURST_SECONDS = 0.05
 """Lines that come faster than this are written together."""
 _TURN_SECONDS = 0.125
@@ -20,6 +22,8 @@ _TURN_SECONDS = 0.125
 _LOOK_SECONDS = 0.25
 """How often the terminal's size is looked at: what is drawn must fit, without a signal handler."""
 _ERASE = "\r\x1b[J"
+# Shown at once by the terminals that know this; the others ignore it.
+_TOGETHER, _DONE = "\x1b[?2026h", "\x1b[?2026l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 
 Rows = Callable[[], list[str]]
@@ -130,7 +134,8 @@ class Live:
         parts = [_ERASE] if self._drawn or self._spoilt else []
         parts += self._going
         if rows:
-            parts += [_HIDE, "\n".join(rows), f"\x1b[{len(rows) - 1}A" * (len(rows) > 1), "\r"]
+            up = f"\x1b[{len(rows) - 1}A" if len(rows) > 1 else ""
+            parts = [_TOGETHER, *parts, _HIDE, "\n".join(rows), up, "\r", _DONE]
         elif self._drawn:
             parts.append(_SHOW)
         self._going, self._drawn, self._size, self._spoilt = [], rows, size, False
@@ -140,11 +145,17 @@ class Live:
 
     def _visible(self) -> list[str]:
         """The rows, as far as there is room; none while the terminal is the shell's."""
-        if self._ended or self._held or not _in_front(self._stream):
+        if self._ended or self._held or not self._in_front():
             return []
         rows = self._rows()
         room = max(self._measured()[1] - 1, 1)
         return rows if len(rows) <= room else [*rows[: room - 1], rows[-1]]
+
+    def _in_front(self) -> bool:
+        try:
+            return in_front(self._stream.fileno())
+        except (OSError, ValueError):  # it only claims to be a terminal
+            return True
 
     def _measured(self) -> tuple[int, int]:
         """Columns and lines of the terminal."""
@@ -179,11 +190,3 @@ class Live:
             if self._turning():
                 return _TURN_SECONDS
             return _LOOK_SECONDS if self._rows() else None
-
-
-def _in_front(stream: TextIO) -> bool:
-    """Whether what runs in the terminal's foreground is this process, not the shell."""
-    try:
-        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
-    except (OSError, ValueError):  # not the terminal that controls it
-        return True

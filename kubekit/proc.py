@@ -81,6 +81,22 @@ def run(
     return Finished(code=child.returncode, out=out, err=err)
 
 
+def let_go(argv: Sequence[str]) -> None:
+    """Start a program that goes on by itself; nothing it prints is seen, no end of it is told.
+
+    Raises:
+        MissingError: it is there, but the system cannot execute it.
+    """
+    nowhere = subprocess.DEVNULL
+    try:
+        child = subprocess.Popen(
+            argv, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+        )
+    except OSError as error:
+        raise _unusable(argv[0], error) from error
+    threading.Thread(target=child.wait, daemon=True).start()
+
+
 def replace(argv: Sequence[str], *, env: Mapping[str, str]) -> None:
     """Become another program: its terminal, signals and exit code are then the user's own.
 

@@ -1,0 +1,151 @@
+"""Single keys of a terminal, without echo, for as long as a command listens.
+
+The terminal is put back on every way out: the end, an exception, Ctrl-C, Ctrl-Z, Ctrl-\\. Ctrl-C
+itself stays the signal that it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import signal
+import termios
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Protocol, Self
+
+_PASTED = 4
+"""More than this at once is pasted text, in which no letter is a key pressed."""
+_LOOK_SECONDS = 0.5
+"""How often it is looked whether the terminal is ours again."""
+_SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
+_LEAVING = (signal.SIGTSTP, signal.SIGQUIT)
+
+
+class Held(Protocol):
+    """What draws in the terminal and must pause while another program has it."""
+
+    def suspend(self) -> None:
+        """Leave the terminal; called in a signal handler."""
+
+    def resume(self) -> None:
+        """Draw again; called in a signal handler."""
+
+
+class Keys:
+    """Reads keys of the terminal `fd` in a thread, and calls back with each; a context manager.
+
+    To be entered in the main thread. Escape sequences, as of arrows, and pasted text are no keys.
+    In the background the terminal is left alone, and taken again with the foreground.
+
+    Args:
+        fd: of a terminal.
+        pressed: takes one character, lower case; called in the thread that reads.
+        drawn: what draws there.
+    """
+
+    def __init__(self, fd: int, *, pressed: Callable[[str], None], drawn: Held) -> None:
+        self._fd = fd
+        self._pressed = pressed
+        self._drawn = drawn
+        self._thread = threading.Thread(target=self._read, daemon=True, name="keys")
+        self._before: list[Any] | None = None
+        self._handlers: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        self._woken, self._waker = os.pipe()
+        for number in _LEAVING:
+            self._handlers[number] = signal.signal(number, self._leave)
+        self._handlers[signal.SIGCONT] = signal.signal(signal.SIGCONT, self._return)
+        self._take()
+        _active.append(self)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._waker)  # the other end can now be read, which ends the thread
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+        os.close(self._woken)
+        _active.remove(self)
+        self.restore()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+
+    def restore(self) -> None:
+        """Put the terminal back as it was; also for a signal handler."""
+        if self._before is not None and in_front(self._fd):
+            with contextlib.suppress(termios.error):
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
+            self._before = None
+
+    def _take(self) -> None:
+        """No echo, no waiting for the end of a line, unless the terminal is another's now."""
+        if not in_front(self._fd):
+            return
+        with contextlib.suppress(termios.error):
+            before = termios.tcgetattr(self._fd)
+            ours = termios.tcgetattr(self._fd)
+            ours[3] &= ~(termios.ECHO | termios.ICANON)
+            ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
+            termios.tcsetattr(self._fd, termios.TCSANOW, ours)
+            self._before = before
+
+    def _leave(self, number: int, _frame: FrameType | None) -> None:
+        """Ctrl-Z or Ctrl-\\: do what the signal does by itself, with the terminal as it was."""
+        self._drawn.suspend()
+        self.restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        signal.signal(number, self._leave)  # it goes on: `fg`, or `bg`, or no shell to stop it
+        self._return(number, None)
+
+    def _return(self, _number: int, _frame: FrameType | None) -> None:
+        """The shell lets it go on; also from the background, where it was never stopped."""
+        if self._before is None:
+            self._take()
+        self._drawn.resume()
+
+    def _read(self) -> None:
+        # Reading in the background would stop the whole process; so it is an error instead.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})
+        while True:
+            front = self._before is not None and in_front(self._fd)
+            watched = [self._woken, self._fd] if front else [self._woken]
+            ready, _, _ = select.select(watched, [], [], None if front else _LOOK_SECONDS)
+            if self._woken in ready:
+                return
+            if self._fd in ready and not self._take_in():
+                return
+
+    def _take_in(self) -> bool:
+        """Read what is there; False at its end."""
+        try:
+            data = os.read(self._fd, 1024)
+        except OSError:
+            return not in_front(self._fd)
+        keys = _SEQUENCE.sub(b"", data).decode(errors="ignore").lower()
+        if len(keys) <= _PASTED:
+            for key in keys:
+                self._pressed(key)
+        return bool(data)
+
+
+_active: list[Keys] = []
+
+
+def restore() -> None:
+    """Put the terminal back if keys are read: for a signal handler that exits."""
+    for keys in _active:
+        keys.restore()
+
+
+def in_front(fd: int) -> bool:
+    """Whether this process is in the foreground of the terminal, or that is not asked for."""
+    try:
+        return os.tcgetpgrp(fd) == os.getpgrp()
+    except OSError:  # not the terminal that controls it
+        return True
