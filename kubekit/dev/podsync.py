@@ -1,0 +1,278 @@
+"""Keeping the files of one container at those of the working tree, over one session with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kubekit.api.kube import Kube
+from kubekit.dev.agent import PROGRAM, Agent
+from kubekit.dev.difference import Difference, difference
+from kubekit.dev.syncerrors import DriftError, SilentError, not_writable, refusal
+from kubekit.dev.tree import Entry, Tree
+from kubekit.errors import Place
+from kubekit.model import Cancel, Object, SyncRule
+from kubekit.streams.exec import BrokenError, EndedError, Exec
+
+_WRITABLE = ("fine", "missing")
+_WHY = {"denied": "permission denied", "readonly": "read-only file system"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A readiness probe as the agent asks it, from inside the pod.
+
+    Attributes:
+        path: of the GET; None just connects.
+        scheme: ``HTTP`` or ``HTTPS``, whose certificate is not checked.
+        seconds: for one try.
+        host: where to ask, None for the loopback.
+    """
+
+    port: int
+    path: str | None = None
+    scheme: str = "HTTP"
+    headers: tuple[tuple[str, str], ...] = ()
+    seconds: float = 1.0
+    host: str | None = None
+
+    @property
+    def request(self) -> Object:
+        """As the agent takes it."""
+        return {**self.__dict__}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What the container's Python says against a file.
+
+    Attributes:
+        place: in the working tree.
+        text: the line; empty if there is none to show.
+        message: such as ``SyntaxError: invalid syntax``.
+    """
+
+    place: Place
+    text: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SyncOutcome:
+    """What became of one sync.
+
+    Attributes:
+        files: how many paths were written or deleted.
+        size: bytes of content sent.
+        seconds: that all of it took.
+        mode: how the app took it, as in `kubekit.events.Synced`; empty after a failure.
+        why: why it was not warm.
+        faults: the files that Python cannot compile; then nothing was written.
+        failed: what the app's new code died of, a traceback; then the files are written.
+        kept: though it failed, the old code still serves.
+        ready: whether the app answered its probe in time; None if it was not asked.
+        met: what it answered last.
+    """
+
+    files: int = 0
+    size: int = 0
+    seconds: float = 0.0
+    mode: str = "none"
+    why: str = ""
+    faults: tuple[Fault, ...] = ()
+    failed: str | None = None
+    kept: bool = False
+    ready: bool | None = None
+    met: str = ""
+
+    @property
+    def well(self) -> bool:
+        """Whether the app runs with what was synced."""
+        return not self.faults and self.failed is None and self.ready is not False
+
+
+@dataclass
+class _Told:
+    """What an agent answered to one change set."""
+
+    written: bool = False
+    fields: dict[str, object] = field(default_factory=dict)
+
+
+class PodSync:
+    """One container of one pod; `bring` is called by one thread at a time.
+
+    Deleted is only what was in the image's tree or came from here: what was made in the image, or
+    by the app, stays.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        python: str,
+        rules: Sequence[SyncRule],
+        known: Iterable[str] = (),
+        probe: Probe | None = None,
+        patience: float = 60.0,
+        program: str = PROGRAM,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            kube: the cluster.
+            namespace: of the pod.
+            pod: its name.
+            container: the container's.
+            python: the interpreter in it that runs the app, so that it compiles as the app does.
+            rules: where the destinations are.
+            known: the paths of the tree that the container's image was built from.
+            probe: how to see that the app answers after a reload.
+            patience: seconds for a reload, and for the app to answer.
+            program: where the agent lies in the container.
+        """
+        self._kube = kube
+        self._container = (namespace, pod, container)
+        # Isolated from the project's own modules and settings, and without its packages.
+        self._command = (python, "-I", "-S", "-W", "ignore", program)
+        self._where = f"container `{container}` of Pod `{pod}`"
+        self._dests = tuple(dict.fromkeys(rule.dest.rstrip("/") for rule in rules))
+        self._known = set(known)
+        self._probe = probe
+        self._patience = patience
+        self._agent: Agent | None = None
+        self._have: dict[str, Entry] | None = None
+        self._owed = False
+
+    def bring(self, tree: Tree, *, reload: bool, cancel: Cancel | None = None) -> SyncOutcome:
+        """Bring the container to the tree, and have the app take it.
+
+        The difference is to what the container has by its own account, asked for once a session.
+
+        Args:
+            tree: all that should be there.
+            reload: have the app reloaded if anything changes.
+            cancel: gives up, from another thread; the next sync then begins with a new session.
+
+        Raises:
+            GoneError: the container does not run (any more).
+            NoPythonError: it has no Python: rebuild instead.
+            SyncError: it cannot be written; the subclasses say why.
+            ChangedError: the tree changed meanwhile; read it again.
+            ApiError: this user may not run programs in pods.
+            TransientError: the API server cannot be reached, or the connection broke twice.
+            CancelledError: the run was interrupted, or `cancel` was set.
+        """
+        began = time.monotonic()
+        self._known.update(tree.entries)
+        try:
+            try:
+                told = self._brought(tree, reload, cancel)
+            except (BrokenError, EndedError, SilentError, DriftError):
+                # A session may have broken long ago, or somebody else been at the files. A new
+                # session says whether the container is there, and what it has.
+                self._hang_up()
+                told = self._again(tree, reload, cancel)
+        except BaseException:
+            self._hang_up()
+            raise
+        return SyncOutcome(seconds=time.monotonic() - began, **told.fields)  # type: ignore[arg-type]
+
+    def forget(self) -> None:
+        """Have the next sync ask the container anew what it has."""
+        self._have = None
+
+    def close(self) -> None:
+        """End the session."""
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        self._have = None
+        if self._agent is not None:
+            self._agent.close()
+            self._agent = None
+
+    def _again(self, tree: Tree, reload: bool, cancel: Cancel | None) -> _Told:
+        try:
+            return self._brought(tree, reload, cancel)
+        except EndedError as error:
+            raise BrokenError(error.message, details=error.details) from error
+
+    def _brought(self, tree: Tree, reload: bool, cancel: Cancel | None) -> _Told:
+        agent = self._session(cancel)
+        wanted = {path: tree.entries[path] for path in _ours(tree.entries, agent.mounts)}
+        if self._have is None:
+            self._have = agent.find(sorted(_ours(self._known, agent.mounts)))
+        changes = difference(self._have, wanted)
+        told = _Told()
+        if not changes.count and not (self._owed and reload):
+            return told
+        self._owed |= reload
+        self._sync(agent, changes, tree, told)
+        if told.written:
+            self._have = wanted
+        return told
+
+    def _session(self, cancel: Cancel | None) -> Agent:
+        if self._agent is None:
+            self._agent = self._opened(cancel)
+            for dest, state in self._agent.states.items():
+                if state not in _WRITABLE:
+                    raise not_writable(dest, _WHY.get(state, state.lower()), self._where)
+        self._agent.use(cancel)
+        return self._agent
+
+    def _opened(self, cancel: Cancel | None) -> Agent:
+        program = Exec(self._kube, *self._container, self._command)
+        try:
+            return Agent(program, dests=self._dests, cancel=cancel)
+        except BaseException:
+            program.close()
+            raise
+
+    def _sync(self, agent: Agent, changes: Difference, tree: Tree, told: _Told) -> None:
+        answers = agent.sync(
+            changes,
+            tree,
+            reload=self._owed,
+            patience=self._patience,
+            probe=self._probe.request if self._probe and self._owed else None,
+        )
+        for answer in answers:
+            kind = answer["re"]
+            if kind in ("failed", "changed"):
+                raise refusal(answer, self._where)
+            if kind == "syntax":
+                told.fields["faults"] = tuple(_fault(one, tree) for one in answer["faults"])
+            elif kind == "written":
+                told.written = True
+                size = sum(tree.sources[path].size for path in changes.puts)
+                told.fields |= {"files": changes.count, "size": size}
+            elif kind == "reloaded":
+                self._owed = False
+                told.fields |= _reload(answer["answer"])
+            elif kind == "ready":
+                told.fields |= {"ready": answer["well"], "met": answer["text"]}
+
+
+def _ours(paths: Iterable[str], mounts: Sequence[str]) -> Iterable[str]:
+    """Without what lies in other volumes: a mounted ConfigMap is not the image's."""
+    tops = tuple(f"{mount}/" for mount in mounts)
+    return [path for path in paths if not f"{path}/".startswith(tops)] if tops else paths
+
+
+def _fault(told: Object, tree: Tree) -> Fault:
+    file = Path(tree.sources[told["path"]].at)
+    place = Place(file=file, line=told["line"], column=told["column"])
+    return Fault(place=place, text=told["text"], message=told["message"])
+
+
+def _reload(answer: Object) -> dict[str, object]:
+    if answer["state"] == "failed":
+        return {"mode": "", "failed": answer["text"], "kept": bool(answer.get("kept"))}
+    return {"mode": answer.get("mode", "none"), "why": answer.get("why") or ""}
