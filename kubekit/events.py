@@ -163,6 +163,18 @@ class Watching(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Following(Event):
+    """Whose logs are shown from now on.
+
+    Attributes:
+        pods: pod -> its containers, without those that only prepare for them.
+    """
+
+    type: ClassVar[str] = "following"
+    pods: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogLine(Event):
     """A line that a container logged.
 

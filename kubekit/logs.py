@@ -1,0 +1,1 @@
+"""The logs of a project or a workload."""
