@@ -132,6 +132,7 @@ def _command(
     *,
     files: bool = True,
     reading: bool = False,
+    loading: bool = False,
     settings: Mapping[str, Any] = MappingProxyType({}),
     **extra: Any,
 ) -> Callable[[Callable[..., None]], None]:
@@ -139,7 +140,8 @@ def _command(
 
     The function's own parameters after those two become its own flags. Without `files`, the files
     that kubekit.yaml names need not be there: a teardown must not fail for a missing Dockerfile.
-    With `reading` it takes Where instead of Settings, and there need be no kubekit.yaml.
+    With `reading` it takes Where instead of Settings, and there need be no kubekit.yaml; with
+    `loading` what reads the Settings, as often as it likes.
     `settings` are flags that, like the common ones, are settings of this command.
     """
 
@@ -156,7 +158,8 @@ def _command(
             def work(emit: "Emit", cancel: "Cancel") -> None:
                 from kubekit.session import Run
 
-                loaded = _where(common) if reading else _load(common, files=files)
+                read = functools.partial(_load, common, files=files)
+                loaded = _where(common) if reading else read if loading else read()
                 function(loaded, Run(emit=emit, cancel=cancel), **given)
 
             verbosity = int(common["verbose"]) - int(common["quiet"])
@@ -208,6 +211,25 @@ def _build_and_apply(
     from kubekit import workflow
 
     workflow.build_and_apply(settings, run, dry_run=dry_run)
+
+
+@_command(app, "dev", settings={**_JUDGING, **_REGISTRY}, loading=True)
+def _dev(
+    load: "Callable[[], Settings]",
+    run: "Run",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave what runs, instead of a teardown at the end.")
+    ] = False,
+) -> None:
+    """Build and apply, then bring every save into the running app; Ctrl-C ends it.
+
+    \b
+    kubekit dev          edit, save, see it live; at the end nothing is left
+    kubekit dev --keep   what runs stays
+    """
+    from kubekit.dev.command import dev
+
+    dev(load, run, keep=keep)
 
 
 @_command(app, "push", settings=_REGISTRY)

@@ -47,8 +47,8 @@ class Container:
     ref: str
     name: str
     python: str
-    probe: Mapping[str, Any] | None
-    ports: Mapping[str, int]
+    probe: Object | None
+    ports: dict[str, int]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,164 @@
+"""`kubekit dev` as a whole: what it consists of, put together and, at the end, taken apart."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+
+from kubekit import browser, workflow
+from kubekit.api.follow import Follower, stop
+from kubekit.api.kube import Kube
+from kubekit.api.resources import PODS
+from kubekit.dev.loop import Loop, Pressed, Saved, Stop
+from kubekit.dev.pods import Pods
+from kubekit.dev.watch import Watch
+from kubekit.events import Emit, Ended, Event, LogLine, Warned
+from kubekit.model import Cancel, ClusterTarget, Settings
+from kubekit.redact import Redactor
+from kubekit.session import Run, connect
+from kubekit.streams.listener import Listener
+from kubekit.streams.logs import Logs
+
+_PORT = 8000
+
+Keyboard = Callable[[Callable[[str], None]], AbstractContextManager[object]]
+"""Calls back with each key while it is open."""
+
+
+def dev(
+    load: Callable[[], Settings],
+    run: Run,
+    *,
+    keep: bool = False,
+    keyboard: Keyboard = lambda _: contextlib.nullcontext(),
+) -> None:
+    """Build and apply, then bring every save into the running app, until it is cancelled.
+
+    Args:
+        load: reads the settings, now and whenever kubekit.yaml changes.
+        run: of this command.
+        keep: leave what runs at the end, instead of a teardown.
+        keyboard: where keys come from.
+
+    Raises:
+        KubekitError: it cannot begin; what fails later is told, and it goes on.
+    """
+    start = run.clock.now()
+    settings = load()
+    target, kube = connect(settings, run)
+    masked = _Masked(run.emit)
+    run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
+    with ExitStack() as stack:
+        _Session(load, settings, target, kube, run, masked).go_on(stack, keyboard)
+    if keep or not settings.dev.teardown:
+        text = f"what runs in namespace `{settings.namespace}` stays"
+        hints = ("take it away with `kubekit teardown`",)
+        run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
+        return
+    # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
+    workflow.teardown(settings, Run(emit=masked, clock=run.clock, cancel=Cancel()))
+
+
+class _Masked:
+    """Tells events without the secret values of the files, of all that were ever read."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._redactors: tuple[Redactor, ...] = ()
+
+    def hide(self, redactor: Redactor) -> None:
+        """Hide what this one knows, too."""
+        self._redactors = (*self._redactors, redactor)
+
+    def __call__(self, event: Event, /) -> None:
+        for redactor in self._redactors:
+            event = redactor.clean(event)
+        self._emit(event)
+
+
+class _Session:
+    """All that goes on at once; each part ends with the stack it was put on."""
+
+    def __init__(
+        self,
+        load: Callable[[], Settings],
+        settings: Settings,
+        target: ClusterTarget,
+        kube: Kube,
+        run: Run,
+        masked: _Masked,
+    ) -> None:
+        self._run = run
+        self._kube = kube
+        self._namespace = settings.namespace
+        self._shows_logs = True
+        self._pods = Pods()
+        turn = itertools.count()
+        self._listener = Listener(
+            kube,
+            settings.namespace,
+            port=settings.dev.port or _PORT,
+            choose=lambda: self._pods.choose(next(turn)),
+            emit=run.emit,
+        )
+        self._logs = Logs(kube, settings.namespace, deliver=self._log)
+        self._watch = Watch(self._saved, emit=run.emit)
+        self._loop = Loop(
+            load,
+            target,
+            kube,
+            run,
+            pods=self._pods,
+            url=self._listener.url,
+            watch=self._watch.on,
+            changed=self._changed,
+            hide=masked.hide,
+        )
+
+    def go_on(self, stack: ExitStack, keyboard: Keyboard) -> None:
+        """Until somebody wants it to end."""
+        stack.callback(self._listener.close)
+        stack.callback(self._logs.close)
+        stack.callback(self._loop.close)
+        stack.callback(self._watch.close)
+        pods = Follower(
+            self._kube, kind="Pod", path=PODS.path(self._namespace), deliver=self._loop.queue.put
+        )
+        pods.start()
+        stack.callback(stop, [pods])
+        self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
+        stack.enter_context(keyboard(self._pressed))
+        self._loop.run()
+
+    def _saved(self, paths: frozenset[Path]) -> None:
+        self._loop.queue.put(Saved(paths=paths, at=time.monotonic()))
+
+    def _changed(self) -> None:
+        self._listener.notify()
+        self._logs.listed(self._pods.ours())
+
+    def _log(self, line: LogLine) -> None:
+        if self._shows_logs:
+            self._run.emit(line)
+
+    def _pressed(self, key: str) -> None:
+        match key:
+            case "q":
+                self._run.cancel.set()
+            case "l":
+                self._shows_logs = not self._shows_logs
+            case "o":
+                self._open()
+            case _:
+                self._loop.queue.put(Pressed(key=key))
+
+    def _open(self) -> None:
+        if browser.can_open(os.environ):
+            browser.open_url(self._listener.url)
+        else:
+            self._run.emit(Warned(text=f"no browser is known here: open {self._listener.url}"))

@@ -1,0 +1,129 @@
+"""One release at a time, on a thread of its own, that a newer change may cut off."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kubekit.api.kube import Kube
+from kubekit.checks import check_tolerated, prepare
+from kubekit.dev.adapt import Adapted, adapt
+from kubekit.errors import KubekitError
+from kubekit.model import BuildPlan, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
+from kubekit.redact import Redactor
+from kubekit.release import Released, release
+from kubekit.session import Run, open_store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a release ended: exactly one of `released` and `error` is there.
+
+    Attributes:
+        job: which one.
+        built: the image it got as far as, also if the rollout failed.
+        plan: what that image was built from.
+    """
+
+    job: Job
+    released: Released | None = None
+    error: KubekitError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """The image is there and the objects are about to be applied."""
+
+    job: Job
+    adapted: Adapted
+    built: BuiltImage | None
+    plan: BuildPlan | None
+
+
+class Job:
+    """A release that runs until it ends or is cut off.
+
+    Args:
+        settings: of the project.
+        target: the cluster.
+        kube: its API.
+        run: of the command.
+        built: the image to go on with; None to build one of the files as they are.
+        deliver: gets Made, then Ended, from the job's thread.
+        hide: is given the secret values of the files before anything is told.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        target: ClusterTarget,
+        kube: Kube,
+        run: Run,
+        *,
+        built: BuiltImage | None,
+        deliver: Callable[[Made | Ended], None],
+        hide: Callable[[Redactor], None],
+    ) -> None:
+        self.builds = built is None
+        self._settings = settings
+        self._target = target
+        self._cancel = Cancel()
+        self._kube = kube.until(self._cancel)
+        self._run_of = run
+        self._built = built
+        self._deliver = deliver
+        self._hide = hide
+        self._thread = threading.Thread(target=self._work, name="release", daemon=True)
+        self._thread.start()
+
+    def cut_off(self) -> None:
+        """End it as soon as possible; Ended comes all the same."""
+        self._cancel.set()
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether a newer change has made it pointless."""
+        return self._cancel.is_set()
+
+    def join(self) -> None:
+        """Wait for its end."""
+        self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            released = self._release()
+        except KubekitError as error:
+            self._deliver(Ended(job=self, error=error))
+        else:
+            self._deliver(Ended(job=self, released=released))
+
+    def _release(self) -> Released:
+        settings = self._settings
+        check_tolerated(settings)
+        prepared = prepare(settings)
+        redactor = Redactor(prepared.manifests.secret_values)
+        self._hide(redactor)
+        run = Run(
+            emit=redactor.wrap(self._run_of.emit), clock=self._run_of.clock, cancel=self._cancel
+        )
+
+        def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
+            made = self._adapt(manifests, built, run)
+            self._deliver(Made(job=self, adapted=made, built=built, plan=prepared.plan))
+            return made.manifests
+
+        try:
+            return release(
+                settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted
+            )
+        except KubekitError as error:
+            raise redactor.error(error) from None
+
+    def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
+        if built is None or not self._settings.dev.sync:
+            return Adapted(manifests=manifests, containers=())
+        repository = self._settings.repository
+        with open_store(self._target, run, repository=repository) as store:
+            config = store.config(built.reference)
+        return adapt(manifests, self._settings, image=built.reference, config=config)

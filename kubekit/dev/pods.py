@@ -1,0 +1,124 @@
+"""Which pods of the project there are, which of them serve, and which of their containers run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from kubekit.api.follow import Changed, Listed, Update
+from kubekit.dev.adapt import Container
+from kubekit.model import Manifests, Object
+from kubekit.rollout.reading import is_ready
+from kubekit.streams.targets import target_port
+
+_LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A container that runs and that files are synced into.
+
+    Attributes:
+        pod: the pod's name.
+        id: the container's own ID: after a restart it is another one.
+        image: the reference it was made from.
+    """
+
+    pod: str
+    container: Container
+    id: str
+    image: str
+
+
+class Pods:
+    """The pods of a namespace as they change, asked by several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: dict[str, Object] = {}
+        self._selectors: list[Mapping[str, str]] = []
+        self._service: Object | None = None
+        self._containers: tuple[Container, ...] = ()
+        self._current: frozenset[str] = frozenset()
+
+    def expect(self, manifests: Manifests, containers: tuple[Container, ...]) -> None:
+        """What was applied: its pods are the project's."""
+        items = [item.data for item in manifests.items]
+        services = [one for one in items if one["kind"] == "Service" and one["spec"].get("ports")]
+        with self._lock:
+            self._selectors = list(_selectors(items))
+            self._service = services[0] if services else None
+            self._containers = containers
+
+    def take(self, update: Update) -> None:
+        """One change of the namespace's pods."""
+        with self._lock:
+            if isinstance(update, Listed):
+                self._known = {one["metadata"]["uid"]: one for one in update.items}
+            elif isinstance(update, Changed):
+                uid = update.item["metadata"]["uid"]
+                if update.gone:
+                    self._known.pop(uid, None)
+                else:
+                    self._known[uid] = update.item
+
+    def ours(self) -> list[Object]:
+        """The project's pods that are not being deleted, the newest last."""
+        with self._lock:
+            pods = [pod for pod in self._known.values() if self._is_ours(pod)]
+        return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+    def running(self) -> list[Running]:
+        """The containers that run now and that files are synced into."""
+        named = {one.name: one for one in self._containers}
+        return [
+            Running(pod=pod["metadata"]["name"], container=named[name], id=id_, image=image)
+            for pod in self.ours()
+            for name, id_, image in _running(pod)
+            if name in named
+        ]
+
+    def serve(self, current: Iterable[str]) -> None:
+        """These containers, by ID, have the files as they are on this machine."""
+        with self._lock:
+            self._current = frozenset(current)
+
+    def choose(self, turn: int) -> tuple[str, int] | None:
+        """A pod that is ready and has the files of now, and its port; None where there is none.
+
+        Of several revisions the newest; of several pods another one at each turn.
+        """
+        ready = [pod for pod in self.ours() if is_ready(pod) and self._is_current(pod)]
+        revision = ready[-1]["metadata"].get("ownerReferences") if ready else None
+        same = [pod for pod in ready if pod["metadata"].get("ownerReferences") == revision]
+        ways = [(pod, port) for pod in same if (port := target_port(self._service, pod))]
+        if not ways:
+            return None
+        pod, port = ways[turn % len(ways)]
+        return str(pod["metadata"]["name"]), port
+
+    def _is_ours(self, pod: Object) -> bool:
+        labels = (pod["metadata"].get("labels") or {}).items()
+        leaving = "deletionTimestamp" in pod["metadata"]
+        return not leaving and any(labels >= one.items() for one in self._selectors)
+
+    def _is_current(self, pod: Object) -> bool:
+        named = {one.name for one in self._containers}
+        return all(id_ in self._current for name, id_, _ in _running(pod) if name in named)
+
+
+def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
+    for item in items:
+        if item["kind"] == "Pod":
+            yield item["metadata"].get("labels") or {"": ""}
+        elif item["kind"] in _LASTING:
+            yield (item["spec"].get("selector") or {}).get("matchLabels") or {"": ""}
+
+
+def _running(pod: Object) -> Iterator[tuple[str, str, str]]:
+    """Name, ID and image of each container that runs."""
+    images = {one["name"]: one.get("image", "") for one in pod["spec"]["containers"]}
+    for status in (pod.get("status") or {}).get("containerStatuses") or ():
+        if "running" in (status.get("state") or {}):
+            yield status["name"], status.get("containerID", ""), images.get(status["name"], "")

@@ -1,0 +1,223 @@
+"""The containers that files are synced into, each served by a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kubekit.api.kube import Kube, TransientError
+from kubekit.dev.pods import Running
+from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
+from kubekit.dev.tree import Tree
+from kubekit.errors import CancelledError, KubekitError
+from kubekit.model import Cancel, Object, SyncRule
+from kubekit.streams.exec import GoneError
+
+_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """What became of one version of the files in one container; one of the last two is there."""
+
+    running: Running
+    version: int
+    outcome: SyncOutcome | None = None
+    error: KubekitError | None = None
+
+    @property
+    def well(self) -> bool:
+        """Whether the app there runs with these files."""
+        return self.outcome is not None and self.outcome.well
+
+
+class Sessions:
+    """Brings the newest files into every container that runs; what changes is delivered.
+
+    Args:
+        kube: the cluster.
+        namespace: of the pods.
+        deliver: gets Brought, from a session's thread.
+    """
+
+    def __init__(self, kube: Kube, namespace: str, *, deliver: Callable[[Brought], None]) -> None:
+        self._kube = kube
+        self._namespace = namespace
+        self._deliver = deliver
+        self._open: dict[str, _Session] = {}
+        self._wanted: tuple[Tree, int] | None = None
+        self._rules: tuple[SyncRule, ...] = ()
+        self._known: dict[str, frozenset[str]] = {}
+
+    @property
+    def count(self) -> int:
+        """How many containers there are."""
+        return len(self._open)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every container has told what became of the newest files."""
+        return all(one.told == self._wanted_version for one in self._open.values())
+
+    @property
+    def _wanted_version(self) -> int:
+        return self._wanted[1] if self._wanted else 0
+
+    def current(self) -> frozenset[str]:
+        """The IDs of the containers whose app runs with files they were all brought once."""
+        return frozenset(id_ for id_, one in self._open.items() if one.began)
+
+    def brought(self, version: int) -> list[SyncOutcome]:
+        """What became of this version, container by container."""
+        found = (one.outcomes.get(version) for one in self._open.values())
+        return [outcome for outcome in found if outcome is not None]
+
+    def made(self, image: str, tree: Tree) -> None:
+        """An image was built from this tree: what of it goes is deleted where the image runs."""
+        self._known[image] = self._known.get(image, frozenset()) | frozenset(tree.entries)
+
+    def want(self, tree: Tree, version: int, rules: tuple[SyncRule, ...]) -> None:
+        """Bring these files everywhere, instead of those before."""
+        if rules != self._rules:
+            self._rules = rules
+            self.close()
+        self._wanted = (tree, version)
+        for one in self._open.values():
+            one.want(tree, version)
+
+    def follow(self, running: Iterable[Running]) -> None:
+        """These containers run now, and no others."""
+        now = {one.id: one for one in running}
+        for id_ in self._open.keys() - now.keys():
+            self._open.pop(id_).close()
+        for id_ in now.keys() - self._open.keys():
+            session = _Session(now[id_], self._sync(now[id_]), self._deliver)
+            self._open[id_] = session
+            if self._wanted is not None:
+                session.want(*self._wanted)
+
+    def forget(self) -> None:
+        """Ask every container anew what it has, with the next files."""
+        for one in self._open.values():
+            one.forget()
+
+    def close(self) -> None:
+        """End all of them."""
+        for one in self._open.values():
+            one.close()
+        self._open.clear()
+
+    def _sync(self, running: Running) -> PodSync:
+        container = running.container
+        return PodSync(
+            self._kube,
+            self._namespace,
+            running.pod,
+            container.name,
+            python=container.python,
+            rules=self._rules,
+            known=self._known.get(running.image, ()),
+            probe=probe(container.probe, container.ports),
+        )
+
+
+class _Session:
+    """One container. `told` is the newest version of which it is known what became."""
+
+    def __init__(self, running: Running, sync: PodSync, deliver: Callable[[Brought], None]) -> None:
+        self.told = 0
+        self.began = False
+        self.outcomes: dict[int, SyncOutcome] = {}
+        self._running = running
+        self._sync = sync
+        self._deliver = deliver
+        self._cancel = Cancel()
+        self._wanted: tuple[Tree, int] | None = None
+        self._stale = False
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name=f"sync-{running.pod}", daemon=True)
+        self._thread.start()
+
+    def want(self, tree: Tree, version: int) -> None:
+        """Bring this, once what goes on is done."""
+        with self._wake:
+            self._wanted = (tree, version)
+            self._wake.notify()
+
+    def forget(self) -> None:
+        """Ask the container what it has before the next sync."""
+        with self._wake:
+            self._stale = True
+
+    def close(self) -> None:
+        """Bring nothing more; what goes on is cut off."""
+        self._cancel.set()
+        with self._wake:
+            self._wake.notify()
+
+    def _work(self) -> None:
+        try:
+            while (wanted := self._next()) is not None:
+                self._bring(*wanted)
+        except (CancelledError, GoneError):
+            pass
+        finally:
+            self._sync.close()
+
+    def _next(self) -> tuple[Tree, int] | None:
+        with self._wake:
+            while True:
+                if self._cancel.is_set():
+                    return None
+                if self._wanted is not None and self._wanted[1] > self.told:
+                    if self._stale:
+                        self._stale = False
+                        self._sync.forget()
+                    return self._wanted
+                self._wake.wait()
+
+    def _bring(self, tree: Tree, version: int) -> None:
+        brought = Brought(running=self._running, version=version)
+        try:
+            outcome = self._sync.bring(tree, reload=True, cancel=self._cancel)
+        except (CancelledError, GoneError):
+            raise
+        except TransientError:
+            self._cancel.wait(_AGAIN_SECONDS)  # the newest files are asked for again
+            return
+        except KubekitError as error:
+            brought = Brought(running=self._running, version=version, error=error)
+        else:
+            self.outcomes = {version: outcome}
+            self.began = True
+            brought = Brought(running=self._running, version=version, outcome=outcome)
+        self.told = version
+        self._deliver(brought)
+
+
+def probe(told: Object | None, ports: dict[str, int]) -> Probe | None:
+    """How the agent asks what this readiness probe asks; None for one that is neither HTTP nor TCP.
+
+    Args:
+        told: as in the container's spec.
+        ports: name -> number of the container's ports.
+    """
+    told = told or {}
+    if "httpGet" in told:
+        get = told["httpGet"]
+        return Probe(
+            port=_number(get["port"], ports),
+            path=get.get("path", "/"),
+            scheme=get.get("scheme", "HTTP"),
+            headers=tuple((one["name"], one["value"]) for one in get.get("httpHeaders") or ()),
+            seconds=float(told.get("timeoutSeconds", 1)),
+            host=get.get("host"),
+        )
+    if "tcpSocket" in told:
+        return Probe(port=_number(told["tcpSocket"]["port"], ports))
+    return None
+
+
+def _number(port: int | str, ports: dict[str, int]) -> int:
+    return port if isinstance(port, int) else ports[port]

@@ -1,0 +1,115 @@
+"""What became of a sync, in words: the outcomes of its containers made into events. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from kubekit.dev.podsync import SyncOutcome
+from kubekit.errors import Place
+from kubekit.events import Reported, Synced
+from kubekit.model import SyncRule
+
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_MODES = {
+    "warm": "warm reload",
+    "cold": "reload",
+    "restart": "restarted",
+    "own": "by its own reload",
+    "none": "",
+}
+
+
+def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
+    """What was done in all containers together.
+
+    Args:
+        outcomes: of each container.
+        seconds: from the save to the last answer.
+    """
+    files = sum(one.files for one in outcomes)
+    mode = next((one.mode for one in outcomes if one.mode != "none"), "none")
+    changed = max((one.files for one in outcomes), default=0)
+    where = f"{len(outcomes)} pods" if len(outcomes) > 1 else "1 pod"
+    what = f"{changed} file{'' if changed == 1 else 's'} to {where}" if changed else "no difference"
+    how = f"{_MODES[mode]}, " if _MODES.get(mode) else ""
+    size = sum(one.size for one in outcomes)
+    return Synced(text=f"{how}{what}", seconds=seconds, files=files, size=size, mode=mode)
+
+
+def failures(
+    outcomes: Iterable[SyncOutcome], rules: Sequence[SyncRule], saved: Sequence[str]
+) -> Iterator[Reported]:
+    """What went wrong, once for all containers it went wrong in.
+
+    Args:
+        outcomes: of each container.
+        rules: where the folders of this machine lie in the containers.
+        saved: the files that were changed, from the project's folder.
+    """
+    told: set[str] = set()
+    for outcome in outcomes:
+        for report in _failures(outcome, rules, saved):
+            if report.message not in told:
+                told.add(report.message)
+                yield report
+
+
+def _failures(
+    outcome: SyncOutcome, rules: Sequence[SyncRule], saved: Sequence[str]
+) -> Iterator[Reported]:
+    for fault in outcome.faults:
+        yield Reported(
+            id="syntax-error",
+            exit_code=3,
+            message=fault.message,
+            details=(fault.text,) if fault.text else (),
+            hints=("the app stays on the old code: correct it, and save",),
+            place=str(fault.place),
+        )
+    if outcome.failed is not None:
+        stays = "the app stays on the old code" if outcome.kept else "the app does not run"
+        yield Reported(
+            id="reload-failed",
+            exit_code=6,
+            message=f"{_last(outcome.failed)}: after {_changes(saved)}",
+            details=tuple(outcome.failed.strip().splitlines()),
+            hints=(f"{stays}: correct it, and save",),
+            place=_place(outcome.failed, rules),
+        )
+    elif outcome.ready is False:
+        yield Reported(
+            id="not-answering",
+            exit_code=6,
+            message=f"the app took {_changes(saved)}, and its readiness probe does not pass:"
+            f" {outcome.met}",
+            hints=("see its log above; the next save is tried all the same",),
+        )
+
+
+def _changes(saved: Sequence[str]) -> str:
+    if not saved:
+        return "a sync"
+    more = f" and {len(saved) - 1} more" if len(saved) > 1 else ""
+    return f"{saved[0]} changed{more}"
+
+
+def _last(traceback: str) -> str:
+    """The exception itself."""
+    lines = [line for line in traceback.splitlines() if line.strip()]
+    errors = [line for line in lines if not line.startswith((" ", "Traceback"))]
+    return (errors or lines or ["the new code did not start"])[-1].strip()
+
+
+def _place(traceback: str, rules: Sequence[SyncRule]) -> str | None:
+    """The innermost line of the project's own in a traceback, where it is on this machine."""
+    for found in reversed(
+        [match for line in traceback.splitlines() if (match := _FRAME.match(line))]
+    ):
+        there = PurePosixPath(found["file"])
+        for rule in rules:
+            if there.is_relative_to(rule.dest):
+                here = Path(rule.src, there.relative_to(rule.dest))
+                return str(Place(file=here, line=int(found["line"])))
+    return None
