@@ -73,14 +73,16 @@ def row(status: Status, width: int, signs: Signs) -> list[tuple[str, str]]:
     sign = signs.bad if status.mood == "bad" else signs.here
     state = (f"{sign} {clean(status.state)}", _STYLES[status.mood])
     url = (status.url or "", "bold" if status.mood == "live" else "")
-    more = ("log off" if status.muted else "", "yellow"), (clean(status.more), "")
+    muted = ("log off" if status.muted else "", "yellow")
+    more = (clean(status.more), "")
     last = (clean(status.last), "dim")
     keys, short = (KEYS * status.keys, "dim"), (_SHORT_KEYS * status.keys, "dim")
     for pieces in (
-        (state, url, *more, last, keys),
-        (state, url, *more, last, short),
-        (state, url, *more, short),
-        (state, url, short),
+        (state, url, muted, more, last, keys),
+        (state, url, muted, more, last, short),
+        (state, url, muted, more, short),
+        (state, url, muted, short),
+        (state, url, muted),
         (state, url),
         (state,),
     ):

@@ -15,12 +15,18 @@ from kubekit.events import (
     Ended,
     Event,
     Failed,
+    FilesChanged,
+    Listening,
+    LogLine,
     ObjectChanged,
     Output,
     Progress,
+    Reported,
     StageDone,
     StageStarted,
+    Synced,
     Warned,
+    Watching,
 )
 
 EVENTS: tuple[Event, ...] = (
@@ -36,6 +42,20 @@ EVENTS: tuple[Event, ...] = (
     Warned(text="careful", hints=("do this",)),
     Output(text="data"),
     Ended(text="live", seconds=2.0, hints=("next",)),
+)
+
+
+URL = "http://127.0.0.1:8000"
+LIVE = Watching(text="2 pods", well=True, url=URL)
+LOOP: tuple[Event, ...] = (
+    Listening(url=URL, text=f"{URL} leads to Service/x"),
+    LIVE,
+    LogLine(pod="x-1", container="app", at="", line="GET /\x1b[2J"),
+    FilesChanged(action="sync", text="app/main.py changed: syncing", files=("app/main.py",)),
+    Synced(text="live in 0.12 s (warm reload)", seconds=0.12, files=1, size=9, mode="warm"),
+    LIVE,
+    Reported(id="x", exit_code=3, message="a.py:1: SyntaxError", place="a.py:1", details=("^",)),
+    Watching(text="the app stays on the old code", well=False, url=URL),
 )
 
 
@@ -73,6 +93,33 @@ def test_the_usual_view() -> None:
     ]
 
 
+def test_a_loop_outside_a_terminal_is_lines_and_none_twice() -> None:
+    out, err = show(*LOOP, *LOOP[-1:])
+    assert out == ""
+    assert err.splitlines() == [
+        f"  {URL} leads to Service/x",
+        f"  live at {URL}: 2 pods",
+        "x-1 │ GET /",
+        "~ app/main.py changed: syncing",
+        "✓ live in 0.12 s (warm reload)",
+        "✗ a.py:1: SyntaxError",
+        "  │ ^",
+        "  the app stays on the old code",
+    ]
+
+
+def test_a_quiet_loop_tells_what_went_wrong() -> None:
+    _, err = show(*LOOP, verbosity=-1)
+    assert err.splitlines() == ["✗ a.py:1: SyntaxError", "  │ ^"]
+
+
+def test_without_a_terminal_no_keys_are_read() -> None:
+    with TextView(io.StringIO(), io.StringIO(), verbosity=0).keys(lambda _asked: None):
+        pass
+    with JsonView(io.StringIO()).keys(lambda _asked: None):
+        pass
+
+
 def test_verbose_shows_build_lines_and_what_stayed() -> None:
     _, err = show(*EVENTS, verbosity=1)
     assert "installing" in err
@@ -96,7 +143,7 @@ def test_a_stream_without_unicode() -> None:
     assert show(Ended(text="live", seconds=0), encoding="ascii")[1] == "ok live (0.0 s)\n"
 
 
-@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize("event", [*EVENTS, *LOOP])
 def test_json_lines_carry_version_type_and_fields(event: Event) -> None:
     out = io.StringIO()
     JsonView(out)(event)
