@@ -155,7 +155,7 @@ class Link:
         if self._state is _State.ASKED:
             self._lost(NoWayError("the node does not answer"))
         elif self._state is _State.ENDING:
-            self.abort()
+            self._close()  # what it has not read yet the system still hands out
         elif self._state in (_State.HELD, _State.OPENING):
             self.give_up() if time.monotonic() >= self.deadline else self._hub.place(self)
         else:

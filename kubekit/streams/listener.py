@@ -83,6 +83,11 @@ class Listener:
         """Where a browser finds the app."""
         return f"http://localhost:{self.port}"
 
+    @property
+    def clients(self) -> int:
+        """How many clients are connected."""
+        return len(self._links)
+
     def notify(self) -> None:
         """Which pods are ready has changed: clients that are held ask anew."""
         self._do(self._retry)

@@ -16,7 +16,8 @@ PARTS = st.lists(st.tuples(st.sampled_from([1, 3, 7]), st.binary(max_size=300), 
 
 def frames(wire: bytes, cuts: list[int]) -> list[spdy.Frame]:
     """What a reader makes of bytes that come in pieces."""
-    reader, found, at = spdy.Reader(), [], 0
+    found: list[spdy.Frame] = []
+    reader, at = spdy.Reader(), 0
     for cut in [*sorted(cut % (len(wire) + 1) for cut in cuts), len(wire)]:
         found += reader.feed(wire[at:cut])
         at = cut
