@@ -363,15 +363,14 @@ def write(stream: BinaryIO, block: bytes) -> None:
 def fault_of(source: bytes, path: str) -> Frame | None:
     """What this Python says against a file; None if it can be imported as far as syntax goes."""
     try:
-        compile(source, path, "exec", dont_inherit=True)
+        # By its own name, Python would quote the line from the file that is there still.
+        compile(source, "<synced>", "exec", dont_inherit=True)
     except SyntaxError as error:
-        return {
-            "path": path,
-            "line": error.lineno,
-            "column": error.offset,
-            "text": (error.text or "").rstrip("\n")[:500],
-            "message": f"{type(error).__name__}: {error.msg}",
-        }
+        lines = source.splitlines()[: error.lineno or 0]
+        text = lines[-1].decode("utf-8", "replace")[:500] if lines else ""
+        message = f"{type(error).__name__}: {error.msg}"
+        fault = {"line": error.lineno or None, "column": error.offset or None, "text": text}
+        return {"path": path, "message": message, **fault}
     except ValueError as error:
         # Before 3.12 that is what a NUL byte is.
         message = f"SyntaxError: {error}"
