@@ -234,14 +234,14 @@ class Loop:
         self._well = event.error is None
         self._follow()
         if event.error is None:
-            self._stand("live")
+            self._stand()
         elif not isinstance(event.error, CancelledError):
             self._report(event.error)
             if self._missed and not self._sessions.count:
                 self._say("rebuild", "files changed meanwhile: building")
                 self._release(build=True)
                 return
-            self._stand("waiting for the next save")
+            self._stand()
 
     def _take_brought(self, event: Brought) -> None:
         self._pods.serve(self._sessions.current())
@@ -272,7 +272,7 @@ class Loop:
         self._missed = False
         if saved is not None:
             self._run.emit(synced(outcomes, time.monotonic() - saved.at))
-            self._stand("live" if self._well else "waiting for the next save")
+            self._stand()
 
     def _take_lost(self) -> None:
         now = time.monotonic()
@@ -295,8 +295,12 @@ class Loop:
     def _say(self, action: str, text: str, files: tuple[Path, ...] = ()) -> None:
         self._run.emit(FilesChanged(action=action, text=text, files=tuple(map(self._name, files))))
 
-    def _stand(self, text: str) -> None:
-        self._run.emit(Watching(text=text, well=self._well, url=self._url))
+    def _stand(self, text: str = "") -> None:
+        """Tell how it stands now that there is nothing to do until the next save."""
+        pods = len(self._pods.ours())
+        well = self._well and not text
+        text = text or (f"{pods} pod{'' if pods == 1 else 's'}" if well else "waiting for a save")
+        self._run.emit(Watching(text=text, well=well, url=self._url))
 
     def _told(self, paths: tuple[Path, ...]) -> str:
         """The paths in words: ``app/main.py changed``."""

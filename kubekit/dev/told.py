@@ -35,7 +35,8 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
     what = f"{changed} file{'' if changed == 1 else 's'} to {where}" if changed else "no difference"
     how = f"{_MODES[mode]}, " if _MODES.get(mode) else ""
     size = sum(one.size for one in outcomes)
-    return Synced(text=f"{how}{what}", seconds=seconds, files=files, size=size, mode=mode)
+    text = f"live in {seconds:.2f} s ({how}{what})"
+    return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 
 def failures(

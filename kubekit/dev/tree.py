@@ -93,7 +93,13 @@ def read(
         files = list(_walked(rule, build, ignore))
         cache = HashCache.of(rule.src, Path(rule.dest))
         now = time.time_ns()
-        prints = fingerprints(files, cache, before.known.get(rule, {}) if before else {})
+        stamped = before.known.get(rule, {}) if before else {}
+        unchanged = {
+            file.path: stamped[file.path][1]
+            for file in files
+            if file.path in stamped and stamped[file.path][0] == file.stamp
+        }
+        prints = fingerprints(files, cache, unchanged)
         known[rule] = {
             file.path: (file.stamp, prints[file.path])
             for file in files
