@@ -123,6 +123,10 @@ _REGISTRY: dict[str, Any] = {
         None,
     ),
 }
+# Whoever reads logs means by `-f` to follow them; the file has its long name alone there.
+_FILE_LONG: dict[str, Any] = {
+    "file": (Annotated[str | None, typer.Option(metavar="PATH", help="kubekit.yaml to use.")], None)
+}
 _SETTINGS = ("profile", "context", "namespace", "file", "timeout", *_JUDGING, *_REGISTRY)
 
 
@@ -146,7 +150,7 @@ def _command(
     """
 
     def register(function: Callable[..., None]) -> None:
-        flags = {**settings, **_COMMON}
+        flags = {**settings, **_COMMON, **settings}
         own = list(inspect.signature(function).parameters.values())[2:]
 
         @functools.wraps(function)
@@ -295,6 +299,53 @@ def _why(
     from kubekit import workflow
 
     workflow.why(where, run, name=name, every_namespace=all_namespaces)
+
+
+@_command(app, "logs", reading=True, settings=_FILE_LONG)
+def _logs(
+    where: "Where",
+    run: "Run",
+    name: Annotated[
+        str | None, typer.Argument(metavar="[KIND/NAME]", help="Such as deploy/web, or a pod.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with the lines to come.")
+    ] = False,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From when on: 5m ago, or a point in time.")
+    ] = None,
+    tail: Annotated[
+        int | None, typer.Option(min=0, metavar="LINES", help="Only so many of each container.")
+    ] = None,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="Of the run before the last restart.")
+    ] = False,
+    container: Annotated[
+        list[str] | None, typer.Option("--container", "-c", help="Only of this container.")
+    ] = None,
+) -> None:
+    """Print the logs of all pods of the project, or of one workload or pod, secret values masked.
+
+    Changes nothing, so any cluster of the kubeconfig will do. Without a kubekit.yaml it is every
+    pod of the namespace. With -f it goes on over restarts and new pods, until Ctrl-C (130).
+
+    \b
+    kubekit logs -f                  as they come
+    kubekit logs --since 5m          of the last minutes
+    kubekit logs deploy/web -c app   of one container of one workload
+    kubekit logs --previous          why it has restarted
+    """
+    from kubekit import logs
+
+    wanted = logs.Wanted(
+        name=name,
+        since=since,
+        tail=tail,
+        containers=tuple(container or ()),
+        previous=previous,
+        follow=follow,
+    )
+    logs.show(where, run, wanted)
 
 
 @_command(app, "teardown", files=False)

@@ -31,6 +31,7 @@ from kubekit.events import (
     Event,
     Failed,
     FilesChanged,
+    Following,
     Listening,
     LogLine,
     ObjectChanged,
@@ -44,6 +45,7 @@ from kubekit.events import (
     Watching,
 )
 from kubekit.lines import Line, Signs, signs_for
+from kubekit.logview import Marks
 from kubekit.outlet import put, told
 from kubekit.screen import Plain, Screen, Terminal
 from kubekit.statusline import Status, after, row
@@ -118,6 +120,7 @@ class TextView:
         self._signs = signs_for(err)
         self._screen = _screen_for(err, self._signs)
         self._status = Status()
+        self._marks = Marks()
         self._said: Watching | None = None
 
     def __call__(self, event: Event, /) -> None:
@@ -127,6 +130,10 @@ class TextView:
             BrokenPipeError: nobody reads stderr any more.
             KubekitError: stdout or stderr cannot be written, as on a full disk.
         """
+        if isinstance(event, LogLine):  # thousands a second
+            with self._lock:
+                self._log(event)
+            return
         with self._lock, told(self._err, "stderr"):
             self._show(event)
             self._stand(after(self._status, event))
@@ -175,6 +182,8 @@ class TextView:
                 tail = passed(seconds)
                 head = Line(text, lead=f"{self._signs.ok} ", style="bold green", tail=tail)
                 self._screen.write([head, *hint_lines(hints)])
+            case Following(pods=pods):
+                self._marks.follow(pods)
             case _ if self._verbosity >= 0:
                 self._work(event)
 
@@ -225,6 +234,18 @@ class TextView:
         with contextlib.suppress(BrokenPipeError), told(self._out, "stdout"):
             _screen_for(self._out, signs).write(diagnosis(event, signs))
 
+    def _log(self, line: LogLine) -> None:
+        """What a container says is data, so on stdout, above the live lines of that terminal."""
+        if self._status.muted:
+            return
+        mark, style = self._marks.of(line)
+        with told(self._out, "stdout"):
+            self._logs.stream(line.line, lead=f"{mark} " if mark else "", style=style)
+
+    @functools.cached_property
+    def _logs(self) -> Screen:
+        return self._screen if self._screen.live and self._out.isatty() else Plain(self._out)
+
     def _work(self, event: Event) -> None:
         match event:
             case StageStarted(text=text) | Progress(text=text):
@@ -274,8 +295,6 @@ class TextView:
                 where = f" at {event.url}" if event.well and event.url else ""
                 lead = f"  live{where}: " if event.well else "  "
                 self._screen.write([Line(event.text, lead=lead)])
-            case LogLine(pod=pod, line=line) if not self._status.muted:
-                self._screen.stream(line, lead=f"{pod} {self._signs.bar} ", style="cyan")
             case _:
                 pass
 

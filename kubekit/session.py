@@ -8,17 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
-from kubekit.api.kube import Kube, TransientError
+from kubekit.api.kube import ApiError, Kube, TransientError
+from kubekit.api.resources import NAMESPACE
 from kubekit.cluster import dockerenv, minikube
 from kubekit.cluster.target import need_docker_runtime, need_profile, read_profile, resolve
-from kubekit.errors import UnreachableError
+from kubekit.errors import UnreachableError, UsageError
 from kubekit.events import Emit, StageDone, StageStarted
 from kubekit.image.docker.engine import Engine, own
 from kubekit.image.docker.registry import RegistryStore
 from kubekit.image.docker.store import DockerStore
 from kubekit.image.nodes.store import NodeStore
 from kubekit.image.store import Store
-from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Settings
+from kubekit.model import Cancel, Clock, ClusterTarget, DockerEndpoint, Object, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,23 @@ def open_api(target: ClusterTarget, run: Run) -> Kube:
             raise
         raise _why_silent(target, error, run) from error
     return kube
+
+
+def check_namespace(kube: Kube, namespace: str) -> None:
+    """Tell an empty namespace from one that is not there, where this user may see that.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    live: Object | None = {}
+    with contextlib.suppress(ApiError):
+        live = kube.get(NAMESPACE.path("", namespace), patience=0)
+    if live is None:
+        raise UsageError(
+            f"there is no namespace `{namespace}` in `{kube.context}`",
+            hints=("name one with `-n`, or look at all with `kubekit why -A`",),
+            id="namespace-missing",
+        )
 
 
 def _why_silent(target: ClusterTarget, error: UnreachableError, run: Run) -> UnreachableError:

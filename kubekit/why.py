@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
-from kubekit.api.kube import ApiError, Kube
-from kubekit.api.references import references
-from kubekit.api.resources import KNOWN, NAMESPACE, ref
+from kubekit.api.kube import Kube
+from kubekit.api.podsecrets import PodSecrets
+from kubekit.api.resources import ref
 from kubekit.checks import prepare
 from kubekit.cluster.target import resolve_for_reading
 from kubekit.errors import KubekitError, UsageError, WorkloadError
 from kubekit.events import Diagnosed, Ended, Progress, Warned
 from kubekit.model import Manifest, Object, Settings, Where
-from kubekit.redact import Redactor, hidden
+from kubekit.redact import Redactor
 from kubekit.rollout import kinds
 from kubekit.rollout.inspect.look import Judged, Look
 from kubekit.rollout.inspect.past import controller
@@ -23,10 +22,9 @@ from kubekit.rollout.inspect.present import GOING
 from kubekit.rollout.inspect.roster import Asked, chosen, nearest, parse, standing, title
 from kubekit.rollout.telling import blindness, duration, field_in
 from kubekit.rollout.verdict import FAILED, READY, WAITING
-from kubekit.session import Run, open_api
+from kubekit.session import Run, check_namespace, open_api
 from kubekit.text.strictyaml import dotted
 
-_SECRETS = KNOWN["v1", "Secret"]
 _ORDER = (FAILED, WAITING, READY)
 
 
@@ -55,7 +53,7 @@ def diagnose(
     kube = open_api(target, run)
     look = Look(kube, "" if every_namespace else namespace, run.clock, ask=asked is not None)
     if not every_namespace and not any(look.objects.values()):
-        _check_namespace(kube, namespace, target.context)
+        check_namespace(kube, namespace)
     rows = standing(look.objects) if asked is None else chosen(look.objects, asked)
     if asked is not None and not rows:
         raise _not_found(asked, look, here)
@@ -72,10 +70,9 @@ class _Telling:
     """How what was found is put for a person: no value of a Secret in it."""
 
     def __init__(self, kube: Kube, every_namespace: bool, settings: Settings | None) -> None:
-        self._kube = kube
         self._every_namespace = every_namespace
         self._settings = settings
-        self._values: dict[tuple[str, str], frozenset[str]] = {}
+        self._secrets = PodSecrets(kube)
 
     def of(self, judged: Judged) -> Diagnosed:
         """What is told of one object."""
@@ -123,33 +120,11 @@ class _Telling:
         return ()
 
     def _secret_values(self, obj: Object) -> Iterable[str]:
-        """Values of the Secrets its pods use, as far as this user may read them.
-
-        A log may hold them, and is shown; who may not read them sees of it what `kubectl logs`
-        shows.
-        """
+        """What its log may hold, which is shown."""
         if obj["kind"] not in kinds.WORKLOADS:
-            return
+            return ()
         namespace = str(obj["metadata"]["namespace"])
-        template = kinds.template(obj)
-        images = [item["image"] for item in template["spec"].get("containers") or ()]
-        public = " ".join([namespace, title(obj), *images])
-        for reference in references(template):
-            if reference.kind == "Secret":
-                yield from hidden(self._values_of(namespace, reference.name), public=public)
-
-    def _values_of(self, namespace: str, name: str) -> frozenset[str]:
-        if (namespace, name) not in self._values:
-            live = None
-            with contextlib.suppress(ApiError):
-                live = self._kube.get(_SECRETS.path(namespace, name), patience=0)
-            self._values[namespace, name] = frozenset(_decoded((live or {}).get("data") or {}))
-        return self._values[namespace, name]
-
-
-def _decoded(data: Mapping[str, str]) -> Iterable[str]:
-    for encoded in data.values():
-        yield base64.b64decode(encoded).decode(errors="replace")
+        return self._secrets.hidden(namespace, kinds.template(obj), name=title(obj))
 
 
 def _text(judged: Judged) -> str:
@@ -216,16 +191,3 @@ def _not_found(asked: Asked, look: Look, here: str) -> UsageError:
         hints=(*hints, "`kubekit why` without a name shows all there is"),
         id="object-missing",
     )
-
-
-def _check_namespace(kube: Kube, namespace: str, context: str) -> None:
-    """Tell an empty namespace from one that is not there, where this user may see that."""
-    live: Object | None = {}
-    with contextlib.suppress(ApiError):
-        live = kube.get(NAMESPACE.path("", namespace), patience=0)
-    if live is None:
-        raise UsageError(
-            f"there is no namespace `{namespace}` in `{context}`",
-            hints=("name one with `-n`, or look at all with `-A`",),
-            id="namespace-missing",
-        )

@@ -108,7 +108,7 @@ class Kube:
         from kubekit.cluster.kubeconfig import files
 
         configuration = Configuration()
-        configuration.connection_pool_maxsize = 16
+        configuration.connection_pool_maxsize = 64  # a log that is followed holds one
         try:
             self._api: Any = new_client_from_config(  # type: ignore[no-untyped-call]
                 config_file=files(),

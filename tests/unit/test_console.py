@@ -95,11 +95,10 @@ def test_the_usual_view() -> None:
 
 def test_a_loop_outside_a_terminal_is_lines_and_none_twice() -> None:
     out, err = show(*LOOP, *LOOP[-1:])
-    assert out == ""
+    assert out == "GET /\n"
     assert err.splitlines() == [
         f"  {URL} leads to Service/x",
         f"  live at {URL}: 2 pods",
-        "x-1 │ GET /",
         "~ app/main.py changed: syncing",
         "✓ live in 0.12 s (warm reload)",
         "✗ a.py:1: SyntaxError",

@@ -1,0 +1,53 @@
+"""Values of the Secrets that pods use: what their logs may hold and nobody should be shown."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping
+
+from kubekit.api.kube import ApiError, Kube
+from kubekit.api.references import references
+from kubekit.api.resources import KNOWN
+from kubekit.model import Object
+from kubekit.redact import hidden
+
+_SECRETS = KNOWN["v1", "Secret"]
+
+
+class PodSecrets:
+    """Reads each Secret once, as far as this user may.
+
+    Who may not read them sees of them in a log what `kubectl logs` shows.
+    """
+
+    def __init__(self, kube: Kube) -> None:
+        self._kube = kube
+        self._values: dict[tuple[str, str], frozenset[str]] = {}
+
+    def hidden(self, namespace: str, template: Object, *, name: str) -> Iterator[str]:
+        """What to keep out of every output about these pods.
+
+        Args:
+            namespace: theirs.
+            template: with the ``spec`` of the pods.
+            name: what they are called; it is no secret, nor are their images.
+        """
+        images = [item["image"] for item in template["spec"].get("containers") or ()]
+        public = " ".join([namespace, name, *images])
+        for reference in references(template):
+            if reference.kind == "Secret":
+                yield from hidden(self._of(namespace, reference.name), public=public)
+
+    def _of(self, namespace: str, name: str) -> frozenset[str]:
+        if (namespace, name) not in self._values:
+            live = None
+            with contextlib.suppress(ApiError):
+                live = self._kube.get(_SECRETS.path(namespace, name), patience=0)
+            self._values[namespace, name] = frozenset(_decoded((live or {}).get("data") or {}))
+        return self._values[namespace, name]
+
+
+def _decoded(data: Mapping[str, str]) -> Iterable[str]:
+    for encoded in data.values():
+        yield base64.b64decode(encoded).decode(errors="replace")
