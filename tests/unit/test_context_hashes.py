@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import stat
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kubekit.image.files import context
 from kubekit.image.files import hashes as filehashes
 from kubekit.image.files.hashes import HashCache
-from kubekit.model import BuildPlan, BuildSettings
+from kubekit.image.files.walk import STAMP
+from kubekit.model import BuildPlan, BuildSettings, ContextFile
 
 
 @pytest.fixture
@@ -30,7 +33,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that are read."""
     names: list[str] = []
 
@@ -55,6 +58,10 @@ def plan(root: Path) -> BuildPlan:
 
 def cache(root: Path) -> HashCache:
     return HashCache.of(root, root / "Dockerfile")
+
+
+def remembered(root: Path) -> list[str]:
+    return [path for path, _, _ in cache(root).read()]
 
 
 def test_what_has_not_changed_is_not_read_again(
@@ -102,7 +109,7 @@ def test_of_what_was_just_written_nothing_is_kept(root: Path, read: list[str]) -
     plan(root)
     plan(root)
     assert len(read) == 4
-    assert cache(root).read() == {}
+    assert remembered(root) == []
 
 
 def test_of_the_dockerfile_what_was_read_counts_and_nothing_that_was_kept(
@@ -113,21 +120,21 @@ def test_of_the_dockerfile_what_was_read_counts_and_nothing_that_was_kept(
     before = plan(root)
     kept = [
         (path, stamp, f"file:644:{'0' * 64}" if path == "Dockerfile" else print_)
-        for path, (stamp, print_) in cache(root).read().items()
+        for path, stamp, print_ in cache(root).read()
     ]
     cache(root).write(kept)
-    assert "Dockerfile" in cache(root).read()
+    assert "Dockerfile" in remembered(root)
     assert plan(root).digest == before.digest
 
 
 def test_what_is_gone_is_forgotten(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     later(monkeypatch)
     plan(root)
-    assert "app/main.py" in cache(root).read()
+    assert "app/main.py" in remembered(root)
     (root / "app/main.py").unlink()
     (root / "Dockerfile").write_text("FROM scratch\nCOPY . .\n# edited\n")
     assert "app/main.py" not in plan(root).hashes
-    assert "app/main.py" not in cache(root).read()
+    assert "app/main.py" not in remembered(root)
 
 
 def test_small_projects_keep_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +161,7 @@ def test_a_damaged_one_is_not_used(root: Path, monkeypatch: pytest.MonkeyPatch) 
     damaged += [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(len(whole))]
     for data in damaged:
         file.write_bytes(data)
-        assert cache(root).read() == {}
+        assert remembered(root) == []
     assert plan(root).digest == before.digest
 
 
@@ -162,7 +169,7 @@ def test_anothers_is_not_used(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
     later(monkeypatch)
     plan(root)
     other = HashCache(cache(root).file, "another context")
-    assert other.read() == {}
+    assert list(other.read()) == []
 
 
 def test_where_nothing_can_be_kept_all_is_read(
@@ -172,3 +179,62 @@ def test_where_nothing_can_be_kept_all_is_read(
     (root.parent / "cache").write_text("a file where a folder should be")
     assert plan(root).digest == plan(root).digest
     assert len(read) == 4
+
+
+names = st.text("a-/\U0010ffff", min_size=1, max_size=3)
+changes = st.integers(0, 2)
+
+
+@given(
+    now=st.dictionaries(names, changes, max_size=8),
+    before=st.dictionaries(names, changes, max_size=8),
+    known=st.sets(names, max_size=2),
+    seed=st.none() | st.integers(),
+)
+def test_whatever_came_went_or_changed_only_what_is_the_same_is_taken_from_what_was_kept(
+    now: dict[str, int], before: dict[str, int], known: set[str], seed: int | None
+) -> None:
+    """Folders here, which nothing is read of: what was kept says 700, what is there 755."""
+    mode = stat.S_IFDIR | 0o755
+    kept = [
+        (path, STAMP.pack(0, 0, changed, 0, mode), "folder:700")
+        for path, changed in sorted(before.items())
+    ]
+    if seed is not None:
+        random.Random(seed).shuffle(kept)
+    files = [
+        ContextFile(path, path, mode, 0, STAMP.pack(0, 0, changed, 0, mode))
+        for path, changed in sorted(now.items())
+    ]
+    read = dict.fromkeys(known & now.keys(), "folder:711")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(filehashes, "_WORTH", -1)
+        patch.setattr(HashCache, "read", lambda _: kept)
+        patch.setattr(HashCache, "write", lambda *_: None)
+        found = filehashes.fingerprints(files, HashCache(Path("none"), "none"), read)
+    assert list(found) == sorted(now)
+    for path, fingerprint in found.items():
+        same = before.get(path) == now[path]
+        if path in read:
+            assert fingerprint == "folder:711"
+        elif not same or seed is None:  # out of order, more is read than need be
+            assert fingerprint == ("folder:700" if same else "folder:755")
+        else:
+            assert fingerprint in {"folder:700", "folder:755"}
+
+
+def test_one_file_more_or_less_and_only_that_is_read(
+    root: Path, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c", "d"):
+        (root / f"app/{name}").write_text(name)
+    later(monkeypatch)
+    plan(root)
+    read.clear()
+    (root / "app/b").unlink()
+    (root / "app/bb").write_text("new")
+    (root / "app/d").unlink()
+    made = plan(root)
+    assert read == ["bb"]
+    monkeypatch.setattr(HashCache, "read", lambda _: ())
+    assert (made.digest, made.hashes) == ((again := plan(root)).digest, again.hashes)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import hashlib
+import itertools
 import json
 import os
 import stat
@@ -65,8 +66,10 @@ def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPla
     bisect.insort(files, dockerfile)
     cache = HashCache.of(settings.context, settings.dockerfile)
     # What was read of it decides which files are taken: that, and nothing newer, is sent.
-    known = (dockerfile.stamp, regular(dockerfile.mode, hashlib.sha256(text)))
-    hashes = fingerprints(files, cache, {dockerfile.path: known})
+    known = {dockerfile.path: regular(dockerfile.mode, hashlib.sha256(text))}
+    hashes = fingerprints(files, cache, known)
+    if len(hashes) < len(files):
+        files = [file for file in files if file.path in hashes]
     return BuildPlan(
         settings=settings,
         name=name,
@@ -74,7 +77,7 @@ def plan(settings: BuildSettings, *, name: str, whole: bool = False) -> BuildPla
         dockerfile=dockerfile.path,
         apart=apart,
         whole=taken.all,
-        files=tuple(file for file in files if file.path in hashes),
+        files=tuple(files),
         hashes=hashes,
     )
 
@@ -136,8 +139,8 @@ def _digest(settings: BuildSettings, dockerfile: str, hashes: Mapping[str, str])
     if settings.secrets:
         head.append(settings.secret_names)
     seen = hashlib.sha256(json.dumps(head).encode())
-    content = "".join([f"\0{path}\0{fingerprint}" for path, fingerprint in hashes.items()])
-    # In the order of their paths, as they were found.
+    # In the order of their paths, as they were found, with a NUL byte before each.
+    content = "\0".join(["", *itertools.chain.from_iterable(hashes.items())])
     seen.update(content.encode("utf-8", "surrogateescape"))
     return seen.hexdigest()
 

@@ -14,8 +14,9 @@ import stat
 import struct
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import platformdirs
 
@@ -38,45 +39,70 @@ _WORTH = 4 << 20
 _OPENING = 16 << 10
 """Below so many bytes to read, of which opening a file costs as much as some, nothing is kept."""
 
+Kept: TypeAlias = tuple[str, bytes, str]
+"""What is known of a file: its path, its stamp, and its fingerprint while it has that stamp."""
+
+_END = ("", None, "")
+
 
 def fingerprints(
-    files: Sequence[ContextFile],
-    cache: HashCache,
-    known: Mapping[str, tuple[bytes, str]],
+    files: Sequence[ContextFile], cache: HashCache, known: Mapping[str, str]
 ) -> dict[str, str]:
     """Name the content by path: ``file:644:<sha256>``, ``link:<target>`` or ``folder:755``.
 
     In the order of `files`. Files that are gone by now are left out.
 
     Args:
-        files: what is to be named.
+        files: what is to be named, sorted by path.
         cache: what was known of them.
-        known: path -> stamp and fingerprint, of what was just read.
+        known: path -> fingerprint, of those among them that were just read.
 
     Raises:
         FilesError: one cannot be read.
     """
     now = time.time_ns()
-    known = {**(cache.read() if _is_worth(files) else {}), **known}
-    found: dict[str, str] = {}
+    found, changed = _compared(files, cache.read() if _is_worth(files) else ())
+    found.update(known)
     missed = []
-    for file in files:
-        path, _, mode, _, stamp = file
-        stamped = known.get(path)
-        if stamped is not None and stamped[0] == stamp:
-            found[path] = stamped[1]
+    for file in changed:
+        if file.path in known:
             continue
         try:
-            found[path] = _fingerprint(file)
+            found[file.path] = _fingerprint(file)
         except FileNotFoundError:
             # Editors write beside the file and rename: what is gone by now was never part of it.
+            del found[file.path]
             continue
-        if stat.S_ISREG(mode):
+        if stat.S_ISREG(file.mode):
             missed.append(file)
     if _is_worth(missed):
         kept = [file for file in files if _is_old(file, now) and file.path in found]
         cache.write([(file.path, file.stamp, found[file.path]) for file in kept])
     return found
+
+
+def _compared(
+    files: Sequence[ContextFile], kept: Iterable[Kept]
+) -> tuple[dict[str, str], list[ContextFile]]:
+    """What was kept of each file, empty where that does not hold, and the files where it does not.
+
+    Both are sorted by path, and so gone through side by side: a dict of what was kept would cost
+    as much again as the comparing. Were one not sorted, more would be read than need be.
+    """
+    found: dict[str, str] = {}
+    changed = []
+    rest = iter(kept)
+    kept_path, kept_stamp, fingerprint = next(rest, _END)
+    for file in files:
+        path = file.path
+        while kept_path < path and kept_stamp is not None:
+            kept_path, kept_stamp, fingerprint = next(rest, _END)
+        if kept_path == path and kept_stamp == file.stamp:
+            found[path] = fingerprint
+        else:
+            found[path] = ""  # to keep the order
+            changed.append(file)
+    return found, changed
 
 
 def _is_worth(files: Sequence[ContextFile]) -> bool:
@@ -130,24 +156,24 @@ class HashCache:
         name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return cls(platformdirs.user_cache_path("kubekit") / "contexts" / name, key)
 
-    def read(self) -> dict[str, tuple[bytes, str]]:
-        """Return stamp and fingerprint by path; nothing if the file is missing or damaged."""
+    def read(self) -> Iterable[Kept]:
+        """Return what was written; nothing if the file is missing or damaged."""
         try:
             data = self.file.read_bytes()
             magic, checksum, count, length = _HEAD.unpack_from(data)
             body = memoryview(data)[_HEAD.size :]
             if magic != _MAGIC or checksum != zlib.crc32(body):
-                return {}
+                return ()
             key, *text = str(body[:length], "utf-8", "surrogateescape").split("\0")
-            stamps = (stamp for (stamp,) in struct.iter_unpack(f"{STAMP.size}s", body[length:]))
             if key != self.key or len(text) != 2 * count:
-                return {}
-            return dict(zip(text[:count], zip(stamps, text[count:], strict=True), strict=True))
+                return ()
+            stamps = struct.unpack(f"{STAMP.size}s" * count, body[length:])
+            return zip(text[:count], stamps, text[count:], strict=True)
         except (OSError, ValueError, struct.error):
-            return {}
+            return ()
 
-    def write(self, entries: list[tuple[str, bytes, str]]) -> None:
-        """Keep path, stamp and fingerprint of each; a cache that cannot be written is no error."""
+    def write(self, entries: Sequence[Kept]) -> None:
+        """Keep these, sorted by path; a cache that cannot be written is no error."""
         paths, stamps, prints = zip(*entries, strict=True) if entries else ((), (), ())
         text = "\0".join([self.key, *paths, *prints]).encode("utf-8", "surrogateescape")
         body = text + b"".join(stamps)

@@ -9,7 +9,7 @@ import contextlib
 import os
 import stat
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kubekit.errors import FilesError, Place, shown
@@ -19,12 +19,14 @@ from kubekit.model import ContextFile
 
 _KIND = 0o170000
 _GONE = (FileNotFoundError, NotADirectoryError)
-_KINDS = frozenset({stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK})
+_REGULAR, _FOLDER = stat.S_IFREG, stat.S_IFDIR
+_KINDS = frozenset({_REGULAR, _FOLDER, stat.S_IFLNK})
 
 STAMP = struct.Struct("<qqqQI")
 """How `ContextFile.stamp` holds size, time of modification and of change, inode and mode."""
 
 _pack = STAMP.pack
+_new = tuple.__new__
 
 
 class _LinkedError(Exception):
@@ -69,7 +71,8 @@ def entry(path: str, at: str, status: os.stat_result) -> ContextFile:
     """
     mode, size = status.st_mode, status.st_size
     stamp = _pack(size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, mode)
-    return ContextFile(path, at, mode, size if mode & _KIND == stat.S_IFREG else 0, stamp)
+    fields = path, at, mode, size if mode & _KIND == _REGULAR else 0, stamp
+    return _new(ContextFile, fields)  # takes two thirds of the time of `ContextFile(*fields)`
 
 
 def unreadable(file: Path, error: OSError) -> FilesError:
@@ -89,24 +92,6 @@ def _no_folder(root: Path) -> FilesError:
         hints=("set `build.context` in kubekit.yaml to the folder the image is built from",),
         id="build-context-missing",
     )
-
-
-@contextlib.contextmanager
-def _opened(folder: str) -> Iterator[Iterable[os.DirEntry[str]]]:
-    """What is in a folder; by its descriptor, which saves resolving the path of each file."""
-    try:
-        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    except _GONE:
-        yield ()
-        return
-    try:
-        with os.scandir(opened) as entries:
-            yield entries
-    except OSError as error:
-        error.filename = folder  # not the number of its descriptor
-        raise
-    finally:
-        os.close(opened)
 
 
 class _Walk:
@@ -140,26 +125,49 @@ class _Walk:
                 self._folder(f"{path}/", matched, below)
 
     def _every(self, base: str, excluded: Callable[[str], object]) -> None:
-        """All below a folder that is sent itself, by rules without exceptions: the usual case."""
+        """All below a folder that is sent itself, by rules without exceptions: the usual case.
+
+        By the folders' descriptors, which saves resolving the path of each file.
+        """
+        bases = [base]
+        while bases:
+            base = bases.pop()
+            folder = f"{self.root}/{base}"
+            try:
+                opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            except _GONE:
+                continue
+            try:
+                with os.scandir(opened) as entries:
+                    bases += self._level(entries, base, excluded)
+            except OSError as error:
+                error.filename = folder  # not the number of its descriptor
+                raise
+            finally:
+                os.close(opened)
+
+    def _level(
+        self, entries: Iterable[os.DirEntry[str]], base: str, excluded: Callable[[str], object]
+    ) -> list[str]:
+        """Take what is in one folder, and say which folders are there."""
         some = bool(self.ignore.rules)
         folder = f"{self.root}/{base}"
         below = []
-        with _opened(folder) as entries:
-            for found in entries:
-                path = base + found.name
-                if some and excluded(path):
-                    continue
-                try:
-                    status = found.stat(follow_symlinks=False)
-                except _GONE:
-                    continue
-                kind = status.st_mode & _KIND
-                if kind in _KINDS:
-                    self.found[path] = entry(path, folder + found.name, status)
-                if kind == stat.S_IFDIR:
+        for found in entries:
+            name = found.name
+            path = base + name
+            if some and excluded(path):
+                continue
+            try:
+                status = found.stat(follow_symlinks=False)
+            except _GONE:
+                continue
+            kind = status.st_mode & _KIND
+            if kind in _KINDS:
+                self.found[path] = entry(path, folder + name, status)
+                if kind == _FOLDER:
                     below.append(f"{path}/")
-        for path in below:
-            self._every(path, excluded)
+        return below
 
     def _entries(self, base: str, above: Matched | None) -> list[os.DirEntry[str]]:
         folder = f"{self.root}/{base}"
