@@ -53,6 +53,7 @@ class Keys:
         self._drawn = drawn
         self._thread = threading.Thread(target=self._read, daemon=True, name="keys")
         self._before: list[Any] | None = None
+        self._away = False
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -77,6 +78,7 @@ class Keys:
 
     def restore(self) -> None:
         """Put the terminal back as it was; also for a signal handler."""
+        self._away = True
         if self._before is not None and in_front(self._fd):
             with contextlib.suppress(termios.error):
                 termios.tcsetattr(self._fd, termios.TCSANOW, self._before)
@@ -84,7 +86,7 @@ class Keys:
 
     def _take(self) -> None:
         """No echo, no waiting for the end of a line, unless the terminal is another's now."""
-        if not in_front(self._fd):
+        if self._before is not None or self._away or not in_front(self._fd):
             return
         with contextlib.suppress(termios.error):
             before = termios.tcgetattr(self._fd)
@@ -105,14 +107,15 @@ class Keys:
 
     def _return(self, _number: int, _frame: FrameType | None) -> None:
         """The shell lets it go on; also from the background, where it was never stopped."""
-        if self._before is None:
-            self._take()
+        self._away = False
+        self._take()
         self._drawn.resume()
 
     def _read(self) -> None:
         # Reading in the background would stop the whole process; so it is an error instead.
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN, signal.SIGTTOU})
         while True:
+            self._take()  # `fg` sends no signal to what runs in the background
             front = self._before is not None and in_front(self._fd)
             watched = [self._woken, self._fd] if front else [self._woken]
             ready, _, _ = select.select(watched, [], [], None if front else _LOOK_SECONDS)

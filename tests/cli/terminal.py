@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pyte
@@ -38,7 +39,14 @@ class Terminal:
     reader: threading.Thread = field(init=False)
 
     @classmethod
-    def run(cls, world: World, *arguments: str, columns: int = 80, **env: str) -> Terminal:
+    def run(
+        cls,
+        world: World,
+        *arguments: str,
+        columns: int = 80,
+        program: tuple[str | Path, ...] = (KUBEKIT,),
+        **env: str,
+    ) -> Terminal:
         """Start it in a terminal of this size, which no variable contradicts."""
         shell = {key: text for key, text in world.env.items() if key not in {"COLUMNS", "LINES"}}
         leader, follower = pty.openpty()
@@ -46,7 +54,7 @@ class Terminal:
         fcntl.ioctl(follower, termios.TIOCSWINSZ, size)
         settings = termios.tcgetattr(follower)
         process = subprocess.Popen(
-            [KUBEKIT, *arguments],
+            [*program, *arguments],
             cwd=world.folder,
             env={**shell, "TERM": "xterm-256color", **env},
             stdin=follower,
@@ -87,6 +95,12 @@ class Terminal:
         while not seen(self):
             assert time.monotonic() < deadline, self.lines
             time.sleep(0.02)
+
+    def resize(self, columns: int) -> None:
+        """Change the width, as by dragging the window."""
+        size = struct.pack("HHHH", _ROWS, columns, 0, 0)
+        self.screen.resize(columns=columns)
+        fcntl.ioctl(self.follower, termios.TIOCSWINSZ, size)
 
     def type(self, text: str) -> None:
         """Type on the keyboard; Ctrl-C is ``\\x03``."""
