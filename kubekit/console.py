@@ -55,9 +55,9 @@ VERSION = 1
 
 
 Ask = Callable[[str], None]
-"""What a key asks for: ``rebuild``, ``sync`` or ``quit``. Called in a thread of its own."""
+"""Takes a key that is not the view's own: ``r``, ``s`` or ``q``. Called in a thread of its own."""
 
-_ASKED = {"r": "rebuild", "s": "sync", "q": "quit"}
+_ASKED = "rsq"
 _HELP = (
     ("r", "build the image again and roll it out"),
     ("s", "bring all files to the pods again"),
@@ -196,7 +196,7 @@ class TextView:
             elif key in ("?", "h"):
                 self._say([Line(text, lead=f"  {name}  ") for name, text in _HELP])
             elif key in _ASKED:
-                ask(_ASKED[key])
+                ask(key)
 
     def _open(self, url: str | None) -> None:
         if url is None:
@@ -290,7 +290,9 @@ class TextView:
                 self._screen.write([Line(text, lead=f"{self._signs.ok} ", lead_style="green")])
             case Listening(text=text):
                 self._screen.write([Line(text, lead="  ")])
-            case Watching() if not self._screen.live and event != self._said:
+            case Watching() if self._screen.live:
+                self._screen.rest()  # whatever was waited for, now it is for the next save
+            case Watching() if event != self._said:
                 self._said = event
                 where = f" at {event.url}" if event.well and event.url else ""
                 lead = f"  live{where}: " if event.well else "  "

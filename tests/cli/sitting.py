@@ -25,9 +25,9 @@ def main(manner: str) -> None:
     over = threading.Event()
     cancel.on_set(over.set)
 
-    def asked(what: str) -> None:
-        view(Warned(text=f"asked to {what}"))
-        if what == "quit":
+    def asked(key: str) -> None:
+        view(Warned(text=f"asked for {key}"))
+        if key == "q":
             over.set()
 
     with contextlib.closing(view):

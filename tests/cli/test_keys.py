@@ -42,9 +42,9 @@ def test_each_key_asks_and_what_is_no_key_does_nothing(world: World) -> None:
     assert terminal.lines == [f"{LIVE}   ? keys"]
     terminal.type("\x1b[A")  # an arrow: its A must not count
     terminal.type("x\x04R")
-    saw(terminal, "! asked to rebuild")
+    saw(terminal, "! asked for r")
     terminal.type("s")
-    saw(terminal, "! asked to sync")
+    saw(terminal, "! asked for s")
     terminal.type("a quite long text with a q in it, pasted")
     terminal.type("\x1bq")  # Alt-q
     for _ in range(20):  # the first may be taken for the end of what was pasted
@@ -54,9 +54,9 @@ def test_each_key_asks_and_what_is_no_key_does_nothing(world: World) -> None:
             break
     terminal.type("q")
     assert terminal.end() == 0
-    assert terminal.lines[:2] == ["! asked to rebuild", "! asked to sync"]
+    assert terminal.lines[:2] == ["! asked for r", "! asked for s"]
     assert terminal.lines[2] == "  r  build the image again and roll it out"
-    assert terminal.lines[-2:] == ["! asked to quit", "✓ nothing is left (1.0 s)"]
+    assert terminal.lines[-2:] == ["! asked for q", "✓ nothing is left (1.0 s)"]
 
 
 def test_the_log_is_turned_off_and_on(world: World) -> None:
@@ -174,7 +174,7 @@ def test_ctrl_z_gives_the_shell_its_terminal_and_fg_takes_it_again(world: World)
     terminal.type("fg\r")
     terminal.until(lambda t: t.lines[-1].endswith("? keys"))
     terminal.type("r")
-    saw(terminal, "! asked to rebuild")
+    saw(terminal, "! asked for r")
     terminal.type("q")
     saw(terminal, "✓ nothing is left")
     terminal.type("exit\r")
