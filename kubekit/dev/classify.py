@@ -10,6 +10,7 @@ from kubekit.dev.tree import is_noise
 from kubekit.errors import KubekitError
 from kubekit.image.changes import DEPENDENCIES
 from kubekit.image.files import context
+from kubekit.manifests.sources import SUFFIXES
 from kubekit.model import BuildPlan, Settings
 
 
@@ -85,9 +86,9 @@ def _root(path: Path, settings: Settings) -> Path:
 
 
 def _is_applied(path: Path, settings: Settings) -> bool:
-    return path in (settings.file, settings.env_file) or any(
-        path.is_relative_to(one) for one in settings.manifests
-    )
+    if path in (settings.file, settings.env_file, *settings.manifests):
+        return True
+    return path.suffix in SUFFIXES and any(path.is_relative_to(one) for one in settings.manifests)
 
 
 def _is_synced(path: Path, settings: Settings) -> bool:

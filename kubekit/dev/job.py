@@ -44,6 +44,10 @@ class Made:
 class Job:
     """A release that runs until it ends or is cut off.
 
+    Attributes:
+        builds: whether it builds an image, if the files ask for another one.
+        made: whether it got as far as applying something.
+
     Args:
         settings: of the project.
         target: the cluster.
@@ -66,6 +70,7 @@ class Job:
         hide: Callable[[Redactor], None],
     ) -> None:
         self.builds = built is None
+        self.made = False
         self._settings = settings
         self._target = target
         self._cancel = Cancel()
@@ -110,6 +115,7 @@ class Job:
 
         def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
             made = self._adapt(manifests, built, run)
+            self.made = True
             self._deliver(Made(job=self, adapted=made, built=built, plan=prepared.plan))
             return made.manifests
 

@@ -94,6 +94,7 @@ class Loop:
         self._built: BuiltImage | None = None
         self._plan: BuildPlan | None = None
         self._well = False
+        self._broken = False  # what was applied does not run: only another image can help it
         self._missed = False  # what was saved since the image was made, and no container has
         self._tree: tree.Tree | None = None
         self._version = 0
@@ -167,7 +168,7 @@ class Loop:
         """Whether a changed source needs a new image: there is nothing to sync it into."""
         if not self._settings.dev.sync:
             return True
-        return self._job is None and not self._well
+        return self._job is None and (self._broken or not self._sessions.count)
 
     def _reload(self) -> bool:
         """Read the settings again; whether they can be used."""
@@ -232,12 +233,14 @@ class Loop:
             self._release(build=build)
             return
         self._well = event.error is None
+        if event.error is None or event.job.made:
+            self._broken = event.error is not None
         self._follow()
         if event.error is None:
             self._stand()
         elif not isinstance(event.error, CancelledError):
             self._report(event.error)
-            if self._missed and not self._sessions.count:
+            if self._missed and self._needs_image():
                 self._say("rebuild", "files changed meanwhile: building")
                 self._release(build=True)
                 return

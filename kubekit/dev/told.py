@@ -32,10 +32,10 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
     mode = next((one.mode for one in outcomes if one.mode != "none"), "none")
     changed = max((one.files for one in outcomes), default=0)
     where = f"{len(outcomes)} pods" if len(outcomes) > 1 else "1 pod"
-    what = f"{changed} file{'' if changed == 1 else 's'} to {where}" if changed else "no difference"
+    what = f"{changed} file{'' if changed == 1 else 's'} to {where}"
     how = f"{_MODES[mode]}, " if _MODES.get(mode) else ""
     size = sum(one.size for one in outcomes)
-    text = f"live in {seconds:.2f} s ({how}{what})"
+    text = f"live in {seconds:.2f} s ({how}{what})" if changed else "nothing differs in the pods"
     return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 

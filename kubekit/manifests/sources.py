@@ -19,7 +19,9 @@ from kubekit.text.envfile import EnvFile
 from kubekit.text.read import list_folder, read_text
 from kubekit.text.strictyaml import FieldPath
 
-_SUFFIXES = (".yaml", ".yml", ".json", ".j2")
+SUFFIXES = (".yaml", ".yml", ".json", ".j2")
+"""What else lies in a folder of manifests is none of them."""
+
 # JSON is YAML but for this: it writes a character beyond U+FFFF as two escapes.
 _SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
 
@@ -161,7 +163,7 @@ def _paths(settings: Settings) -> Iterator[Path]:
         files = [
             file
             for file in list_folder(path)
-            if file.name.endswith(_SUFFIXES) and not file.name.startswith((".", "_"))
+            if file.name.endswith(SUFFIXES) and not file.name.startswith((".", "_"))
         ]
         if not files:
             hint = "write one, such as `deployment.yaml.j2`, or name another folder in kubekit.yaml"

@@ -76,6 +76,7 @@ def saved(project: Settings, name: str, text: str = "other\n") -> Change:
         ("backend/Dockerfile", "rebuild"),
         ("manifests/app.yaml.j2", "apply"),
         ("manifests/more.yaml", "apply"),
+        ("manifests/sedxYz1", ""),
         (".env", "apply"),
         ("kubekit.yaml", "apply"),
         ("backend/data/ignored.txt", ""),
