@@ -22,8 +22,18 @@ def sit(world: World, manner: str = "listen", *, columns: int = 80, **env: str) 
     """A terminal that waits for a key."""
     program = (sys.executable, SITTING)
     terminal = Terminal.run(world, manner, columns=columns, program=program, **env)
-    terminal.until(lambda t: bool(t.lines) and t.lines[-1].endswith("? keys"))
+    terminal.until(is_live)
     return terminal
+
+
+def last(terminal: Terminal) -> str:
+    """The lowest row that is not empty, at this moment."""
+    return (terminal.lines or [""])[-1]
+
+
+def is_live(terminal: Terminal) -> bool:
+    """Whether the status says that the app is live and that keys are read."""
+    return last(terminal).startswith("● live") and last(terminal).endswith("? keys")
 
 
 def saw(terminal: Terminal, text: str) -> None:
@@ -63,9 +73,9 @@ def test_the_log_is_turned_off_and_on(world: World) -> None:
     terminal = sit(world, LINES_LOGGED="3")
     terminal.until(lambda t: [line[-6:] for line in t.lines[:-1]] == ["line 0", "line 1", "line 2"])
     terminal.type("l")
-    terminal.until(lambda t: "log off" in t.lines[-1])
+    terminal.until(lambda t: "log off" in last(t))
     terminal.type("l")
-    terminal.until(lambda t: "log off" not in t.lines[-1])
+    terminal.until(lambda t: "log off" not in last(t))
     terminal.type("q")
     assert terminal.end() == 0
 
@@ -150,7 +160,7 @@ def test_quitting_by_force_leaves_the_terminal_usable(world: World) -> None:
     world.env["PATH"] += ":/usr/bin:/bin"
     script = f"ulimit -c 0; {sys.executable} {SITTING} listen; exit 7"
     terminal = Terminal.run(world, "-c", script, program=("/bin/bash",))
-    terminal.until(lambda t: bool(t.lines) and t.lines[-1].endswith("? keys"))
+    terminal.until(is_live)
     terminal.type("\x1c")
     terminal.end()
     assert LIVE not in terminal.text
@@ -161,10 +171,10 @@ def test_ctrl_z_gives_the_shell_its_terminal_and_fg_takes_it_again(world: World)
     terminal = Terminal.run(world, "--norc", "-i", program=("/bin/bash",), PS1="$ ")
     saw(terminal, "$")
     terminal.type(f"{sys.executable} {SITTING} listen\r")
-    terminal.until(lambda t: t.lines[-1].endswith("? keys"))
+    terminal.until(is_live)
     terminal.type("\x1a")
     saw(terminal, "[1]+  Stopped")
-    terminal.until(lambda t: t.lines[-1] == "$")
+    terminal.until(lambda t: last(t) == "$")
     assert LIVE not in terminal.text
     terminal.type("stty -a | grep -o ' echo\\b'; bg\r")
     saw(terminal, " echo")
@@ -172,7 +182,7 @@ def test_ctrl_z_gives_the_shell_its_terminal_and_fg_takes_it_again(world: World)
     saw(terminal, "a 42 q")
     assert LIVE not in terminal.text
     terminal.type("fg\r")
-    terminal.until(lambda t: t.lines[-1].endswith("? keys"))
+    terminal.until(is_live)
     terminal.type("r")
     saw(terminal, "! asked for r")
     terminal.type("q")
