@@ -241,6 +241,19 @@ def _preloads(args: Sequence[str], environ: Mapping[str, str]) -> bool:
     return "--preload" in given
 
 
+def environ() -> dict[str, str]:
+    """The environment for another process: without what Python has set in its own (PEP 538)."""
+    given = dict(os.environ)
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            began = file.read()
+    except OSError:
+        return given
+    if not any(one.startswith(b"LC_CTYPE=") for one in began.split(b"\0")):
+        given.pop("LC_CTYPE", None)
+    return given
+
+
 def search_path(program: Program, given: Sequence[str]) -> list[str]:
     """`sys.path` as Python would begin this program with; `given`: without a first entry."""
     if sys.flags.isolated or getattr(sys.flags, "safe_path", False):

@@ -22,6 +22,7 @@ _LARGEST = 1 << 20
 _PIECE = 500
 _FDS = 64
 _LATER = 0.2
+_TURNS = 4
 
 
 class Channel:
@@ -182,6 +183,13 @@ class _Served:
         self.server.config.uds = None
         for listener in self.server.servers:
             listener.close()
+        self._settle(_TURNS)
+
+    def _settle(self, turns: int) -> None:
+        """Go on when the loop has made connections of all that it has accepted."""
+        if turns:
+            self.loop.call_soon(self._settle, turns - 1)
+            return
         for connection in list(self.server.server_state.connections):
             if not hasattr(connection, "cycle"):
                 connection.shutdown()  # a WebSocket: told 1012

@@ -12,6 +12,7 @@ one JSON object a line. Standard library only, Python 3.10 and later; nothing he
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -116,6 +117,7 @@ class Supervisor:
         self.held: dict[serving.Key, list[int]] = {}
         self.current: Generation | None = None
         self.candidate: Generation | None = None
+        self.leaver: Generation | None = None
         self.others: list[Generation] = []
         self.clients: list[socket.socket] = []
         self.failure: dict[str, Any] | None = None
@@ -189,7 +191,7 @@ class Supervisor:
             words = [*python, *self.options.again("--child", str(theirs.end.fileno()))]
             pid = self._spawn(words, theirs)
         else:
-            pid = self._fork(theirs)
+            pid = self._fork(ours, theirs)
         theirs.end.close()
         generation = Generation(self._number, pid, mode)
         self._join(generation, ours)
@@ -198,7 +200,7 @@ class Supervisor:
         ours.tell({"do": "start", "held": keys}, fds)
         return generation
 
-    def _fork(self, channel: serving.Channel) -> int:
+    def _fork(self, ours: serving.Channel, channel: serving.Channel) -> int:
         sys.stdout.flush()
         sys.stderr.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -209,13 +211,14 @@ class Supervisor:
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            self._close()
+            self._close(ours)
             raise Forked(channel)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         return pid
 
-    def _close(self) -> None:
+    def _close(self, ours: serving.Channel) -> None:
         """In a program: close what is the supervisor's."""
+        ours.end.close()
         for what, _ in list(self._calls.values()):
             what.close()
         self._woken.close()
@@ -229,7 +232,7 @@ class Supervisor:
         # Python ignores these two; a program must find them as they are by default.
         defaults = (signal.SIGPIPE, signal.SIGXFSZ)
         try:
-            return os.posix_spawnp(words[0], words, os.environ, setsigdef=defaults)
+            return os.posix_spawnp(words[0], words, programs.environ(), setsigdef=defaults)
         except OSError as error:
             sys.stderr.write(f"{words[0]}: {error.strerror}\n")
             os._exit(127 if isinstance(error, FileNotFoundError) else 126)
@@ -271,7 +274,8 @@ class Supervisor:
             self.preload.learn(message)
         elif say == "left":
             generation.left += 1
-            self._answer_if_left(generation)
+            if generation.left >= sum(map(len, generation.servers.values())):
+                self._has_left(generation)
         elif say == "connection":
             self._pass_on(key, fds[0])
         elif say == "failed":
@@ -293,26 +297,28 @@ class Supervisor:
         if generation is not self.candidate:
             self._answer({"state": "ready", "mode": generation.mode, "why": self.why})
             return
-        old, self.current, self.candidate = self.current, generation, None
-        if old is None:
+        self.leaver, self.current, self.candidate = self.current, generation, None
+        if self.leaver is None:
             self._ready()
-            return
-        self._leave(old)
-        self._later(_LEFT_SECONDS, self._ready)
+        else:
+            self._leave(self.leaver)
 
     def _leave(self, old: Generation) -> None:
         old.ending = True
         self.others.append(old)
         for channel in old.channels:
             channel.tell({"do": "leave", "grace": self.options.grace})
+        self._later(_LEFT_SECONDS, lambda: self._has_left(old))
         self._later(self.options.grace + _KILL_SECONDS, lambda: self._kill(old))
 
-    def _answer_if_left(self, old: Generation) -> None:
-        if old.left >= sum(map(len, old.servers.values())):
+    def _has_left(self, old: Generation) -> None:
+        """The old program takes no more connections: whoever asks now is answered by the new one."""
+        if old is self.leaver:
+            self.leaver = None
             self._ready()
 
     def _ready(self) -> None:
-        if self.clients and self.current and self.candidate is None and self.current.ready:
+        if self.current and self.candidate is None:
             mode = self.current.mode
             why = self.preload.cold if mode == "cold" else ""
             self._answer({"state": "ready", "mode": mode, "why": why})
@@ -493,7 +499,7 @@ class Supervisor:
                 self._forget(channel.end)
         if generation in self.others:
             self.others.remove(generation)
-            self._ready()
+            self._has_left(generation)
             if self._restart and not self._stopping:
                 self._anew()
         elif generation is self.candidate:
@@ -548,6 +554,7 @@ def run_program(options: Options, program: programs.Program, path: list[str], en
     heard = end.hear()
     if heard is None:
         sys.exit(1)
+    atexit.register(end.end.close)  # the last of them: not left to a warning in `-X dev`
     fds = iter(heard[1])
     held = {tuple(one[:3]): [next(fds) for _ in range(one[3])] for one in heard[0]["held"]}
     sys.path[:] = programs.search_path(program, path)
@@ -564,7 +571,8 @@ def run_program(options: Options, program: programs.Program, path: list[str], en
         raise
     except BaseException as error:  # noqa: BLE001
         end.tell({"say": "failed", "text": programs.told(error)})
-        sys.excepthook(type(error), error, programs.own_frames_cut(error))
+        error.__traceback__ = programs.own_frames_cut(error)
+        sys.excepthook(type(error), error, error.__traceback__)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
     sys.exit()
 
@@ -577,7 +585,8 @@ def main() -> NoReturn:
     program = programs.understand(options.command, os.environ)
     if options.child < 0 and not options.started and programs.needs_other_python(program):
         python = [program.python, *program.flags]
-        os.execv(program.python, [*python, *options.again("--started")])  # noqa: S606
+        words = [*python, *options.again("--started")]
+        os.execve(program.python, words, programs.environ())  # noqa: S606
     os.environ.update(program.env)
     if options.child >= 0:
         channel = serving.Channel(socket.socket(fileno=options.child))
