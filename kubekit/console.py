@@ -46,7 +46,7 @@ from kubekit.events import (
 )
 from kubekit.lines import Line, Signs, signs_for
 from kubekit.logview import Marks
-from kubekit.outlet import put, told
+from kubekit.outlet import is_pipe, put, told
 from kubekit.screen import Plain, Screen, Terminal
 from kubekit.statusline import Status, after, row
 
@@ -119,6 +119,9 @@ class TextView:
         self._lock = threading.Lock()
         self._signs = signs_for(err)
         self._screen = _screen_for(err, self._signs)
+        # What reads our stdout, as in `kubekit dev | tee`, writes to the same terminal: no place
+        # in it is ours for long.
+        self._live = self._screen.live and not is_pipe(out)
         self._status = Status()
         self._marks = Marks()
         self._said: Watching | None = None
@@ -225,7 +228,7 @@ class TextView:
             return
         self._status = status
         signs = self._signs
-        if self._verbosity >= 0:
+        if self._verbosity >= 0 and self._live:
             self._screen.status(lambda width: row(status, width, signs))
 
     def _answer(self, event: Diagnosed) -> None:
@@ -290,7 +293,7 @@ class TextView:
                 self._screen.write([Line(text, lead=f"{self._signs.ok} ", lead_style="green")])
             case Listening(text=text):
                 self._screen.write([Line(text, lead="  ")])
-            case Watching() if self._screen.live:
+            case Watching() if self._live:
                 self._screen.rest()  # whatever was waited for, now it is for the next save
             case Watching() if event != self._said:
                 self._said = event

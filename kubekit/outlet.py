@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from typing import TextIO
 
@@ -33,6 +34,14 @@ def told(stream: TextIO, name: str) -> Iterator[None]:
         if isinstance(error, BrokenPipeError):
             raise
         raise KubekitError(f"cannot write to {name}: {error.strerror}", id=name) from error
+
+
+def is_pipe(stream: TextIO) -> bool:
+    """Whether another program reads it, as in `kubekit dev | tee log`."""
+    try:
+        return stat.S_ISFIFO(os.fstat(stream.fileno()).st_mode)
+    except (OSError, ValueError):  # no file of the system
+        return False
 
 
 def discard(*streams: TextIO) -> None:

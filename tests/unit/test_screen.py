@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 
 from kubekit.console import TextView
-from kubekit.events import BuildLog, BuildStep, Progress
+from kubekit.events import BuildLog, BuildStep, Progress, Watching
 from kubekit.lines import Line, Signs
 from kubekit.screen import Plain, Terminal
 
@@ -104,3 +105,16 @@ def test_an_ordinary_line_is_wrapped_and_whole(columns: int) -> None:
     out = Tty()
     Terminal(out, Signs()).write([Line(COMMAND, lead="    ")])
     assert out.getvalue().split() == COMMAND.split()
+
+
+@pytest.mark.parametrize("piped", [True, False])
+def test_a_terminal_shared_with_what_reads_us_gets_lines(columns: int, piped: bool) -> None:
+    reader, writer = os.pipe()
+    shown = Tty()
+    with os.fdopen(reader), os.fdopen(writer, "w") as pipe:
+        view = TextView(pipe if piped else io.StringIO(), shown, verbosity=0)
+        view(Watching(text="2 pods", well=True))
+        view(Watching(text="2 pods", well=True))
+        view.close()
+    assert shown.getvalue().count("  live: 2 pods\n") == piped
+    assert ("* live" in shown.getvalue()) != piped
