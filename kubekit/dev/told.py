@@ -75,7 +75,7 @@ def _failures(
             id="reload-failed",
             exit_code=6,
             message=f"{_last(outcome.failed)}: after {_changes(saved)}",
-            details=tuple(outcome.failed.strip().splitlines()),
+            details=tuple(_own(outcome.failed, rules)),
             hints=(f"{stays}: correct it, and save",),
             place=_place(outcome.failed, rules),
         )
@@ -101,6 +101,21 @@ def _last(traceback: str) -> str:
     lines = [line for line in traceback.splitlines() if line.strip()]
     errors = [line for line in lines if not line.startswith((" ", "Traceback"))]
     return (errors or lines or ["the new code did not start"])[-1].strip()
+
+
+def _own(traceback: str, rules: Sequence[SyncRule]) -> Iterator[str]:
+    """The frames of the project's own files; all of a text that has none. The log has it whole."""
+    lines = traceback.strip().splitlines()
+    own: list[str] = []
+    inside = False
+    for line in lines:
+        if found := _FRAME.match(line):
+            inside = any(PurePosixPath(found["file"]).is_relative_to(rule.dest) for rule in rules)
+        elif not line.startswith(" "):
+            inside = False
+        if inside:
+            own.append(line)
+    yield from own or lines
 
 
 def _place(traceback: str, rules: Sequence[SyncRule]) -> str | None:
