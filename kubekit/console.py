@@ -89,7 +89,7 @@ class JsonView:
 
     def __call__(self, event: Event, /) -> None:
         """Print the event as one line."""
-        data = {"v": VERSION, "type": event.type, **dataclasses.asdict(event)}
+        data = {"v": VERSION, "type": event.type, **vars(event)}
         with self._lock:
             try:
                 put(self._out, json.dumps(data, default=str))
@@ -174,8 +174,10 @@ class TextView:
                 if wrong or self._verbosity >= 0:
                     self._screen.rest()
                     self._answer(event)
-            case Failed() | Reported():
+            case Failed():
                 self._screen.rest()
+                self._screen.write(failure(event, self._signs))
+            case Reported():  # of a sync, perhaps, while a build goes on
                 self._screen.write(failure(event, self._signs))
             case Warned(text=text, hints=hints):
                 lead = f"{self._signs.warn} "
@@ -251,7 +253,10 @@ class TextView:
 
     def _work(self, event: Event) -> None:
         match event:
-            case StageStarted(text=text) | Progress(text=text):
+            case StageStarted(text=text):
+                self._screen.rest()
+                self._screen.wait_for(text)
+            case Progress(text=text):
                 self._screen.wait_for(text)
             case StageDone(stage=stage, text=text, seconds=seconds, changed=changed):
                 self._screen.rest()
@@ -260,6 +265,18 @@ class TextView:
                 style = "green" if changed else "dim"
                 line = Line(text, lead=lead, lead_style=style, tail=passed(seconds))
                 self._screen.write([line])
+            case BuildStep() | BuildLog() | ContextSent():
+                self._build(event)
+            case ObjectChanged(ref=ref, action=action, detail=detail):
+                if action != "unchanged" or self._verbosity > 0:
+                    style = "dim" if action == "unchanged" else ""
+                    text = f"{ref} {action} {detail}"
+                    self._screen.write([Line(text, lead="    ", style=style)])
+            case _:
+                self._loop(event)
+
+    def _build(self, event: BuildStep | BuildLog | ContextSent) -> None:
+        match event:
             case BuildStep(step=step, state="started"):
                 self._screen.begin(step)
             case BuildStep(step=step, state=state, seconds=seconds):
@@ -275,13 +292,6 @@ class TextView:
                 self._screen.printed(step, line)
             case BuildLog(line=line):
                 self._screen.write([evidence_line(line, self._signs, indent="      ")])
-            case ObjectChanged(ref=ref, action=action, detail=detail):
-                if action != "unchanged" or self._verbosity > 0:
-                    style = "dim" if action == "unchanged" else ""
-                    text = f"{ref} {action} {detail}"
-                    self._screen.write([Line(text, lead="    ", style=style)])
-            case _:
-                self._loop(event)
 
     def _loop(self, event: Event) -> None:
         """What only `dev` and `logs` tell."""
@@ -289,7 +299,6 @@ class TextView:
             case FilesChanged(text=text):
                 self._screen.write([Line(text, lead=f"{self._signs.changed} ", style="cyan")])
             case Synced(text=text):
-                self._screen.rest()
                 self._screen.write([Line(text, lead=f"{self._signs.ok} ", lead_style="green")])
             case Listening(text=text):
                 self._screen.write([Line(text, lead="  ")])

@@ -12,6 +12,8 @@ KEYS = "r rebuild  s re-sync  l logs  o open  q quit"
 _SHORT_KEYS = "? keys"
 _STYLES = {"live": "green", "busy": "yellow", "bad": "bold red"}
 _DOING = {"sync": "syncing", "rebuild": "rebuilding", "apply": "applying"}
+_RELEASING = ("rebuilding", "applying")
+"""States that only a release ends, whatever is synced meanwhile."""
 _GAP = "   "
 _LONG_PATH = 30
 
@@ -43,16 +45,19 @@ class Status:
 
 def after(status: Status, event: Event) -> Status:
     """The status once this has happened."""
+    releasing = status.state in _RELEASING
     new: dict[str, Any] = {}
     match event:
         case Listening(url=url):
             new = {"url": url}
+        case FilesChanged(action="sync", files=files) if releasing:
+            new = {"files": _named(files), "last": ""}
         case FilesChanged(action=action, files=files) if action in _DOING:
             new = {"mood": "busy", "state": _DOING[action], "files": _named(files), "last": ""}
         case Synced(seconds=seconds):
             last = f"{status.files or 'all files'} synced in {seconds:.2f} s"
-            new = {"mood": "live", "state": "live", "last": last}
-        case Reported():
+            new = {"last": last} if releasing else {"mood": "live", "state": "live", "last": last}
+        case Reported() if not releasing:
             new = {"mood": "bad", "state": "failed", "last": ""}
         case Watching(well=True, text=text, url=url):
             new = {"mood": "live", "state": "live", "more": text, "url": url or status.url}
