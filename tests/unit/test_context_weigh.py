@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kubekit.events import Warned
 from kubekit.image.files import context, weigh
-from kubekit.model import BuildPlan, BuildSettings
+from kubekit.model import BuildPlan, BuildSettings, ContextFile
 
 
 def of(root: Path, files: dict[str, str | int]) -> BuildPlan:
@@ -171,3 +174,29 @@ def test_a_large_context_tells_what_makes_it_large(tmp_path: Path) -> None:
 
 def test_a_usual_context_is_not_warned_of(tmp_path: Path) -> None:
     assert weigh.bulk(of(tmp_path, {"app/main.py": "x", "big.bin": weigh.LARGE - 100})) == []
+
+
+parts = st.sampled_from(["a", "a-", "a0", "env", ".env", "node_modules", "__pycache__", ".git"])
+
+
+@given(st.sets(st.lists(parts, min_size=1, max_size=4).map("/".join), max_size=12))
+def test_what_is_below_clutter_and_nothing_else_is_passed_over(paths: set[str]) -> None:
+    """Beside it there may be names that sort between a folder and what is in it."""
+    folders = {path.rpartition("/")[0] for path in paths} - {""}
+    folders |= {above for path in folders for above in _above(path)}
+    venvs = {"a-", "env/a"} & folders
+    every = dict.fromkeys(paths | {f"{one}/pyvenv.cfg" for one in venvs}, stat.S_IFREG)
+    every |= dict.fromkeys(folders, stat.S_IFDIR)
+    files = [ContextFile(path, path, mode, 0) for path, mode in sorted(every.items())]
+    clutter = {one for one in folders if one.rpartition("/")[2] in weigh._FOLDERS} | venvs
+    clutter |= {path for path in every if path.rpartition("/")[2] == ".git"}
+    found = weigh._clutter(files)
+    assert set(found) == {one for one in clutter if not clutter & _above(one)}
+    assert [file.path for file in weigh._apart(files, found)] == [
+        file.path for file in files if not clutter & _above(file.path)
+    ]
+
+
+def _above(path: str) -> set[str]:
+    parts = path.split("/")
+    return {"/".join(parts[:depth]) for depth in range(1, len(parts))}

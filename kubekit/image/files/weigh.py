@@ -5,9 +5,11 @@ Secrets are told on every run; what costs time only when a build happens and so 
 
 from __future__ import annotations
 
+import bisect
+import operator
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from kubekit.errors import shown
@@ -37,6 +39,10 @@ _FOLDERS = {
     "without a change of yours",
 }
 _VENV = "the virtual environment {names} is sent to the build: its programs fit only this machine"
+_OF_VENV = "/pyvenv.cfg"
+_TELLING = (*_FOLDERS, _OF_VENV)
+_AFTER_SLASH = chr(ord("/") + 1)
+_path = operator.attrgetter("path")
 
 
 def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
@@ -49,6 +55,8 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
     env, keys = [], []
     given = {str(secret.file): id_ for id_, secret in plan.settings.secrets.items() if secret.file}
     for file in _apart(plan.files, _clutter(plan.files)):
+        if not stat.S_ISREG(file.mode):
+            continue
         name = file.path.rpartition("/")[2]
         if _ENV.fullmatch(name) or file.at == str(env_file):
             env.append(file.path)
@@ -95,18 +103,19 @@ def _exposed(id_: str, file: ContextFile) -> Warned:
 def _clutter(files: Iterable[ContextFile]) -> dict[str, str]:
     """Folders that belong in no image, the outermost only, and what is to be said of them."""
     found: dict[str, str] = {}
-    venvs = {file.path.removesuffix("/pyvenv.cfg"): _VENV for file in files if _is_venv(file.path)}
+    venvs: dict[str, str] = {}
     for file in files:
-        name = file.path.rpartition("/")[2]
+        path = file.path
+        if not path.endswith(_TELLING):  # in one step, as there may be tens of thousands
+            continue
+        name = path.rpartition("/")[2]
         # A worktree has a file called `.git`.
         if name in _FOLDERS and (stat.S_ISDIR(file.mode) or name == ".git"):
-            found[file.path] = _FOLDERS[name]
+            found[path] = _FOLDERS[name]
+        elif path.endswith(_OF_VENV):
+            venvs[path.removesuffix(_OF_VENV)] = _VENV
     found |= venvs
     return {path: text for path, text in found.items() if not _is_below(path, found)}
-
-
-def _is_venv(path: str) -> bool:
-    return path.endswith("/pyvenv.cfg")
 
 
 def _is_below(path: str, folders: Iterable[str]) -> bool:
@@ -114,10 +123,15 @@ def _is_below(path: str, folders: Iterable[str]) -> bool:
     return any("/".join(parts[:depth]) in folders for depth in range(1, len(parts)))
 
 
-def _apart(files: Iterable[ContextFile], folders: dict[str, str]) -> Iterator[ContextFile]:
-    for file in files:
-        if stat.S_ISREG(file.mode) and not (folders and _is_below(file.path, folders)):
-            yield file
+def _apart(files: Sequence[ContextFile], folders: Iterable[str]) -> Iterator[ContextFile]:
+    """Files outside of these folders, of which none is in another. Sorted by path, as they are."""
+    start = 0
+    for inside in sorted(f"{folder}/" for folder in folders):
+        end = bisect.bisect_left(files, inside, lo=start, key=_path)
+        yield from files[start:end]
+        after = f"{inside[:-1]}{_AFTER_SLASH}"
+        start = bisect.bisect_left(files, after, lo=end, key=_path)
+    yield from files[start:]
 
 
 def _is_private_key(file: ContextFile) -> bool:
