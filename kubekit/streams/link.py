@@ -30,6 +30,7 @@ _LINGER_SECONDS = 2.0
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _HTTP = re.compile(rb"[A-Z]{3,16} [^\r\n ]+")
+_REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 # What the node says when it could not connect, in the words of cri-dockerd, containerd and CRI-O.
 _UNREACHED = re.compile(
     r"connection refused|not running|not found|no such|inside namespace|nsenter: cannot",
@@ -89,6 +90,7 @@ class Link:
         self._client = client
         self._state = _State.HELD
         self._tunnel: Tunnel | None = None
+        self._port = 0
         self._failures = 0
         self._said = bytearray()
         self._kept = True
@@ -118,7 +120,7 @@ class Link:
         """Go on with this connection to a pod; False if the client has gone meanwhile."""
         if self._state not in (_State.HELD, _State.OPENING):
             return False
-        self._tunnel = tunnel
+        self._tunnel, self._port = tunnel, port
         self._state = _State.ASKED
         self.due = time.monotonic() + (_STALE_SECONDS if tunnel.used else _FRESH_SECONDS)
         tunnel.ask(port)
@@ -274,9 +276,12 @@ class Link:
 
     def _pod_ended(self, tunnel: Tunnel) -> None:
         if tunnel.error and self._kept and _UNREACHED.search(tunnel.error):
+            refused = _REFUSED.search(tunnel.error)
+            reason = f"nothing listens on port {self._port} of pod `{tunnel.pod}`"
             self._drop_tunnel()
             # What was kept may lead to a pod of that name that has been replaced meanwhile.
-            self._again(tunnel.error, kept=tunnel.used > 1 and "refused" not in tunnel.error)
+            kept = tunnel.used > 1 and not refused
+            self._again(reason if refused else tunnel.error, kept=kept)
             return
         self._reset = bool(tunnel.error)
         # Bytes of which the app may know nothing would lie in the way of the next stream.

@@ -30,7 +30,8 @@ _IDLE_SECONDS = 600.0
 _EXHAUSTED_SECONDS = 0.1
 
 Choose = Callable[[], tuple[str, int] | None]
-"""The pod that the next client is to reach, and its port; None: none is ready now. Never blocks."""
+"""The pod that the next client is to reach, and its port; None: none is ready now. Neither
+blocks nor raises."""
 
 
 class Listener:
@@ -89,7 +90,10 @@ class Listener:
         return len(self._links)
 
     def notify(self) -> None:
-        """Which pods are ready has changed: clients that are held ask anew."""
+        """Which pods are ready has changed: clients that are held ask anew.
+
+        A connection to the pod that the next client is to reach is opened ahead.
+        """
         self._do(self._retry)
 
     def close(self) -> None:
@@ -196,8 +200,12 @@ class Listener:
             self._inbox.get()()
 
     def _retry(self) -> None:
-        for link in [one for one in self._links if one.held and not self._closed.is_set()]:
+        if self._closed.is_set():
+            return
+        for link in [one for one in self._links if one.held]:
             self.place(link)
+        if (chosen := self._choose()) is not None:
+            self._fill(chosen[0])
 
     def _pause(self) -> float | None:
         """For how long nothing is due, in seconds; None: until something happens."""

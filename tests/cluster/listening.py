@@ -19,6 +19,7 @@ from typing import Any
 
 GATE = threading.Semaphore(0)
 GONE = threading.Event()
+sent = 0
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -42,7 +43,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(os.environ["HOSTNAME"].encode())
 
     def on_size(self, value: str) -> None:
-        self.answer(random_bytes(int(value)))
+        global sent  # noqa: PLW0603
+        body, sent = random_bytes(int(value)), 0
+        self.head(len(body))
+        for at in range(0, len(body), 65536):
+            sent += self.wfile.write(body[at : at + 65536])
+
+    def on_sent(self, _: str) -> None:
+        self.answer(b"%d" % sent)
 
     def on_sleep(self, value: str) -> None:
         time.sleep(float(value))
@@ -85,10 +93,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
     def answer(self, body: bytes) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
+        self.head(len(body))
         self.wfile.write(body)
+
+    def head(self, length: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -125,6 +136,12 @@ def resets(connection: socket.socket) -> None:
     connection.close()
 
 
+def deaf(connection: socket.socket) -> None:
+    """Does not read, and does not hang up either."""
+    time.sleep(600)
+    connection.close()
+
+
 def listen(port: int, serve: Callable[[socket.socket], None]) -> None:
     """Serve each connection in a thread of its own."""
     server = socket.create_server(("127.0.0.1", port))
@@ -146,6 +163,7 @@ if __name__ == "__main__":
     listen(9000, counts)
     listen(9001, greets)
     listen(9002, resets)
+    listen(9003, deaf)
     print("up", flush=True)
     Server(("127.0.0.1", 8000), Handler).serve_forever()
     sys.exit(1)
