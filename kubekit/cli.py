@@ -22,11 +22,12 @@ from kubekit import __version__
 from kubekit.errors import CancelledError, KubekitError, UsageError
 
 if TYPE_CHECKING:
-    from kubekit.events import Emit
+    from kubekit.console import View
+    from kubekit.dev.command import Keyboard
     from kubekit.model import Cancel, Settings, Where
     from kubekit.session import Run
 
-    Work = Callable[[Emit, Cancel], None]
+    Work = Callable[[View, Cancel], None]
 
 EXIT_CODES = """\b
 Exit codes:
@@ -145,13 +146,13 @@ def _command(
     The function's own parameters after those two become its own flags. Without `files`, the files
     that kubekit.yaml names need not be there: a teardown must not fail for a missing Dockerfile.
     With `reading` it takes Where instead of Settings, and there need be no kubekit.yaml; with
-    `loading` what reads the Settings, as often as it likes.
+    `loading` what reads the Settings, as often as it likes, and after the Run the keyboard.
     `settings` are flags that, like the common ones, are settings of this command.
     """
 
     def register(function: Callable[..., None]) -> None:
         flags = {**settings, **_COMMON, **settings}
-        own = list(inspect.signature(function).parameters.values())[2:]
+        own = list(inspect.signature(function).parameters.values())[3 if loading else 2 :]
 
         @functools.wraps(function)
         def command(**given: Any) -> None:
@@ -159,12 +160,14 @@ def _command(
             if "yes" in {parameter.name for parameter in own}:
                 given["yes"] = common["yes"]
 
-            def work(emit: "Emit", cancel: "Cancel") -> None:
+            def work(view: "View", cancel: "Cancel") -> None:
                 from kubekit.session import Run
 
-                read = functools.partial(_load, common, files=files)
-                loaded = _where(common) if reading else read if loading else read()
-                function(loaded, Run(emit=emit, cancel=cancel), **given)
+                run, load = Run(emit=view, cancel=cancel), functools.partial(_load, common)
+                if loading:
+                    function(functools.partial(load, files=files), run, view.keys, **given)
+                else:
+                    function(_where(common) if reading else load(files=files), run, **given)
 
             verbosity = int(common["verbose"]) - int(common["quiet"])
             _execute(work, output=common["output"], verbosity=verbosity)
@@ -221,6 +224,7 @@ def _build_and_apply(
 def _dev(
     load: "Callable[[], Settings]",
     run: "Run",
+    keyboard: "Keyboard",
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave what runs, instead of a teardown at the end.")
     ] = False,
@@ -233,7 +237,7 @@ def _dev(
     """
     from kubekit.dev.command import dev
 
-    dev(load, run, keep=keep)
+    dev(load, run, keep=keep, keyboard=keyboard)
 
 
 @_command(app, "push", settings=_REGISTRY)
@@ -437,8 +441,8 @@ def _schema() -> None:
     from kubekit.config.project import schema
     from kubekit.events import Output
 
-    def print_it(emit: "Emit", _cancel: "Cancel") -> None:
-        emit(Output(text=json.dumps(schema(), indent=2)))
+    def print_it(view: "View", _cancel: "Cancel") -> None:
+        view(Output(text=json.dumps(schema(), indent=2)))
 
     _execute(print_it)
 
@@ -467,11 +471,11 @@ def _execute(work: "Work", *, output: str = "text", verbosity: int = 0) -> None:
         raise typer.Exit(CancelledError.exit_code) from None
 
 
-def _run(work: "Work", emit: "Emit", cancel: "Cancel") -> None:
+def _run(work: "Work", view: "View", cancel: "Cancel") -> None:
     from kubekit.events import Failed
 
     try:
-        work(emit, cancel)
+        work(view, cancel)
     except BrokenPipeError:
         raise
     except Exception as error:  # noqa: BLE001 - the one place where every failure is told
@@ -485,7 +489,7 @@ def _run(work: "Work", emit: "Emit", cancel: "Cancel") -> None:
             place=str(failure.place) if failure.place else None,
         )
         with contextlib.suppress(KubekitError):  # where nothing can be written, the code says it
-            emit(failed)
+            view(failed)
         raise typer.Exit(failure.exit_code) from None
 
 

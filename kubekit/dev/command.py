@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
-from kubekit import browser, workflow
+from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
 from kubekit.api.resources import PODS
 from kubekit.dev.loop import Loop, Pressed, Saved, Stop
 from kubekit.dev.pods import Pods
 from kubekit.dev.watch import Watch
-from kubekit.events import Emit, Ended, Event, LogLine, Warned
+from kubekit.events import Emit, Ended, Event, Following
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
 from kubekit.session import Run, connect
@@ -51,10 +50,10 @@ def dev(
     start = run.clock.now()
     settings = load()
     target, kube = connect(settings, run)
-    masked = _Masked(run.emit)
+    tell, masked = run.emit, _Masked(run.emit)
     run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
     with ExitStack() as stack:
-        _Session(load, settings, target, kube, run, masked).go_on(stack, keyboard)
+        _Session(load, settings, target, kube, run, masked, tell).go_on(stack, keyboard)
     if keep or not settings.dev.teardown:
         text = f"what runs in namespace `{settings.namespace}` stays"
         hints = ("take it away with `kubekit teardown`",)
@@ -69,16 +68,21 @@ class _Masked:
 
     def __init__(self, emit: Emit) -> None:
         self._emit = emit
-        self._redactors: tuple[Redactor, ...] = ()
+        self._values: frozenset[str] = frozenset()
+        self._redactor = Redactor()
 
-    def hide(self, redactor: Redactor) -> None:
-        """Hide what this one knows, too."""
-        self._redactors = (*self._redactors, redactor)
+    def hide(self, values: frozenset[str]) -> None:
+        """Hide these, too."""
+        if not values <= self._values:
+            self._values |= values
+            self._redactor = Redactor(self._values)
 
     def __call__(self, event: Event, /) -> None:
-        for redactor in self._redactors:
-            event = redactor.clean(event)
-        self._emit(event)
+        self._emit(self._redactor.clean(event))
+
+    def line(self, text: str) -> str:
+        """The same for a line of a log, of which there may be thousands a second."""
+        return self._redactor.clean(text)
 
 
 class _Session:
@@ -92,11 +96,12 @@ class _Session:
         kube: Kube,
         run: Run,
         masked: _Masked,
+        tell: Emit,
     ) -> None:
         self._run = run
+        self._followed: dict[str, tuple[str, ...]] = {}
         self._kube = kube
         self._namespace = settings.namespace
-        self._shows_logs = True
         self._pods = Pods()
         turn = itertools.count()
         self._listener = Listener(
@@ -106,7 +111,7 @@ class _Session:
             choose=lambda: self._pods.choose(next(turn)),
             emit=run.emit,
         )
-        self._logs = Logs(kube, settings.namespace, deliver=self._log)
+        self._logs = Logs(kube, settings.namespace, deliver=tell, clean=masked.line)
         self._watch = Watch(self._saved, emit=run.emit)
         self._loop = Loop(
             load,
@@ -140,25 +145,18 @@ class _Session:
 
     def _changed(self) -> None:
         self._listener.notify()
-        self._logs.listed(self._pods.ours())
-
-    def _log(self, line: LogLine) -> None:
-        if self._shows_logs:
-            self._run.emit(line)
+        pods = self._pods.ours()
+        self._logs.listed(pods)
+        followed = {
+            str(pod["metadata"]["name"]): tuple(one["name"] for one in pod["spec"]["containers"])
+            for pod in pods
+        }
+        if followed != self._followed:
+            self._followed = followed
+            self._run.emit(Following(pods=followed))
 
     def _pressed(self, key: str) -> None:
-        match key:
-            case "q":
-                self._run.cancel.set()
-            case "l":
-                self._shows_logs = not self._shows_logs
-            case "o":
-                self._open()
-            case _:
-                self._loop.queue.put(Pressed(key=key))
-
-    def _open(self) -> None:
-        if browser.can_open(os.environ):
-            browser.open_url(self._listener.url)
+        if key == "q":
+            self._run.cancel.set()
         else:
-            self._run.emit(Warned(text=f"no browser is known here: open {self._listener.url}"))
+            self._loop.queue.put(Pressed(key=key))

@@ -11,7 +11,6 @@ from kubekit.checks import check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
 from kubekit.errors import KubekitError
 from kubekit.model import BuildPlan, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
-from kubekit.redact import Redactor
 from kubekit.release import Released, release
 from kubekit.session import Run, open_store
 
@@ -67,7 +66,7 @@ class Job:
         *,
         built: BuiltImage | None,
         deliver: Callable[[Made | Ended], None],
-        hide: Callable[[Redactor], None],
+        hide: Callable[[frozenset[str]], None],
     ) -> None:
         self.builds = built is None
         self.made = False
@@ -107,11 +106,8 @@ class Job:
         settings = self._settings
         check_tolerated(settings)
         prepared = prepare(settings)
-        redactor = Redactor(prepared.manifests.secret_values)
-        self._hide(redactor)
-        run = Run(
-            emit=redactor.wrap(self._run_of.emit), clock=self._run_of.clock, cancel=self._cancel
-        )
+        self._hide(prepared.manifests.secret_values)
+        run = Run(emit=self._run_of.emit, clock=self._run_of.clock, cancel=self._cancel)
 
         def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
             made = self._adapt(manifests, built, run)
@@ -119,12 +115,9 @@ class Job:
             self._deliver(Made(job=self, adapted=made, built=built, plan=prepared.plan))
             return made.manifests
 
-        try:
-            return release(
-                settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted
-            )
-        except KubekitError as error:
-            raise redactor.error(error) from None
+        return release(
+            settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted
+        )
 
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
         if built is None or not self._settings.dev.sync:

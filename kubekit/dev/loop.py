@@ -20,7 +20,6 @@ from kubekit.dev.told import failures, synced
 from kubekit.errors import CancelledError, KubekitError
 from kubekit.events import FilesChanged, Progress, Reported, Warned, Watching
 from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
-from kubekit.redact import Redactor
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
@@ -75,7 +74,7 @@ class Loop:
         url: str | None,
         watch: Callable[[Mapping[Path, bool]], None],
         changed: Callable[[], None],
-        hide: Callable[[Redactor], None],
+        hide: Callable[[frozenset[str]], None],
     ) -> None:
         self.queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._pods = pods
