@@ -167,9 +167,8 @@ class Reader:
         text = self._clean(line.text.decode(errors="replace"))
         if len(line.text) > LONGEST:
             # Of a value that the bound itself has cut, nothing may be left.
-            kept = text[:-OVERLAP] if line.left_out else text
-            more = line.left_out + len(line.text) - LONGEST
-            text = f"{kept[:LONGEST]}... ({more} bytes more)"
+            kept = (text[:-OVERLAP] if line.left_out else text)[:LONGEST]
+            text = f"{kept}... ({line.left_out + len(line.text) - len(kept)} bytes more)"
         source = self.source
         return LogLine(pod=source.pod, container=source.container, at=line.at, line=text)
 

@@ -14,7 +14,18 @@ from tests.cli.world import World
 
 HEAVY = ("kubernetes", "docker", "pydantic", "rich", "jinja2", "yaml", "requests", "urllib3")
 COMMANDS = (
-    *("up", "build-and-apply", "push", "render", "status", "why", "teardown", "docker", "schema"),
+    *(
+        "up",
+        "build-and-apply",
+        "push",
+        "render",
+        "status",
+        "logs",
+        "why",
+        "teardown",
+        "docker",
+        "schema",
+    ),
 )
 CLUSTER_FLAGS = ("--profile", "--context", "--namespace", "-n", "--file", "-f", "--timeout")
 FLAGS = (*CLUSTER_FLAGS, "--output", "-o", "--quiet", "-q", "--verbose", "-v", "--yes", "--help")
