@@ -182,14 +182,25 @@ class _Served:
         self.until = self.loop.time() + grace
         self.server.config.uds = None
         for listener in self.server.servers:
-            listener.close()
-        self._settle(_TURNS)
+            for sock in listener.sockets:
+                # asyncio drops what it has accepted for a server that is closed in that moment.
+                with contextlib.suppress(RuntimeError, ValueError):
+                    self.loop.remove_reader(sock.fileno())
+        self._settle(_TURNS, self._close)
 
-    def _settle(self, turns: int) -> None:
+    def _settle(self, turns: int, then: Callable[[], None]) -> None:
         """Go on when the loop has made connections of all that it has accepted."""
         if turns:
-            self.loop.call_soon(self._settle, turns - 1)
-            return
+            self.loop.call_soon(self._settle, turns - 1, then)
+        else:
+            then()
+
+    def _close(self) -> None:
+        for listener in self.server.servers:
+            listener.close()
+        self._settle(_TURNS, self._give_all)
+
+    def _give_all(self) -> None:
         for connection in list(self.server.server_state.connections):
             if not hasattr(connection, "cycle"):
                 connection.shutdown()  # a WebSocket: told 1012
@@ -252,8 +263,11 @@ class _Served:
         import asyncio
 
         state = self.server.server_state
-        while state.connections and self.loop.time() < self.until and not self.server.force_exit:
-            await asyncio.sleep(0.02)  # uvicorn tells nobody
+        # Nobody is told of a connection that has gone: uvicorn itself looks now and then, too.
+        while state.connections and not self.server.force_exit:
+            if self.loop.time() > self.until:
+                break
+            await asyncio.sleep(0.02)
         left = max(0.1, self.until - self.loop.time())
         given = self.server.config.timeout_graceful_shutdown
         self.server.config.timeout_graceful_shutdown = left if given is None else min(given, left)

@@ -1,0 +1,214 @@
+"""Programs under `kubekit/pod/supervisor.py`, as containers run them: real ones, on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SUPERVISOR = Path(__file__).parents[2] / "kubekit/pod/supervisor.py"
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+NEWEST_TESTED = "3.13"
+PACKAGES = (
+    *("fastapi", "uvicorn", "uvloop", "httptools", "websockets", "sqlalchemy", "python-multipart"),
+    *("gunicorn", "hypercorn", "flask", "django"),
+)
+PATIENCE = 30.0
+"""Seconds that a test waits for what must come; never a measure of how quick it was."""
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of this version on this machine, None without one."""
+    pyenv = Path.home() / ".pyenv/versions"
+    found = [shutil.which(f"python{version}"), *map(str, pyenv.glob(f"{version}.*/bin/python"))]
+    for one in filter(None, found):
+        asked = [one, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        told = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if told.stdout.strip() == version:
+            return one
+    return None
+
+
+def environment(version: str, config: pytest.Config) -> Path:
+    """A virtual environment of this version with all servers in it, made once and kept."""
+    python = interpreter(version)
+    if python is None:
+        pytest.skip(f"UNTESTED: there is no Python {version} on this machine")
+    name = hashlib.sha256("\0".join((python, *PACKAGES)).encode()).hexdigest()[:12]
+    folder = Path(config.cache.mkdir("pythons")) / f"{version}-{name}"
+    with (folder.parent / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            uv = str(Path(sys.executable).parent / "uv")
+            shutil.rmtree(folder, ignore_errors=True)
+            subprocess.run([uv, "venv", "-q", "--python", python, folder], check=True)
+            into = ["--python", str(folder / "bin/python"), "--compile-bytecode"]
+            subprocess.run([uv, "pip", "install", "-q", *into, *PACKAGES], check=True)
+            (folder / "done").touch()
+    return folder
+
+
+def until(what: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """Wait until something is true; what it was last."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            if found := what():
+                return found
+        time.sleep(0.02)
+    return what()
+
+
+class Container:
+    """A program under the supervisor, in a folder of code.
+
+    Args:
+        venv: the virtual environment.
+        folder: where the program starts; `src` in it is what is synced.
+    """
+
+    def __init__(self, venv: Path, folder: Path) -> None:
+        self.venv, self.folder = venv, folder
+        self.src = folder / "src"
+        self.src.mkdir(exist_ok=True)
+        self.log = folder / "log"
+        self.name = uuid.uuid4().hex
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def write(self, name: str, text: str) -> None:
+        """Save a file of the code, as an editor does."""
+        path = self.src / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def start(
+        self, *command: str, grace: float = 5, supervised: bool = True, **env: str
+    ) -> Container:
+        """Start it; a first word that is in the environment is taken from there."""
+        found = self.venv / "bin" / command[0]
+        words = [str(found) if found.exists() else command[0], *command[1:]]
+        if supervised:
+            python = str(self.venv / "bin/python")
+            options = ["--synced", str(self.src), "--grace", str(grace)]
+            words = [python, str(SUPERVISOR), *options, "--", *words]
+        given = {
+            "PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}",
+            "PYTHONPATH": str(self.src),
+            "KUBEKIT_DEV": self.name,
+            "PORT": str(self.port),
+            **env,
+        }
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                words, cwd=self.folder, env=given, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        return self
+
+    def serve(self, *options: str, app: str = "main:app", **env: str) -> Container:
+        """Start uvicorn, and wait until it answers."""
+        self.start("uvicorn", app, "--port", str(self.port), *options, **env)
+        until(self.answers)
+        return self
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def ask(self, do: str, seconds: float = 60) -> dict[str, Any]:
+        """What the supervisor answers."""
+        with socket.socket(socket.AF_UNIX) as line:
+            line.settimeout(seconds)
+            line.connect(f"\0kubekit-dev-{self.name}")
+            line.sendall(json.dumps({"do": do}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(line.makefile().readline())
+            return answer
+
+    def reload(self) -> dict[str, Any]:
+        return self.ask("reload")
+
+    def get(self, path: str = "/") -> str:
+        """The text that the program answers with on a new connection."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        finally:
+            connection.close()
+
+    def answers(self) -> bool:
+        return bool(self.get())
+
+    def warmed(self) -> None:
+        """Wait until the supervisor has imported what the program told it."""
+        until(lambda: idle(self.pid))
+
+    def children(self) -> list[int]:
+        """The processes that it started and that run."""
+        found = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [int(one) for one in found]
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def end(self, seconds: float = PATIENCE) -> int:
+        """Wait for its end; its exit code."""
+        assert self._process
+        return self._process.wait(seconds)
+
+    def stop(self) -> int:
+        self.signal(signal.SIGTERM)
+        return self.end()
+
+    def close(self) -> None:
+        """End it and all that it started, whatever state it is in."""
+        if self._process is None:
+            return
+        with contextlib.suppress(OSError):
+            family = [self.pid, *self.children()]
+            for one in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, signal.SIGKILL)
+        self._process.wait(PATIENCE)
+
+
+def idle(pid: int) -> bool:
+    """Whether a process has used no time of a processor for a moment."""
+
+    def used() -> list[str]:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+
+    before = used()
+    time.sleep(0.3)
+    return used() == before
+
+
+@contextlib.contextmanager
+def container(venv: Path, folder: Path) -> Iterator[Container]:
+    """A container that is surely gone in the end."""
+    made = Container(venv, folder)
+    try:
+        yield made
+    finally:
+        made.close()
