@@ -53,6 +53,7 @@ class Job:
         kube: its API.
         run: of the command.
         built: the image to go on with; None to build one of the files as they are.
+        syncs: whether the containers are to be synced into.
         deliver: gets Made, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
     """
@@ -65,6 +66,7 @@ class Job:
         run: Run,
         *,
         built: BuiltImage | None,
+        syncs: bool,
         deliver: Callable[[Made | Ended], None],
         hide: Callable[[frozenset[str]], None],
     ) -> None:
@@ -76,6 +78,7 @@ class Job:
         self._kube = kube.until(self._cancel)
         self._run_of = run
         self._built = built
+        self._syncs = syncs
         self._deliver = deliver
         self._hide = hide
         self._thread = threading.Thread(target=self._work, name="release", daemon=True)
@@ -120,7 +123,7 @@ class Job:
         )
 
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
-        if built is None or not self._settings.dev.sync:
+        if built is None or not self._syncs or not self._settings.dev.sync:
             return Adapted(manifests=manifests, containers=())
         repository = self._settings.repository
         with open_store(self._target, run, repository=repository) as store:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
@@ -15,15 +15,16 @@ from kubekit.dev.classify import classify, roots
 from kubekit.dev.job import Ended, Job, Made
 from kubekit.dev.pods import Pods
 from kubekit.dev.sessions import Brought, Sessions
-from kubekit.dev.syncerrors import ChangedError
+from kubekit.dev.syncerrors import ChangedError, NoPythonError
 from kubekit.dev.told import failures, synced
-from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import FilesChanged, Progress, Reported, Warned, Watching
+from kubekit.dev.voice import Voice
+from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
 from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
-_SHOWN = 3
+_FIXED = ("name", "namespace", "profile", "context")
+"""Settings that the whole run stands on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,32 +78,41 @@ class Loop:
         hide: Callable[[frozenset[str]], None],
     ) -> None:
         self.queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._pods = pods
-        self._url = url
-        self._load = load
         self._settings = load()
+        self._load = load
         self._target = target
         self._kube = kube
         self._run = run
+        self._pods = pods
+        self._url = url
         self._watch = watch
         self._changed = changed
         self._hide = hide
+        self._voice = Voice(run.emit, self._settings.root)
         self._sessions = Sessions(kube, self._settings.namespace, deliver=self.queue.put)
         self._job: Job | None = None
-        self._next: bool | None = None  # whether to build in the release that comes after this one
+        self._next: bool | None = None  # whether the release that comes after this one builds
+        self._again: bool | None = None  # the same of one that is due when the cluster answers
         self._built: BuiltImage | None = None
         self._plan: BuildPlan | None = None
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
         self._missed = False  # what was saved since the image was made, and no container has
+        self._syncs = True
         self._tree: tree.Tree | None = None
         self._version = 0
+        self._settled = 0
         self._saved: dict[int, Saved] = {}
-        self._said: set[str] = set()
         self._lost_at: float | None = None
 
     def run(self) -> None:
         """Release once, then take what happens until somebody wants it to end."""
+        if not self._settings.dev.sync:
+            self._voice.warn(
+                "every change is built into a new image: `dev.sync` is empty",
+                "name the folder of the sources under `dev.sync` in kubekit.yaml,"
+                " such as `{src: src, dest: /app/src}`, to see a save in a fraction of a second",
+            )
         self._read_tree()
         self._release(build=True)
         while not isinstance(event := self.queue.get(), Stop):
@@ -133,16 +143,16 @@ class Loop:
             case Lost():
                 self._take_lost()
             case Found():
-                self._lost_at = None
+                self._take_found()
             case Stop():
                 pass
 
     def _take_key(self, key: str) -> None:
         if key == "r":
-            self._say("rebuild", "`r`: building and applying")
+            self._voice.doing("rebuild", "`r`: building and applying")
             self._release(build=True)
         elif key == "s":
-            self._say("sync", "`s`: comparing every file")
+            self._voice.doing("sync", "`s`: comparing every file")
             self._sessions.forget()
             self._bring(Saved(paths=frozenset(), at=time.monotonic()))
 
@@ -151,47 +161,53 @@ class Loop:
         if self._settings.file in change.apply and not self._reload():
             return
         if change.rebuild:
-            self._say("rebuild", f"{self._told(change.rebuild)}: building", change.rebuild)
+            self._voice.changed("rebuild", change.rebuild, "building")
             self._release(build=True)
         elif change.sync and self._needs_image():
-            why = "no container runs that it could go into"
-            self._say("rebuild", f"{self._told(change.sync)}: building, as {why}", change.sync)
+            self._voice.changed("rebuild", change.sync, "building")
             self._release(build=True)
         elif change.apply:
-            self._say("apply", f"{self._told(change.apply)}: applying", change.apply)
+            self._voice.changed("apply", change.apply, "applying")
             self._release(build=self._built is None)
         if change.sync:
             self._bring(Saved(paths=frozenset(change.sync), at=event.at))
 
     def _needs_image(self) -> bool:
-        """Whether a changed source needs a new image: there is nothing to sync it into."""
-        if not self._settings.dev.sync:
+        """Whether a changed source needs a new image: no container runs that it could go into."""
+        if not self._syncs or not self._settings.dev.sync:
             return True
         return self._job is None and (self._broken or not self._sessions.count)
 
     def _reload(self) -> bool:
         """Read the settings again; whether they can be used."""
         try:
-            self._settings = self._load()
+            settings = self._load()
+            _check_fixed(self._settings, settings)
         except KubekitError as error:
-            self._report(error)
+            self._voice.failed(error)
             return False
+        self._settings = settings
+        self._read_tree()
         return True
 
     def _bring(self, saved: Saved) -> None:
         """Bring the files as they are now into every container that runs."""
-        if not self._read_tree():
+        before = self._tree
+        if not self._read_tree() or (self._tree == before and saved.paths):
             return
-        self._saved[self._version] = saved
+        trees = [one for one in (before, self._tree) if one is not None]
+        known = {source.at for one in trees for source in one.sources.values()}
+        named = tuple(path for path in saved.paths if str(path) in known)
+        self._saved[self._version] = replace(saved, paths=frozenset(named or saved.paths))
         self._missed = True
         if self._sessions.count and saved.paths:
-            self._say("sync", f"{self._told(tuple(saved.paths))}: syncing", tuple(saved.paths))
+            self._voice.changed("sync", named or tuple(saved.paths), "syncing")
 
     def _read_tree(self) -> bool:
         try:
             self._tree = tree.read(self._settings.dev.sync, self._settings.build, self._tree)
         except KubekitError as error:
-            self._report(error)
+            self._voice.failed(error)
             return False
         self._version += 1
         self._sessions.want(self._tree, self._version, self._settings.dev.sync)
@@ -203,14 +219,15 @@ class Loop:
             self._next = build or self._job.builds or bool(self._next)
             self._job.cut_off()
             return
-        if build:
-            self._missed = False
+        self._again = None
+        self._missed = self._missed and not build
         self._job = Job(
             self._settings,
             self._target,
             self._kube,
             self._run,
             built=None if build else self._built,
+            syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
         )
@@ -235,15 +252,31 @@ class Loop:
         if event.error is None or event.job.made:
             self._broken = event.error is not None
         self._follow()
-        if event.error is None:
+        if event.error is not None:
+            self._take_failed(event.job, event.error)
+        if self._job is None:
             self._stand()
-        elif not isinstance(event.error, CancelledError):
-            self._report(event.error)
-            if self._missed and self._needs_image():
-                self._say("rebuild", "files changed meanwhile: building")
-                self._release(build=True)
-                return
-            self._stand()
+
+    def _take_failed(self, job: Job, error: KubekitError) -> None:
+        if isinstance(error, CancelledError):
+            return
+        if error.id == "command-not-found" and self._syncs and self._settings.dev.sync:
+            self._without_sync()
+            return
+        self._voice.failed(error)
+        if isinstance(error, UnreachableError) and self._lost_at is not None:
+            self._again = job.builds
+        elif self._missed and self._needs_image():
+            self._voice.doing("rebuild", "files changed meanwhile: building")
+            self._release(build=True)
+
+    def _without_sync(self) -> None:
+        """Go on as it would be without us: the container has no Python, so nothing is synced."""
+        self._syncs = False
+        self._voice.warn(
+            "the container has no Python to sync files with: every change is built into a new image"
+        )
+        self._release(build=self._built is None)
 
     def _take_brought(self, event: Brought) -> None:
         self._pods.serve(self._sessions.current())
@@ -251,23 +284,27 @@ class Loop:
         if isinstance(event.error, ChangedError):
             self._read_tree()
             return
+        if isinstance(event.error, NoPythonError):
+            self._without_sync()
+            return
         if event.version != self._version:
             return
         if event.error is not None:
-            self._report(event.error)
-        if self._sessions.settled:
+            self._voice.failed(event.error)
+        if self._sessions.settled and self._settled < event.version:
+            self._settled = event.version
             self._take_settled(event.version)
 
     def _take_settled(self, version: int) -> None:
         """Every container has told what became of the newest files."""
         outcomes = self._sessions.brought(version)
         saved = self._saved.pop(version, None)
-        names = [self._name(path) for path in sorted(saved.paths)] if saved else []
+        names = [self._voice.name(path) for path in sorted(saved.paths)] if saved else []
         for report in failures(outcomes, self._settings.dev.sync, names):
             self._run.emit(report)
-        for why in {one.why for one in outcomes if one.why} - self._said:
-            self._said.add(why)
-            self._run.emit(Warned(text=f"no warm reload: {why}"))
+        for outcome in outcomes:
+            if outcome.why:
+                self._voice.warn(f"no warm reload: {outcome.why}")
         if not outcomes or not all(one.well for one in outcomes):
             self._stand("the app stays on the old code")
             return
@@ -279,51 +316,48 @@ class Loop:
     def _take_lost(self) -> None:
         now = time.monotonic()
         if self._lost_at is None:
-            text = "the API server does not answer; waiting"
-            self._run.emit(Progress(stage="dev", text=text))
+            self._stand("the cluster does not answer: waiting for it")
         elif now - self._lost_at < _RENEW_SECONDS:
             return
         self._lost_at = now
         try:
             self._kube.renew()
         except KubekitError as error:
-            self._run.emit(Warned(text=error.message, hints=error.hints))
+            self._voice.warn(error.message, *error.hints)
+
+    def _take_found(self) -> None:
+        if self._lost_at is None:
+            return
+        self._lost_at = None
+        self._voice.doing("apply", "the cluster answers again")
+        if self._again is not None:
+            self._release(build=self._again)
+        elif self._job is None:
+            self._stand()
 
     def _follow(self) -> None:
         self._sessions.follow(self._pods.running())
         self._pods.serve(self._sessions.current())
         self._changed()
 
-    def _say(self, action: str, text: str, files: tuple[Path, ...] = ()) -> None:
-        self._run.emit(FilesChanged(action=action, text=text, files=tuple(map(self._name, files))))
-
     def _stand(self, text: str = "") -> None:
-        """Tell how it stands now that there is nothing to do until the next save."""
         pods = len(self._pods.ours())
         well = self._well and not text
         text = text or (f"{pods} pod{'' if pods == 1 else 's'}" if well else "waiting for a save")
-        self._run.emit(Watching(text=text, well=well, url=self._url))
+        self._voice.stands(text, well=well, url=self._url)
 
-    def _told(self, paths: tuple[Path, ...]) -> str:
-        """The paths in words: ``app/main.py changed``."""
-        names = sorted(map(self._name, paths))
-        if len(names) == 1:
-            return f"{names[0]} {'changed' if paths[0].exists() else 'is gone'}"
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        return f"{len(names)} files changed: {', '.join(names[:_SHOWN])}{more}"
 
-    def _name(self, path: Path) -> str:
-        root = self._settings.root
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+def _check_fixed(before: Settings, now: Settings) -> None:
+    """Refuse settings that this run cannot follow.
 
-    def _report(self, error: KubekitError) -> None:
-        self._run.emit(
-            Reported(
-                id=error.id,
-                exit_code=error.exit_code,
-                message=error.message,
-                hints=error.hints,
-                details=error.details,
-                place=str(error.place) if error.place else None,
+    Raises:
+        UsageError: names the first of them.
+    """
+    for key in _FIXED:
+        old, new = getattr(before, key), getattr(now, key)
+        if old != new:
+            raise UsageError(
+                f"`{key}` is now `{new}`, and this run goes on with `{old}`",
+                hints=("to use it, end `kubekit dev` and start it again",),
+                id="restart-needed",
             )
-        )
