@@ -21,8 +21,8 @@ import pytest
 from kubekit.dev.agent import Agent
 from kubekit.dev.difference import Difference
 from kubekit.dev.syncerrors import ChangedError, DriftError, ForeignError, FullError, refusal
-from kubekit.dev.tree import Tree, is_noise, read
-from kubekit.model import BuildSettings, Object, SyncRule
+from kubekit.dev.tree import Tree, read
+from kubekit.model import Object, SyncRule
 from kubekit.pod import agent as inside
 from tests.unit.agents import Local, bring, pythons, send, session
 
@@ -465,63 +465,3 @@ def test_mount_points_are_read_as_the_kernel_writes_them() -> None:
 )
 def test_bytecode_is_known_by_its_name(name: bytes, of: bool) -> None:
     assert inside.is_bytecode(name, b"mod") is of
-
-
-@pytest.mark.parametrize(
-    ("path", "noise"),
-    [
-        ("a/__pycache__/x.txt", True),
-        ("a.pyc", True),
-        (".main.py.swp", True),
-        ("4913", True),
-        ("main.py~", True),
-        (".#main.py", True),
-        ("#main.py#", True),
-        ("a/.git/config", True),
-        ("a/.venv/lib/x.py", True),
-        ("a.py___jb_tmp___", True),
-        ("a.py", False),
-        (".env.example", False),
-        ("git/x", False),
-        ("a/49130", False),
-        ("x.gitignore", False),
-    ],
-)
-def test_what_is_never_synced(path: str, noise: bool) -> None:
-    assert is_noise(path) is noise
-
-
-def test_the_tree_follows_dockerignore_and_overlapping_rules(tmp_path: Path) -> None:
-    context = tmp_path / "backend"
-    for path in (
-        "src/a.py",
-        "src/b.log",
-        "src/keep/c.log",
-        "shared/d.py",
-        "src/x/e.py",
-        "other.py",
-    ):
-        write(context, path)
-    write(context, ".dockerignore", "**/*.log\n!src/keep/c.log\n")
-    (context / "src/here").symlink_to("a.py")
-    os.mkfifo(context / "src/pipe")
-    build = BuildSettings(context=context, dockerfile=context / "Dockerfile")
-    rules = [
-        SyncRule(src=context / "src", dest="/app/src/"),
-        SyncRule(src=context / "shared", dest="/app/src/x"),
-    ]
-    tree = read(rules, build)
-    assert list(tree.entries) == [
-        "/app/src/a.py",
-        "/app/src/here",
-        "/app/src/keep",
-        "/app/src/keep/c.log",
-        "/app/src/x",
-        "/app/src/x/d.py",
-        "/app/src/x/e.py",
-    ]
-    assert tree.entries["/app/src/here"].content == "a.py"
-    assert read(rules, build, tree) == tree
-    write(context, "src/a.py", "y = 1\n")
-    again = read(rules, build, tree)
-    assert again.entries["/app/src/a.py"] != tree.entries["/app/src/a.py"]
