@@ -7,6 +7,8 @@ import io
 import pyte
 import pytest
 
+from kubekit.console import TextView
+from kubekit.events import Reported, StageStarted, Synced, Watching
 from kubekit.lines import Line, Signs
 from kubekit.screen import Terminal
 
@@ -104,3 +106,19 @@ def test_what_is_waited_for_stands_above_the_status_and_goes() -> None:
     assert tty.rows == ["one"]
     assert not tty.shown.cursor.hidden
     terminal.close()
+
+
+def test_what_is_told_of_a_sync_leaves_the_build_that_goes_on_in_sight() -> None:
+    tty = Tty()
+    view = TextView(io.StringIO(), tty, verbosity=0)
+    view(StageStarted(stage="image", text="building"))
+    assert isinstance(view._screen, Terminal)
+    view._screen._since -= 9  # as if it had been waited for long enough to be shown
+    view(Synced(text="live", seconds=0.1, files=1, size=1, mode="warm"))
+    assert "building" in tty.rows[-2]
+    view(Reported(id="x", exit_code=3, message="it broke"))
+    assert "building" in tty.rows[-2]
+    view(Watching(text="1 pod", well=True))
+    assert tty.rows == ["ok live", "error: it broke", "* live  1 pod"]
+    view.close()
+    assert tty.rows == ["ok live", "error: it broke"]
