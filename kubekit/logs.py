@@ -13,7 +13,7 @@ from operator import attrgetter
 
 from kubekit.api.follow import Changed, Follower, Listed, Lost, Update
 from kubekit.api.kube import ApiError, Kube, TransientError
-from kubekit.api.podsecrets import PodSecrets
+from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import PODS
 from kubekit.cluster.target import resolve_for_reading
 from kubekit.config.validators import seconds
@@ -21,12 +21,10 @@ from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, Following, LogLine, Warned
 from kubekit.model import Object, Settings, Where
 from kubekit.podchoice import Choice, lineage
-from kubekit.redact import Redactor, hidden
 from kubekit.rollout.inspect.roster import Asked, parse
 from kubekit.session import Run, check_namespace, open_api
 from kubekit.streams.logs import Logs, source_of, started
-from kubekit.streams.logtail import Reader, Source
-from kubekit.text import envfile
+from kubekit.streams.logtail import Reader, Source, UnavailableError
 
 _TRIES = 5
 _SKIPPED = (400, 404)  # there is no previous run, or the pod has gone meanwhile
@@ -88,7 +86,7 @@ class _Shown:
         project = settings.name if settings is not None else None
         self._what = f"`{asked or project}`" if asked or project else "any workload"
         self._choice = Choice(kube, namespace, project=project, asked=asked)
-        self._masks = _Masks(kube, namespace, settings)
+        self._masks = Masks(kube, namespace, settings)
         self._since = _since(wanted.since, kube.server_now()) if wanted.since else ""
         self._pods: dict[str, Object] = {}
         self._said: dict[str, tuple[str, ...]] = {}
@@ -158,8 +156,11 @@ class _Shown:
         for left in reversed(range(_TRIES)):
             try:
                 yield from reader.read(follow=False, previous=previous, rest=last)
-            except TransientError:
+            except TransientError as error:
                 self._check_cancel()
+                if not left and isinstance(error, UnavailableError):
+                    self._tell_trouble(reader.source, error)
+                    return
                 if not left:
                     raise
                 self._kube.pause(0.5)
@@ -291,31 +292,6 @@ class _Shown:
     def _why(self) -> tuple[str, ...]:
         name = f" {self._asked}" if self._asked else ""
         return () if self._wanted.previous else (f"`kubekit why{name}` says what is wrong",)
-
-
-class _Masks:
-    """Takes secret values out of lines: those of the project's `.env`, and of the pods' Secrets."""
-
-    def __init__(self, kube: Kube, namespace: str, settings: Settings | None) -> None:
-        self._namespace = namespace
-        self._secrets = PodSecrets(kube)
-        self._values: set[str] = set()
-        if settings is not None and settings.env_file is not None:
-            public = f"{namespace} {settings.name}"
-            with contextlib.suppress(KubekitError):  # a log can be read without it
-                values = envfile.load(settings.env_file).values
-                self._values.update(hidden(values.values(), public=public))
-        self._redactor = Redactor(self._values)
-
-    def learn(self, pod: Object) -> None:
-        """Take note of the Secrets this pod uses, before any of its lines is read."""
-        name = str(pod["metadata"]["name"])
-        self._values.update(self._secrets.hidden(self._namespace, pod, name=name))
-        self._redactor = Redactor(self._values)
-
-    def clean(self, line: str) -> str:
-        """The line without them."""
-        return self._redactor.clean(line)
 
 
 def _since(text: str, now: float) -> str:

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.references import references
 from kubekit.api.resources import KNOWN
-from kubekit.model import Object
-from kubekit.redact import hidden
+from kubekit.errors import KubekitError
+from kubekit.model import Object, Settings
+from kubekit.redact import Redactor, hidden
+from kubekit.text import envfile
 
 _SECRETS = KNOWN["v1", "Secret"]
 
@@ -46,6 +48,31 @@ class PodSecrets:
                 live = self._kube.get(_SECRETS.path(namespace, name), patience=0)
             self._values[namespace, name] = frozenset(_decoded((live or {}).get("data") or {}))
         return self._values[namespace, name]
+
+
+class Masks:
+    """Takes secret values out of logs: those of the project's `.env`, and of the pods' Secrets."""
+
+    def __init__(self, kube: Kube, namespace: str, settings: Settings | None) -> None:
+        self._namespace = namespace
+        self._secrets = PodSecrets(kube)
+        self._values: set[str] = set()
+        if settings is not None and settings.env_file is not None:
+            public = f"{namespace} {settings.name}"
+            with contextlib.suppress(KubekitError):  # a log can be read without it
+                values = envfile.load(settings.env_file).values
+                self._values.update(hidden(values.values(), public=public))
+        self._redactor = Redactor(self._values)
+
+    def learn(self, pod: Object) -> None:
+        """Take note of the Secrets this pod uses, before any of its lines is read."""
+        name = str(pod["metadata"]["name"])
+        self._values.update(self._secrets.hidden(self._namespace, pod, name=name))
+        self._redactor = Redactor(self._values)
+
+    def clean(self, line: str) -> str:
+        """The line without them."""
+        return self._redactor.clean(line)
 
 
 def _decoded(data: Mapping[str, str]) -> Iterable[str]:

@@ -23,10 +23,18 @@ at any rotation. Nor does a connection that is half open tell."""
 
 _STATUS_SECONDS = 2.0
 """How long a status may come after the end of the log that it explains."""
+_TRIES = 5
 _NOT_FOUND, _BAD_REQUEST = 404, 400
+
+_NO_FILE = b"unable to retrieve container logs"
+"""How a node's answer begins, with status 200, while it has deleted the container already."""
 
 Clean = Callable[[str], str]
 """Takes secret values out of a line."""
+
+
+class UnavailableError(TransientError):
+    """The node does not have the log that its own status of the pod names; not yet or no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +156,8 @@ class Reader:
         sieve = self._seen.sieve() if self._seen.end else None
         for number, line in enumerate(lines):
             if not line.at:
+                if line.text.startswith(_NO_FILE):
+                    raise UnavailableError(line.text.decode(errors="replace"))
                 if number:
                     raise TransientError(line.text.decode(errors="replace"))
                 continue
@@ -275,7 +285,9 @@ class Tail:
             over = previous or runs.over
             try:
                 self._read(over=over, previous=previous)
-            except TransientError:
+            except TransientError as error:
+                if over and failures >= _TRIES and isinstance(error, UnavailableError):
+                    return
                 failures = 0 if self._reader.silent else failures + 1
                 if failures:
                     pause = min(2.0, 0.1 * 2 ** (failures - 1))
