@@ -7,14 +7,13 @@ import enum
 import re
 import selectors
 import socket
-import struct
 import time
 from collections.abc import Callable
 from typing import Protocol
 
+from kubekit.streams.client import Client
 from kubekit.streams.portforward import NoWayError, Tunnel
 
-_CHUNK = 1 << 16
 _HIGH = 1 << 18
 """Bytes that wait in either direction before nothing more is read for it."""
 _KEPT = 1 << 18
@@ -29,14 +28,12 @@ _ANSWERED_SECONDS = 1.0
 _LINGER_SECONDS = 2.0
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)
 
-_HTTP = re.compile(rb"[A-Z]{3,16} [^\r\n ]+")
 _REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 # What the node says when it could not connect, in the words of cri-dockerd, containerd and CRI-O.
 _UNREACHED = re.compile(
     r"connection refused|not running|not found|no such|inside namespace|nsenter: cannot",
     re.IGNORECASE,
 )
-_ABORT = struct.pack("ii", 1, 0)
 
 
 class _State(enum.Enum):
@@ -81,26 +78,22 @@ class Link:
     """
 
     def __init__(self, hub: Hub, client: socket.socket, hold_seconds: float) -> None:
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.due: float | None = None
         self.deadline = time.monotonic() + hold_seconds
-        self.reason = ""
+        self.reason = "it takes too long to reach one"
         self._hub = hub
-        self._client = client
+        self._hold_seconds = hold_seconds
+        self._client = Client(client)
         self._state = _State.HELD
         self._tunnel: Tunnel | None = None
         self._port = 0
         self._failures = 0
         self._said = bytearray()
         self._kept = True
-        self._http = False
-        self._client_ended = False
         self._client_last = False
         self._answered = False
         self._patient = False
-        self._out = bytearray()
-        self._reset = self._closing = False
+        self._reset = False
         self._opened = self._since = time.monotonic()
 
     @property
@@ -132,7 +125,7 @@ class Link:
         if self._state in (_State.ENDING, _State.GONE):
             return
         self.reason = reason
-        if final or self._client_ended:
+        if final or self._client.ended:
             self.give_up()
             return
         self._state = _State.HELD
@@ -144,7 +137,7 @@ class Link:
         """No pod is ready at this moment."""
         self.reason = reason
         self._state, self.due = _State.HELD, self.deadline
-        if self._client_ended:
+        if self._client.ended:
             self.give_up()
 
     def give_up(self) -> None:
@@ -157,7 +150,7 @@ class Link:
         if self._state is _State.ASKED:
             self._lost(NoWayError("the node does not answer"))
         elif self._state is _State.ENDING:
-            self._close()  # what it has not read yet the system still hands out
+            self._close()
         elif self._state in (_State.HELD, _State.OPENING):
             self.give_up() if time.monotonic() >= self.deadline else self._hub.place(self)
         else:
@@ -181,28 +174,20 @@ class Link:
     def abort(self) -> None:
         """Break the client's connection off, so that it does not take this for the end."""
         if not self._gone:
-            with contextlib.suppress(OSError):
-                self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ABORT)
+            self._client.abort()
             self._close()
 
     def _read_client(self) -> None:
         while self._wants_client():
-            try:
-                said = self._client.recv(_CHUNK)
-            except BlockingIOError:
+            if (said := self._client.read()) is None:
                 return
-            if not said:
-                self._client_ended = True
-                self._since = time.monotonic()
-                self._patient = self._http and self._client_last
-                if self._state is _State.HELD:
-                    self.give_up()
-                return
-            if self._state is not _State.ENDING:
+            if said and self._state is not _State.ENDING:
                 self._hear(said)
+        if self._client.ended and self._state is _State.HELD:
+            self.give_up()
 
     def _wants_client(self) -> bool:
-        if self._client_ended:
+        if self._client.ended:
             return False
         if self._state is _State.ENDING:
             return True
@@ -216,9 +201,8 @@ class Link:
         return time.monotonic() > self._opened + _CERTAIN_SECONDS
 
     def _hear(self, said: bytes) -> None:
-        if not self._said and self._kept:
-            self._http = bool(_HTTP.match(said))
         self._client_last = True
+        self._since = time.monotonic()
         if self._kept and len(self._said) >= _KEPT:
             self._forget_said()
         if self._kept:
@@ -237,15 +221,14 @@ class Link:
             return
         for _ in range(_ROUNDS):
             tunnel.flush()
-            if len(self._out) >= _HIGH or tunnel.ended:
-                break
-            if (answer := tunnel.receive()) is None:
+            full = self._client.backlog >= _HIGH
+            if full or tunnel.ended or (answer := tunnel.receive()) is None:
                 break
             if answer:
                 self._answered, self._client_last = True, False
                 self._since = time.monotonic()
                 self._forget_said()
-                self._out += answer
+                self._client.write(answer)
                 self._write_client()
         else:
             self._hub.soon(self.turn)
@@ -265,11 +248,12 @@ class Link:
     def _pass_end(self, tunnel: Tunnel) -> None:
         """Pass on that the client sends nothing more, once that does no harm."""
         self.due = None
-        if self._client_ended and not tunnel.finished:
+        if self._client.ended and not tunnel.finished:
+            self._patient = self._patient or (self._client.http and self._client_last)
             quiet = _ANSWERED_SECONDS if self._answered else _UNANSWERED_SECONDS
             if not self._patient or time.monotonic() >= self._since + quiet:
                 tunnel.finish()
-            elif not self._out:
+            elif not self._client.backlog:
                 self.due = self._since + quiet
         elif self._kept and len(self._said) >= _KEPT and not self._certain():
             self.due = self._opened + _CERTAIN_SECONDS
@@ -300,14 +284,17 @@ class Link:
         tunnel = self._tunnel
         kept = tunnel is not None and tunnel.used > 1
         reached = self._state is _State.OPEN and bool(self._said or self._answered)
+        if self._state is _State.OPEN and time.monotonic() > self._opened + self._hold_seconds:
+            self.deadline = time.monotonic() + self._hold_seconds
         self._drop_tunnel()
         if not reached:
             self._again(str(error), kept=kept)
-        elif self._http and self._kept:
+        elif self._client.http and self._kept:
             self._answer("502 Bad Gateway", f"it is not known whether the app was asked: {error}")
         else:
             self._reset = True
             self._end()
+            self.turn()
 
     def _again(self, reason: str, *, kept: bool) -> None:
         """Try another pod, at once if it was only a kept connection that is of no use any more."""
@@ -317,13 +304,7 @@ class Link:
             self.fail(reason)
 
     def _answer(self, status: str, text: str) -> None:
-        if self._http:
-            body = f"kubekit: {text}\n".encode()
-            head = (
-                f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                f"Content-Length: {len(body)}\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
-            )
-            self._out += head.encode() + body
+        self._client.explain(status, text)
         self._end()
         self.turn()
 
@@ -334,31 +315,24 @@ class Link:
         self.due = None
 
     def _write_client(self) -> None:
-        while self._out:
-            try:
-                sent = self._client.send(bytes(self._out[:_CHUNK]))
-            except BlockingIOError:
-                return
-            del self._out[:sent]
+        if self._client.flush():
             self._since = time.monotonic()
-        if self._state is not _State.ENDING:
+        if self._client.backlog or self._state is not _State.ENDING:
             return
         if self._reset:
             self.abort()
-        elif self._client_ended:
+        elif self._client.ended:
             self._close()
-        elif not self._closing:
+        elif self._client.finish():
             # To close with bytes unread would break off what the client has not read yet.
-            self._closing = True
             self.due = time.monotonic() + _LINGER_SECONDS
-            self._client.shutdown(socket.SHUT_WR)
 
     def _watch(self) -> None:
         reads, writes = selectors.EVENT_READ, selectors.EVENT_WRITE
-        wanted = reads * self._wants_client() | writes * bool(self._out)
-        self._hub.watch(self._client, wanted, self.turn)
+        wanted = reads * self._wants_client() | writes * bool(self._client.backlog)
+        self._hub.watch(self._client.sock, wanted, self.turn)
         if self._tunnel is not None:
-            room = len(self._out) < _HIGH
+            room = self._client.backlog < _HIGH
             wanted = reads * room | writes * bool(self._tunnel.backlog)
             self._hub.watch(self._tunnel.sock, wanted, self.turn)
             if room and self._tunnel.buffered:
@@ -373,6 +347,6 @@ class Link:
     def _close(self) -> None:
         self._drop_tunnel()
         self._state, self.due = _State.GONE, None
-        self._hub.watch(self._client, 0, self.turn)
+        self._hub.watch(self._client.sock, 0, self.turn)
         self._client.close()
         self._hub.forget(self)

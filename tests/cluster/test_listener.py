@@ -253,9 +253,9 @@ def test_who_is_held_for_too_long_is_told_why(world: Scratch) -> None:
     with forward.connect() as client:
         assert rest_of(client) == b""
     forward.to = ("nosuch", WEB)
-    assert 'pods "nosuch" not found' in forward.ask("POST", "/", b"data")
+    world.until(lambda: 'pods "nosuch" not found' in forward.ask("POST", "/", b"data"))
     forward.to = ("app", CLOSED)
-    assert forward.ask().endswith(": nothing listens on port 9999 of pod `app`\n")
+    world.until(lambda: forward.ask().endswith(": nothing listens on port 9999 of pod `app`\n"))
     forward.listener.close()
 
 
@@ -312,7 +312,15 @@ def test_clients_are_held_while_the_api_server_is_gone(
         monkeypatch.setenv("KUBECONFIG", str(copy))
         forward = Forward(Kube(context=PROFILE, cancel=Cancel()), world.name)
         assert forward.ask() == "200 app"
-        proxy.cut()
+        with forward.connect() as getting, forward.connect() as waiting:
+            getting.sendall(f"GET /size/{HUGE} HTTP/1.1\r\n\r\n".encode())
+            assert getting.recv(4) == b"HTTP"
+            waiting.sendall(b"GET /sleep/60 HTTP/1.1\r\n\r\n")
+            assert forward.ask() == "200 app"
+            proxy.cut()
+            with pytest.raises(ConnectionResetError):
+                rest_of(getting)
+            assert rest_of(waiting).startswith(b"HTTP/1.1 502 ")
         answer = forward.later()
         forward.asked.clear()
         assert forward.asked.wait(30)
