@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn, Self
 from urllib.parse import urlencode
@@ -24,6 +25,12 @@ _CHUNK = 1 << 17
 _STEP_SECONDS = 0.05
 _KEPT = 16 << 10
 _FORBIDDEN = 403
+_GONE = (400, 404)
+_ABSENT = re.compile(
+    r"container not found|not running|completed pod|no such container", re.IGNORECASE
+)
+"""What the kubelet says, with status 500, where the pod is there and its container is not."""
+
 _NO_SUCH_PROGRAM = (126, 127)
 
 
@@ -99,7 +106,9 @@ class Exec:
         stream.settimeout(_STEP_SECONDS)
         return stream
 
-    def _refused(self, error: websocket.WebSocketBadStatusException) -> ApiError | GoneError:
+    def _refused(
+        self, error: websocket.WebSocketBadStatusException
+    ) -> ApiError | GoneError | TransientError:
         body = error.resp_body or b""
         try:
             message = str(json.loads(body)["message"])
@@ -107,7 +116,10 @@ class Exec:
             message = body.decode(errors="replace").strip() or str(error)
         if error.status_code == _FORBIDDEN:
             return ApiError(status=_FORBIDDEN, reason="Forbidden", message=message, causes=())
-        return GoneError(f"{self._where} does not run", details=(message,))
+        if error.status_code in _GONE or _ABSENT.search(message):
+            return GoneError(f"{self._where} does not run", details=(message,))
+        said = f"the API server cannot run a program in {self._where}: {message}"
+        return TransientError(said, id="exec-refused")
 
     def send(self, data: bytes | memoryview, cancel: Cancel | None = None) -> None:
         """Write to its input; returns when it is on its way.

@@ -30,7 +30,7 @@ from tests.unit.agents import AGENT
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
 
 PROGRAM = """
-import glob, http.server, json, os, signal, socket, sys, threading
+import contextlib, glob, http.server, os, signal, socket, sys, threading
 signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
 server = http.server.ThreadingHTTPServer(("", 8000), http.server.SimpleHTTPRequestHandler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -43,7 +43,8 @@ while True:
     client.makefile().readline()
     kept.append(client)
     if not glob.glob("/app/*/silent"):
-        client.sendall(b'{"state": "ready", "mode": "warm", "seconds": 0.01, "why": ""}\\n')
+        with contextlib.suppress(OSError):
+            client.sendall(b'{"state": "ready", "mode": "warm", "seconds": 0.01, "why": ""}\\n')
 """
 LOOK = """
 import hashlib, os, sys
@@ -213,11 +214,10 @@ def test_two_replicas_follow_every_kind_of_change_to_the_letter(
         checkout(src, 0, 3000)
         record_property("3,000 files", bring()[0].seconds)
         shutil.rmtree(src / "p7")
-        checkout(src, 1, 3000)
-        outcome = bring()[0]
-        assert outcome.files == 3060
-        (src / "large.bin").write_bytes(os.urandom(50 << 20))
-        assert bring()[0].size == 50 << 20
+        checkout(src, 1)
+        assert bring()[0].files == 860
+        (src / "large.bin").write_bytes(os.urandom(20 << 20))
+        assert bring()[0].size == 20 << 20
         shutil.rmtree(src)
         src.mkdir()
         bring()
