@@ -96,6 +96,21 @@ class Generation:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
+    def end(self, number: int) -> bool:
+        """Send a signal to all that it has started, too; False if nothing is left of them.
+
+        A shell ends at once and leaves behind what it runs. Programs that were forked here look
+        after their own.
+        """
+        try:
+            if self.mode in ("warm", "cold"):
+                os.kill(self.pid, number)
+            else:
+                os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
     @property
     def has_left(self) -> bool:
         """Whether none of its servers takes connections any more."""
@@ -130,9 +145,10 @@ class Processes:
         elif mode == "cold":
             os.set_inheritable(theirs.end.fileno(), True)
             own = self._again("--child", str(theirs.end.fileno()))
-            pid = self._spawn([sys.executable, *self._program.flags, *own])
+            pid = self._spawn([sys.executable, *self._program.flags, *own], {})
         else:
-            pid = self._spawn(self._program.words)
+            # A compiled file is known by a time in seconds: the second save in one would be lost.
+            pid = self._spawn(self._program.words, {"PYTHONDONTWRITEBYTECODE": "1"})
         theirs.end.close()
         generation = Generation(self._number, pid, mode)
         self.join(generation, ours)
@@ -155,12 +171,12 @@ class Processes:
                     os.close(fd)
         raise Forked(theirs)
 
-    def _spawn(self, words: list[str]) -> int:
+    def _spawn(self, words: list[str], env: dict[str, str]) -> int:
         # Python ignores these two; a program must find them as they are by default.
         defaults = (signal.SIGPIPE, signal.SIGXFSZ)
-        environ = sys.modules["_kubekit_program"].environ()
+        environ = {**sys.modules["_kubekit_program"].environ(), **env}
         try:
-            return os.posix_spawnp(words[0], words, environ, setsigdef=defaults)
+            return os.posix_spawnp(words[0], words, environ, setpgroup=0, setsigdef=defaults)
         except OSError as error:
             sys.stderr.write(f"{words[0]}: {error.strerror}\n")
             sys.stderr.flush()

@@ -44,6 +44,7 @@ START_SECONDS = 60.0
 """How long a new program may take until it serves; then the old one is kept."""
 
 _LEFT_SECONDS = 2.0
+_GLANCE_SECONDS = 0.03
 _CRASH_SECONDS = 10.0
 _KILL_SECONDS = 5.0
 _FORWARDED = tuple(
@@ -162,7 +163,7 @@ class Supervisor:
 
     def _kill(self, generation: processes.Generation) -> None:
         if generation in self._all():
-            generation.signal(signal.SIGKILL)
+            generation.end(signal.SIGKILL)
 
     # ---- requests
 
@@ -236,7 +237,7 @@ class Supervisor:
 
     def _end(self, generation: processes.Generation, grace: float) -> None:
         self.others.append(generation)
-        generation.signal(signal.SIGTERM)
+        generation.end(signal.SIGTERM)
         self._loop.later(grace, lambda: self._kill(generation))
 
     def _again(self) -> None:
@@ -246,6 +247,17 @@ class Supervisor:
             self._end(self._awaited, self._options.grace)
         elif self._awaited is None:
             self._start_again()
+
+    def _when_gone(self, old: processes.Generation, until: float) -> None:
+        """Start again when nothing is left of the old one, which may have the port."""
+        if self._stopping:
+            return
+        if not old.end(0):
+            self._start_again()
+            return
+        if time.monotonic() > until:
+            old.end(signal.SIGKILL)
+        self._loop.later(_GLANCE_SECONDS, lambda: self._when_gone(old, until))
 
     def _start_again(self) -> None:
         self._awaited = None
@@ -274,7 +286,7 @@ class Supervisor:
             self.others.remove(generation)
             self._has_left(generation)
             if generation is self._awaited and not self._stopping:
-                self._start_again()
+                self._when_gone(generation, time.monotonic() + self._options.grace)
         elif generation is self.candidate:
             self.candidate = None
             self._failed(generation, code)

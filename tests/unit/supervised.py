@@ -1,4 +1,4 @@
-"""Programs under `kubekit/pod/supervisor.py`, as containers run them: real ones, on real sockets."""
+"""Programs under `kubekit/pod/supervisor.py`, as containers run them, on real sockets."""
 
 from __future__ import annotations
 
@@ -97,7 +97,9 @@ class Container:
         """Save a file of the code, as an editor does."""
         path = self.src / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(text)
+        new.replace(path)
 
     def start(
         self, *command: str, grace: float = 5, supervised: bool = True, **env: str

@@ -172,7 +172,9 @@ def read(line: socket.socket) -> bytes:
         ("x = 1\n", 'Attribute "app" not found'),
         (app(2) + "\nimport sys\nsys.exit(7)\n", "exit code 7"),
         (
-            app(2).replace("FastAPI()", "FastAPI(lifespan=start)").replace(
+            app(2)
+            .replace("FastAPI()", "FastAPI(lifespan=start)")
+            .replace(
                 "app =",
                 "from contextlib import asynccontextmanager\n"
                 "@asynccontextmanager\nasync def start(app):\n    1 / 0\n    yield\napp =",
@@ -238,7 +240,7 @@ def test_the_old_code_serves_until_a_slow_start_is_done(box: Container) -> None:
     assert seen[0] == 1
     assert seen == sorted(seen)
     assert json.loads(box.get())["version"] == 2
-    until(lambda: (box.folder / "ended").exists())
+    until((box.folder / "ended").exists)
     assert (box.folder / "ended").read_text() == "1 "
 
 
