@@ -26,6 +26,7 @@ from kubekit.session import Run, check_namespace, open_api
 from kubekit.streams.logs import Logs, source_of, started
 from kubekit.streams.logtail import Reader, Source, UnavailableError
 
+_Updates = queue.SimpleQueue[Update | Exception | None]
 _TRIES = 5
 _SKIPPED = (400, 404)  # there is no previous run, or the pod has gone meanwhile
 
@@ -103,21 +104,12 @@ class _Shown:
             raise self._not_found(listed)
         self._check_containers()
         self._announce()
-        readers = {
-            source: Reader(
-                self._kube, source, clean=self._masks.clean, since=self._since, tail=self._tail
-            )
-            for source in self._sources()
-        }
+        readers = {source: self._reader(source) for source in self._sources()}
         self._read(readers)
         if self._wanted.follow:
             self._follow(readers)
         elif not readers:
             self._run.emit(Ended(text=self._nothing(), seconds=0.0, hints=self._why()))
-
-    @property
-    def _tail(self) -> int | None:
-        return self._wanted.tail
 
     def _meet(self, pod: Object) -> bool:
         """Take note of a pod, if it is one that is meant."""
@@ -135,6 +127,15 @@ class _Shown:
             for container, _ in started(pod, self._wanted.containers):
                 if restarts.get(container) or not self._wanted.previous:
                     yield source_of(self._namespace, pod, container)
+
+    def _reader(self, source: Source) -> Reader:
+        return Reader(
+            self._kube,
+            source,
+            clean=self._masks.clean,
+            since=self._since,
+            tail=self._wanted.tail,
+        )
 
     def _read(self, readers: dict[Source, Reader]) -> None:
         """Emit what is there, in the order of time."""
@@ -173,8 +174,22 @@ class _Shown:
 
     def _follow(self, readers: dict[Source, Reader]) -> None:
         """Emit lines as they come, until the person has seen enough."""
-        updates: queue.SimpleQueue[Update | Exception | None] = queue.SimpleQueue()
+        updates: _Updates = queue.SimpleQueue()
+        path = PODS.path(self._namespace)
+        pods = Follower(self._kube, kind="Pod", path=path, deliver=updates.put)
+        self._run.cancel.on_set(lambda: updates.put(None))
+        if not self._pods:
+            self._run.emit(Warned(text=f"{self._nothing()}; waiting for it"))
+        pods.start()
+        with contextlib.closing(self._logs(readers, updates)) as logs:
+            try:
+                while (update := updates.get()) is not None:
+                    self._take(update, logs)
+            finally:
+                pods.signal()
+        self._check_cancel()
 
+    def _logs(self, readers: dict[Source, Reader], updates: _Updates) -> Logs:
         def deliver(line: LogLine) -> None:
             try:
                 self._run.emit(line)
@@ -182,7 +197,7 @@ class _Shown:
                 updates.put(error)
                 raise
 
-        logs = Logs(
+        return Logs(
             self._kube,
             self._namespace,
             deliver=deliver,
@@ -192,20 +207,6 @@ class _Shown:
             trouble=self._tell_trouble,
             readers=readers,
         )
-        pods = Follower(
-            self._kube, kind="Pod", path=PODS.path(self._namespace), deliver=updates.put
-        )
-        self._run.cancel.on_set(lambda: updates.put(None))
-        if not self._pods:
-            self._run.emit(Warned(text=f"{self._nothing()}; waiting for it"))
-        pods.start()
-        with contextlib.closing(logs):
-            try:
-                while (update := updates.get()) is not None:
-                    self._take(update, logs)
-            finally:
-                pods.signal()
-        self._check_cancel()
 
     def _take(self, update: Update | Exception, logs: Logs) -> None:
         match update:

@@ -112,20 +112,20 @@ class Reader:
             TransientError: it broke off; go on by reading again.
             ApiError: the API server refuses it.
         """
-        query = {"container": self.source.container, "timestamps": "true"}
-        query |= {"follow": "true"} if follow else {}
-        query |= {"previous": "true"} if previous else {}
-        path = f"{PODS.path(self.source.namespace, self.source.pod)}/log"
         short = follow and self._silent and bool(self._seen.end)
         self._silent = False
+        path = f"{PODS.path(self.source.namespace, self.source.pod)}/log"
+        query = {"container": self.source.container, "timestamps": "true"}
         query |= {"tailLines": "1"} if short else self._resuming()
+        for name, wanted in (("follow", follow), ("previous", previous)):
+            query |= {name: "true"} if wanted else {}
         response = self._kube.stream(path, query=query, read_seconds=SILENT_SECONDS)
         self._response = response
         try:
             if not self._stopped:  # by `hang_up`, before there was a response
                 yield from self._fresh(_lines(response, rest=rest), short=short)
         except TransientError as error:
-            self._silent = follow and isinstance(error.__cause__, TimeoutError)
+            self._silent = isinstance(error.__cause__, TimeoutError)
             raise
         finally:
             self._response = None
