@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime as dt
 import os
 import re
@@ -11,19 +12,23 @@ import subprocess
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kubekit import logs
 from kubekit.api.follow import Changed, Follower, Listed, Update, stop
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import MEMBER_LABEL, OwnedSet
 from kubekit.api.resources import PODS
-from kubekit.events import LogLine
+from kubekit.config.where import find_where
+from kubekit.errors import UsageError
+from kubekit.events import Ended, Event, LogLine
 from kubekit.model import Cancel, Object
+from kubekit.session import Run
 from kubekit.streams.logs import Logs
 from tests.cluster.conftest import PROFILE
 from tests.cluster.faultproxy import FaultProxy, in_front_of
@@ -227,11 +232,21 @@ def test_a_slow_receiver_slows_the_reading_and_closing_does_not_wait_for_the_log
     assert heard.count == count
 
 
-def shown(world: Scratch, folder: Path, *arguments: str) -> list[str]:
-    """What `kubekit logs` prints on stdout, and nothing on stderr."""
-    result = kubekit("logs", *arguments, cwd=folder)
-    assert (result.code, result.err) == (0, "")
-    return result.out.splitlines()
+@pytest.fixture
+def shown(folder: Path) -> Callable[..., tuple[list[str], list[Event]]]:
+    """Reads logs as `kubekit logs` does, in this process: the lines, and the other events."""
+    where = find_where(flags={}, environ={}, cwd=folder, active_profile=lambda: None)
+
+    def show(
+        name: str | None = None, *, namespace: str = where.namespace or "", **wanted: Any
+    ) -> tuple[list[str], list[Event]]:
+        events: list[Event] = []
+        there = dataclasses.replace(where, namespace=namespace)
+        logs.show(there, Run(emit=events.append), logs.Wanted(name=name, **wanted))
+        lines = [event.line for event in events if isinstance(event, LogLine)]
+        return lines, [event for event in events if not isinstance(event, LogLine)]
+
+    return show
 
 
 def test_what_there_is_of_the_project_is_shown_in_order_without_secrets(
@@ -250,61 +265,72 @@ def test_what_there_is_of_the_project_is_shown_in_order_without_secrets(
     assert [line for line in lines if line["line"] == "*** 299"]
 
 
-def test_odd_lines(world: Scratch, folder: Path) -> None:
-    prepared, joined, cut, raw, red, split, last = shown(world, folder, "deploy/odd")
-    assert prepared == "before prepared"
+Shown = Callable[..., tuple[list[str], list[Event]]]
+
+
+def test_odd_lines(shown: Shown) -> None:
+    prepared, joined, cut, raw, red, split, last = shown("deploy/odd")[0]
+    assert prepared == "prepared"
     assert joined == "a" * 40_000 + "z"
     shorter = re.fullmatch(r"(b+)\.\.\. \((\d+) bytes more\)", cut)
     assert shorter is not None
     assert len(shorter[1]) + int(shorter[2]) == 300_000
     assert raw == "\ufffd raw"
-    assert red == "red ***"
+    assert red == "\x1b[31mred ***"
     assert split == "c" * 16_375 + "***"  # the runtime cuts after 16,384 bytes
     assert last == "last"
-    assert shown(world, folder, "odd", "-c", "before") == ["before prepared"]
-    assert shown(world, folder, "odd", "-c", "app", "--tail", "1") == ["last"]
+    assert shown("odd", containers=("before",))[0] == ["prepared"]
+    assert shown("odd", containers=("app",), tail=1)[0] == ["last"]
 
 
-def test_from_when_on(world: Scratch, folder: Path) -> None:
-    assert shown(world, folder, "deploy/odd", "--since", "1h")[-1] == "last"
-    assert shown(world, folder, "deploy/odd", "--since", "2099-01-01") == []
-    result = kubekit("logs", "--since", "yesterday", cwd=folder)
-    assert (result.code, result.out) == (2, "")
-    assert "is no time" in result.err
+def test_from_when_on(shown: Shown) -> None:
+    assert shown("deploy/odd", since="1h")[0][-1] == "last"
+    assert shown("deploy/odd", since="2099-01-01")[0] == []
+    with pytest.raises(UsageError, match="is no time"):
+        shown(since="yesterday")
 
 
-def test_the_run_before_the_last_restart(world: Scratch, folder: Path) -> None:
-    lines = shown(world, folder, "crash", "--previous")
+def test_the_run_before_the_last_restart(shown: Shown) -> None:
+    lines, _ = shown("crash", previous=True)
     assert lines == [f"*** {number}" for number in range(300)] + ["no end"]
-    result = kubekit("logs", "odd", "--previous", cwd=folder)
-    assert (result.code, result.out) == (0, "")
-    assert "has run before" in result.err
-
-
-def test_marks_tell_pods_apart(world: Scratch, folder: Path) -> None:
-    found = {line.split()[0] for line in shown(world, folder, "web", "--tail", "3")}
-    assert len(found) == 2
-    pods = [pod["metadata"]["name"] for pod in world.kube.list(PODS.path(world.name))]
-    assert found == {pod.rpartition("-")[2] for pod in pods if pod.startswith("web-")}
+    lines, (*_, ended) = shown("odd", previous=True)
+    assert lines == []
+    assert isinstance(ended, Ended)
+    assert "has run before" in ended.text
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("name", "wanted", "words"),
     [
-        (["nosuch"], 2, "there is no `nosuch` in namespace"),
-        (["deploy/od"], 2, "did you mean `odd`?"),
-        (["odd", "-c", "nosuch"], 2, "containers there: app, before"),
-        (["-n", "nosuch-namespace"], 2, "there is no namespace `nosuch-namespace`"),
-        (["--previous", "-f"], 2, "nothing to follow"),
-        (["-n", "default"], 0, "there is no pod of `talk` in namespace `default`"),
+        ("nosuch", {}, "there is no `nosuch` in namespace"),
+        ("deploy/od", {}, "did you mean `odd`?"),
+        ("odd", {"containers": ("nosuch",)}, "containers there: app, before"),
+        (None, {"namespace": "nosuch"}, "there is no namespace `nosuch`"),
+        (None, {"previous": True, "follow": True}, "nothing to follow"),
     ],
 )
-def test_what_cannot_be_shown_is_told(
-    world: Scratch, folder: Path, arguments: list[str], code: int, words: str
+def test_what_is_not_there_is_told(
+    shown: Shown, name: str | None, wanted: dict[str, Any], words: str
 ) -> None:
-    result = kubekit("logs", *arguments, cwd=folder)
-    assert (result.code, result.out) == (code, "")
-    assert words in result.err
+    with pytest.raises(UsageError) as caught:
+        shown(name, **wanted)
+    assert words in " ".join([caught.value.message, *caught.value.hints])
+
+
+def test_where_nothing_of_the_project_is_it_is_said(shown: Shown) -> None:
+    lines, (ended,) = shown(namespace="default")
+    assert lines == []
+    assert isinstance(ended, Ended)
+    assert "there is no pod of `talk` in namespace `default`" in ended.text
+
+
+def test_marks_tell_pods_apart(world: Scratch, folder: Path) -> None:
+    result = kubekit("logs", "web", "--tail", "3", cwd=folder)
+    assert (result.code, result.err) == (0, "")
+    found = {line.split()[0] for line in result.out.splitlines()}
+    assert len(found) == 2
+    pods = [pod["metadata"]["name"] for pod in world.kube.list(PODS.path(world.name))]
+    assert found == {pod.rpartition("-")[2] for pod in pods if pod.startswith("web-")}
 
 
 def test_without_the_right_it_is_said(
