@@ -22,6 +22,7 @@ _PASTED = 4
 _LOOK_SECONDS = 0.5
 """How often it is looked whether the terminal is ours again."""
 _SEQUENCE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.|.)?", re.DOTALL)
+_LINES = termios.ECHO | termios.ICANON
 _LEAVING = (signal.SIGTSTP, signal.SIGQUIT)
 
 
@@ -54,6 +55,7 @@ class Keys:
         self._thread = threading.Thread(target=self._read, daemon=True, name="keys")
         self._before: list[Any] | None = None
         self._away = False
+        self._taking = threading.Lock()
         self._handlers: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
@@ -67,9 +69,9 @@ class Keys:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._waker)  # the other end can now be read, which ends the thread
-        if self._thread is not threading.current_thread():
-            self._thread.join()
+        waker, self._waker = self._waker, -1
+        os.close(waker)  # the other end can now be read to its end, which ends the thread
+        self._thread.join()
         os.close(self._woken)
         _active.remove(self)
         self.restore()
@@ -86,20 +88,27 @@ class Keys:
 
     def _take(self) -> None:
         """No echo, no waiting for the end of a line, unless the terminal is another's now."""
-        if self._before is not None or self._away or not in_front(self._fd):
+        if self._away or not in_front(self._fd) or not self._taking.acquire(blocking=False):
             return
-        with contextlib.suppress(termios.error):
-            before = termios.tcgetattr(self._fd)
-            ours = termios.tcgetattr(self._fd)
-            ours[3] &= ~(termios.ECHO | termios.ICANON)
-            ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
-            termios.tcsetattr(self._fd, termios.TCSANOW, ours)
-            self._before = before
+        try:
+            now = termios.tcgetattr(self._fd)
+            if self._before is None:
+                self._before = now
+            if now[3] & _LINES:  # also where the shell has put that back, as after SIGSTOP
+                special = [*now[6]]
+                special[termios.VMIN], special[termios.VTIME] = 1, 0
+                ours = [*now[:3], now[3] & ~_LINES, *now[4:6], special]
+                termios.tcsetattr(self._fd, termios.TCSANOW, ours)
+        except termios.error:
+            pass  # it is gone: there will be no keys
+        finally:
+            self._taking.release()
 
     def _leave(self, number: int, _frame: FrameType | None) -> None:
         """Ctrl-Z or Ctrl-\\: do what the signal does by itself, with the terminal as it was."""
         self._drawn.suspend()
         self.restore()
+        self._wake()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
         signal.signal(number, self._leave)  # it goes on: `fg`, or `bg`, or no shell to stop it
@@ -114,22 +123,29 @@ class Keys:
     def _read(self) -> None:
         # Reading in the background would stop the whole process; so it is an error instead.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN, signal.SIGTTOU})
-        while True:
+        more = True
+        while more:
             self._take()  # `fg` sends no signal to what runs in the background
             front = self._before is not None and in_front(self._fd)
             watched = [self._woken, self._fd] if front else [self._woken]
             ready, _, _ = select.select(watched, [], [], None if front else _LOOK_SECONDS)
             if self._woken in ready:
-                return
-            if self._fd in ready and not self._take_in():
-                return
+                more = bool(os.read(self._woken, 1024))
+            elif self._fd in ready:
+                more = self._take_in()
+
+    def _wake(self) -> None:
+        """Have the thread look again whose the terminal is; for a signal handler."""
+        with contextlib.suppress(OSError):
+            os.write(self._waker, b".")
 
     def _take_in(self) -> bool:
         """Read what is there; False at its end."""
         try:
             data = os.read(self._fd, 1024)
-        except OSError:
-            return not in_front(self._fd)
+        except OSError:  # not ours at this moment, or gone
+            select.select([self._woken], [], [], _LOOK_SECONDS)
+            return True
         keys = _SEQUENCE.sub(b"", data).decode(errors="ignore").lower()
         if len(keys) <= _PASTED:
             for key in keys:

@@ -21,7 +21,9 @@ _TURN_SECONDS = 0.125
 """Between two drawings of what changes by itself."""
 _LOOK_SECONDS = 0.25
 """How often the terminal's size is looked at: what is drawn must fit, without a signal handler."""
-_ERASE = "\r\x1b[J"
+# Not "to the end" from the first column: at the top of the screen tmux takes that for `clear`, and
+# keeps what was there in its scrollback.
+_ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
 # Shown at once by the terminals that know this; the others ignore it.
 _TOGETHER, _DONE = "\x1b[?2026h", "\x1b[?2026l"
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
