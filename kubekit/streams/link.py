@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import enum
-import re
 import selectors
 import socket
 import time
@@ -26,14 +25,9 @@ _FRESH_SECONDS = 10.0
 _UNANSWERED_SECONDS = 10.0
 _ANSWERED_SECONDS = 1.0
 _LINGER_SECONDS = 2.0
+_PROBE_SECONDS, _SILENCE_SECONDS = 2.0, 30.0
+"""How long a pod may be silent before it is asked whether it is there, at first and at most."""
 _BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8)
-
-_REFUSED = re.compile(r"connection refused", re.IGNORECASE)
-# What the node says when it could not connect, in the words of cri-dockerd, containerd and CRI-O.
-_UNREACHED = re.compile(
-    r"connection refused|not running|not found|no such|inside namespace|nsenter: cannot",
-    re.IGNORECASE,
-)
 
 
 class _State(enum.Enum):
@@ -86,7 +80,6 @@ class Link:
         self._client = Client(client)
         self._state = _State.HELD
         self._tunnel: Tunnel | None = None
-        self._port = 0
         self._failures = 0
         self._said = bytearray()
         self._kept = True
@@ -94,7 +87,8 @@ class Link:
         self._answered = False
         self._patient = False
         self._reset = False
-        self._opened = self._since = time.monotonic()
+        self._opened = self._since = self._heard = time.monotonic()
+        self._silence = _PROBE_SECONDS
 
     @property
     def held(self) -> bool:
@@ -113,7 +107,7 @@ class Link:
         """Go on with this connection to a pod; False if the client has gone meanwhile."""
         if self._state not in (_State.HELD, _State.OPENING):
             return False
-        self._tunnel, self._port = tunnel, port
+        self._tunnel = tunnel
         self._state = _State.ASKED
         self.due = time.monotonic() + (_STALE_SECONDS if tunnel.used else _FRESH_SECONDS)
         tunnel.ask(port)
@@ -226,7 +220,8 @@ class Link:
                 break
             if answer:
                 self._answered, self._client_last = True, False
-                self._since = time.monotonic()
+                self._since = self._heard = time.monotonic()
+                self._silence = _PROBE_SECONDS
                 self._forget_said()
                 self._client.write(answer)
                 self._write_client()
@@ -242,7 +237,8 @@ class Link:
 
     def _begin(self, tunnel: Tunnel) -> None:
         self._state, self.due = _State.OPEN, None
-        self._opened = self._since = time.monotonic()
+        self._opened = self._since = self._heard = time.monotonic()
+        self._silence = _PROBE_SECONDS
         tunnel.send(bytes(self._said))
 
     def _pass_end(self, tunnel: Tunnel) -> None:
@@ -257,15 +253,21 @@ class Link:
                 self.due = self._since + quiet
         elif self._kept and len(self._said) >= _KEPT and not self._certain():
             self.due = self._opened + _CERTAIN_SECONDS
+        self._doubt(tunnel)
+
+    def _doubt(self, tunnel: Tunnel) -> None:
+        """Ask whether the pod is still there, the less often the longer it is silent."""
+        now = time.monotonic()
+        if now >= self._heard + self._silence:
+            self._heard, self._silence = now, min(2 * self._silence, _SILENCE_SECONDS)
+            tunnel.probe()
+        doubtful = self._heard + self._silence
+        self.due = doubtful if self.due is None else min(self.due, doubtful)
 
     def _pod_ended(self, tunnel: Tunnel) -> None:
-        if tunnel.error and self._kept and _UNREACHED.search(tunnel.error):
-            refused = _REFUSED.search(tunnel.error)
-            reason = f"nothing listens on port {self._port} of pod `{tunnel.pod}`"
+        if self._kept and (reason := tunnel.unreached):
             self._drop_tunnel()
-            # What was kept may lead to a pod of that name that has been replaced meanwhile.
-            kept = tunnel.used > 1 and not refused
-            self._again(reason if refused else tunnel.error, kept=kept)
+            self._again(reason, kept=tunnel.stale)
             return
         self._reset = bool(tunnel.error)
         # Bytes of which the app may know nothing would lie in the way of the next stream.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING
 
 from kubekit.api.kube import Kube
 from kubekit.api.resources import PODS
-from kubekit.errors import UnreachableError
+from kubekit.errors import KubekitError
 from kubekit.streams import spdy
 
 if TYPE_CHECKING:
@@ -28,11 +29,21 @@ _UPGRADE = {
     "X-Stream-Protocol-Version": "portforward.k8s.io",
 }
 _SWITCHED = 101
-_REFUSED = (401, 403)
+_FORBIDDEN = (401, 403)
 _OPEN_SECONDS = 10.0
 _CHUNK = 1 << 16
 _ERROR_BYTES = 4096
 _KEEPALIVE = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 25_000}
+
+
+_REFUSED = re.compile(r"connection refused", re.IGNORECASE)
+# What the node says when it could not connect, in the words of cri-dockerd, containerd and CRI-O.
+_UNREACHED = re.compile(
+    r"connection refused|not running|not found|no such|inside namespace|nsenter: cannot",
+    re.IGNORECASE,
+)
+_WITNESS = 1
+"""A port nobody listens on: that it is refused shows that the pod is there."""
 
 
 class NoWayError(Exception):
@@ -72,6 +83,8 @@ class Tunnel:
         self._error = bytearray()
         self._replied: set[int] = set()
         self._told = True
+        self._port = self._errors = self._data = self._probe = 0
+        self._witness = bytearray()
         sock.setblocking(False)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -90,6 +103,18 @@ class Tunnel:
         return self._error.decode(errors="replace")
 
     @property
+    def unreached(self) -> str | None:
+        """Why the app was not reached, in words; None if it may have been."""
+        if _REFUSED.search(self.error):
+            return f"nothing listens on port {self._port} of pod `{self.pod}`"
+        return self.error if _UNREACHED.search(self.error) else None
+
+    @property
+    def stale(self) -> bool:
+        """Whether it leads to a pod that is no more: one of that name may have replaced it."""
+        return self.used > 1 and not _REFUSED.search(self.error)
+
+    @property
     def idle(self) -> bool:
         """Whether the last stream is over on both sides, so that another may be asked for."""
         return self.ended and self.finished and self._told and not self._backlog
@@ -101,14 +126,21 @@ class Tunnel:
 
     def ask(self, port: int) -> None:
         """Ask for a stream to a port of the pod's loopback."""
-        self.used += 1
         self.accepted = self.ended = self.finished = self._told = False
         self._error.clear()
         self._replied.clear()
-        common = {"port": str(port), "requestid": str(self.used)}
-        self._backlog += self._writer.syn_stream(self._errors, {"streamtype": "error", **common})
-        self._backlog += spdy.data(self._errors, b"", fin=True)
-        self._backlog += self._writer.syn_stream(self._data, {"streamtype": "data", **common})
+        self._port = port
+        self._errors, self._data = self._syn(port)
+
+    def probe(self) -> None:
+        """Ask whether the pod is still there; if not, `receive` raises once that is known.
+
+        A pod that is taken away loses its network, and with it the end of its connections: a
+        client that waits for an answer would wait for ever. The app takes no notice of this.
+        """
+        self._witness.clear()
+        self._probe, data = self._syn(_WITNESS)
+        self._backlog += spdy.data(data, b"", fin=True)
 
     def send(self, payload: bytes) -> None:
         """Take something to be sent to the app; `flush` sends it."""
@@ -161,19 +193,23 @@ class Tunnel:
             self.sock.close()
         self._response.close()
 
-    @property
-    def _errors(self) -> int:
-        return 4 * self.used - 3
-
-    @property
-    def _data(self) -> int:
-        return 4 * self.used - 1
+    def _syn(self, port: int) -> tuple[int, int]:
+        """Ask for two streams; their numbers: what goes wrong, and the data."""
+        self.used += 1
+        errors, data = 4 * self.used - 3, 4 * self.used - 1
+        common = {"port": str(port), "requestid": str(self.used)}
+        self._backlog += self._writer.syn_stream(errors, {"streamtype": "error", **common})
+        self._backlog += spdy.data(errors, b"", fin=True)
+        self._backlog += self._writer.syn_stream(data, {"streamtype": "data", **common})
+        return errors, data
 
     def _take(self, frame: spdy.Frame) -> bytes:
         if frame.kind == spdy.PING:
             self._backlog += spdy.pong(frame.stream)
         elif frame.kind == spdy.GOAWAY:
             raise NoWayError("the node ends the connection")
+        elif frame.stream == self._probe:
+            self._probed(frame)
         elif frame.stream not in (self._errors, self._data):
             return b""
         elif frame.kind == spdy.RST_STREAM:
@@ -184,6 +220,13 @@ class Tunnel:
         elif frame.kind == spdy.DATA:
             return self._carried(frame)
         return b""
+
+    def _probed(self, frame: spdy.Frame) -> None:
+        if frame.kind == spdy.DATA:
+            self._witness += frame.data[: _ERROR_BYTES - len(self._witness)]
+            said = self._witness.decode(errors="replace")
+            if frame.fin and said and not _REFUSED.search(said):
+                raise NoWayError(f"pod `{self.pod}` is gone: {said}")
 
     def _carried(self, frame: spdy.Frame) -> bytes:
         if frame.stream == self._data:
@@ -203,14 +246,14 @@ def open_tunnel(kube: Kube, namespace: str, pod: str) -> Tunnel:
     path = f"{PODS.path(namespace, pod)}/portforward"
     try:
         response = kube.open("POST", path, query={}, read_seconds=_OPEN_SECONDS, headers=_UPGRADE)
-    except UnreachableError as error:
+    except KubekitError as error:
         raise NoWayError(error.message) from error
     sock = getattr(getattr(response, "connection", None), "sock", None)
     if response.status == _SWITCHED and sock is not None:
         return Tunnel(pod, response, sock)
     said = _said(response)
     response.close()
-    raise NoWayError(said, final=response.status in _REFUSED)
+    raise NoWayError(said, final=response.status in _FORBIDDEN)
 
 
 def _said(response: urllib3.BaseHTTPResponse) -> str:
