@@ -20,10 +20,8 @@ _KEPT = 1 << 18
 _ROUNDS = 32
 _CERTAIN_SECONDS = 0.3
 """No refusal of a port comes later than this on a machine that is not overloaded."""
-_STALE_SECONDS = 2.0
-_FRESH_SECONDS = 10.0
-_UNANSWERED_SECONDS = 10.0
-_ANSWERED_SECONDS = 1.0
+_STALE_SECONDS, _FRESH_SECONDS = 2.0, 10.0
+_UNANSWERED_SECONDS, _ANSWERED_SECONDS = 10.0, 1.0
 _LINGER_SECONDS = 2.0
 _PROBE_SECONDS, _SILENCE_SECONDS = 2.0, 30.0
 """How long a pod may be silent before it is asked whether it is there, at first and at most."""
@@ -83,10 +81,7 @@ class Link:
         self._failures = 0
         self._said = bytearray()
         self._kept = True
-        self._client_last = False
-        self._answered = False
-        self._patient = False
-        self._reset = False
+        self._client_last = self._answered = self._patient = self._reset = False
         self._opened = self._since = self._heard = time.monotonic()
         self._silence = _PROBE_SECONDS
 
