@@ -47,6 +47,9 @@ _CACHES = b"__pycache__"
 _FAULTS = 20
 _EXECUTABLE = 0o111
 _WELL = range(200, 400)
+_TRY_SECONDS = 0.5
+"""What every try to reach the app is given, also when the time is nearly up."""
+
 _START_SECONDS = 3.0
 """How long the supervisor of a container that has just been started may take to listen."""
 
@@ -208,10 +211,10 @@ def held(path: bytes, how: int = 0) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(dests: list[bytes]) -> Iterator[None]:
-    """Hold all destinations that are there."""
+    """Hold all destinations that are there, on file systems that know locks."""
     with contextlib.ExitStack() as stack:
         for dest in sorted(set(map(os.path.realpath, dests))):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            with contextlib.suppress(OSError):
                 stack.enter_context(held(dest))
         yield
 
@@ -284,7 +287,8 @@ class Stage:
         if dest not in self._made:
             self._made[dest] = self.name(dest)
             os.mkdir(self._made[dest], 0o700)
-            self._holds.enter_context(held(self._made[dest]))
+            with contextlib.suppress(OSError):
+                self._holds.enter_context(held(self._made[dest]))
         self._count += 1
         return os.path.join(self._made[dest], str(self._count).encode())
 
@@ -476,7 +480,8 @@ def put(source: bytes, path: bytes, executable: bool) -> None:
 def give(path: bytes, like: os.stat_result) -> None:
     """As root, leave a file to whom its like belongs: the app may have given up root."""
     if os.geteuid() == 0 and (like.st_uid, like.st_gid) != (0, 0):
-        os.chown(path, like.st_uid, like.st_gid)
+        with contextlib.suppress(PermissionError):  # a root without that capability
+            os.chown(path, like.st_uid, like.st_gid)
 
 
 def with_executable(mode: int, executable: bool) -> int:
@@ -598,7 +603,9 @@ def answered(wire: Wire, probe: Frame, until: float) -> Frame:
     began = time.monotonic()
     pause = 0.005
     while True:
-        well, text = asked(probe, max(0.05, min(probe["seconds"], until - time.monotonic())))
+        well, text = asked(
+            probe, max(_TRY_SECONDS, min(probe["seconds"], until - time.monotonic()))
+        )
         seconds = time.monotonic() - began
         if well or time.monotonic() > until:
             return {"well": well, "text": text, "seconds": seconds}

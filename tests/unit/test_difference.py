@@ -116,7 +116,7 @@ def seen(folder: Path) -> dict[str, object]:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(TREES, min_size=2, max_size=4))
 def test_the_agent_brings_a_folder_to_each_tree_and_is_then_done(
     steps: list[dict[str, tuple[str, object, bool]]],
