@@ -176,6 +176,18 @@ def far(world: Scratch, proxy: FaultProxy, tmp_path: Path, monkeypatch: pytest.M
     return Kube(context=PROFILE, cancel=Cancel())
 
 
+def test_the_runs_of_a_container_follow_one_another(world: Scratch, far: Kube) -> None:
+    heard = Heard(far, world.name, "crash")
+    with heard.hearing():
+        world.until(lambda: heard.ended("no end"))
+        before = heard.count
+        (pod,) = heard.lines
+        world.until(lambda: heard.count > before)
+        world.until(lambda: heard.ended("no end"))
+    run = [f"{TOKEN} {number}" for number in range(300)] + ["no end"]
+    assert heard.lines[pod] == run * (len(heard.lines[pod]) // len(run))
+
+
 def test_no_line_is_lost_or_doubled_while_connections_drop_and_pods_are_replaced(
     world: Scratch, far: Kube, proxy: FaultProxy
 ) -> None:
@@ -200,18 +212,6 @@ def test_no_line_is_lost_or_doubled_while_connections_drop_and_pods_are_replaced
             numbers = [int(line.split()[1]) for line in lines if line.startswith(name)]
             assert numbers == list(range(COUNT)), f"{pod} {name}"
         assert lines.count("done") == 1
-
-
-def test_the_runs_of_a_container_follow_one_another(world: Scratch, far: Kube) -> None:
-    heard = Heard(far, world.name, "crash")
-    with heard.hearing():
-        world.until(lambda: heard.ended("no end"))
-        before = heard.count
-        (pod,) = heard.lines
-        world.until(lambda: heard.count > before)
-        world.until(lambda: heard.ended("no end"))
-    run = [f"{TOKEN} {number}" for number in range(300)] + ["no end"]
-    assert heard.lines[pod] == run * (len(heard.lines[pod]) // len(run))
 
 
 def test_a_slow_receiver_slows_the_reading_and_closing_does_not_wait_for_the_log(
