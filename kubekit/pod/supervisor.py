@@ -62,6 +62,7 @@ class Supervisor:
         candidate: what is to serve next, while it starts.
         leaver: the last one, until it takes no more connections.
         others: all that are to end.
+        preload: what this process has imported for its forks.
     """
 
     def __init__(self, options: processes.Options, program: programs.Program) -> None:
@@ -75,7 +76,7 @@ class Supervisor:
         self.others: list[processes.Generation] = []
         self._clients: list[asking.Client] = []
         self._failure: dict[str, Any] | None = None
-        self._preload = warm.Preload(options.synced)
+        self.preload = warm.Preload(options.synced)
         self._served = self._stopping = False
         self._awaited: processes.Generation | None = None
         self._ended: int | None = None
@@ -87,9 +88,9 @@ class Supervisor:
         asking.listen(self._loop, os.environ.get("KUBEKIT_DEV", ""), self._request)
         self.current = self._processes.start(self._manner)
         while self._ended is None:
-            self._loop.turn(idle=not self._preload.busy)
-            if self._preload.busy:
-                self._preload.step()
+            self._loop.turn(idle=not self.preload.busy)
+            if self.preload.busy:
+                self.preload.step()
         return self._ended
 
     def _all(self) -> list[processes.Generation]:
@@ -106,7 +107,7 @@ class Supervisor:
             "serving": lambda: self._serving(of, key, channel),
             "worker": lambda: self._processes.worker(of, fds[0]),
             "workers": lambda: setattr(of, "workers", int(message["count"])),
-            "news": lambda: self._preload.learn(message),
+            "news": lambda: self.preload.learn(message),
             "left": lambda: self._left(of),
             "connection": lambda: self._pass_on(key, fds[0]),
             "failed": lambda: setattr(of, "text", of.text or message["text"]),
@@ -189,11 +190,11 @@ class Supervisor:
             return "own"
         if self._manner == "restart" or not self._served:
             return "restart"
-        return "cold" if self._preload.cold else "warm"
+        return "cold" if self.preload.cold else "warm"
 
     def _reason(self, mode: str) -> str:
         if mode == "cold":
-            return self._preload.cold
+            return self.preload.cold
         if mode == "restart" and self._manner == "warm":
             return "no server of uvicorn has been seen in this program"
         return self._why
@@ -225,8 +226,8 @@ class Supervisor:
         if self.candidate is not None:
             # What it would serve is old by now.
             self._end(self.candidate, _LEFT_SECONDS)
-        if not self._preload.cold and warm.threads() > 1:
-            self._preload.cold = "a thread runs in the process to be forked"
+        if not self.preload.cold and warm.threads() > 1:
+            self.preload.cold = "a thread runs in the process to be forked"
         generation = self.candidate = self._processes.start(self._mode())
         self._loop.later(START_SECONDS, lambda: self._too_slow(generation))
 
@@ -366,10 +367,13 @@ def main() -> NoReturn:
     if options.child >= 0:
         channel = serving.Channel(socket.socket(fileno=options.child))
     else:
+        supervisor = Supervisor(options, program)
         try:
-            code = Supervisor(options, program).run()
+            code = supervisor.run()
         except processes.Forked as forked:
             channel = forked.channel
+            path += supervisor.preload.added
+            del supervisor
         else:
             # Not by way of what the imported packages registered for the end of a program.
             os._exit(code)

@@ -146,8 +146,7 @@ def test_templates_are_read_anew(box: Container) -> None:
 
 PACKAGES = {
     "thread": (
-        "import time\nfrom threading import Thread\n"
-         "Thread(target=time.sleep, args=(99,), daemon=True, name='beat').start()\n",
+        "import time\nfrom threading import Timer\nt = Timer(60, time.sleep)\nt.name = 'beat'\nt.start()\n",
         "import foreign\n",
         "a thread is started by an import: beat",
     ),
