@@ -110,6 +110,7 @@ class _Session:
             port=settings.dev.port or _PORT,
             choose=lambda: self._pods.choose(next(turn)),
             emit=run.emit,
+            why=lambda: "no pod is ready: `kubekit dev` tells why",
         )
         self._logs = Logs(kube, settings.namespace, deliver=tell, clean=masked.line)
         self._watch = Watch(self._saved, emit=run.emit)

@@ -102,7 +102,9 @@ class Loop:
         self._tree: tree.Tree | None = None
         self._version = 0
         self._settled = 0
-        self._saved: dict[int, Saved] = {}
+        self._touched: set[Path] | None = None  # since the tree was read; None: anything
+        self._pending: Saved | None = None  # what is not known to be live yet
+        self._refused = False  # the app would not have what was synced last
         self._lost_at: float | None = None
 
     def run(self) -> None:
@@ -154,9 +156,12 @@ class Loop:
         elif key == "s":
             self._voice.doing("sync", "`s`: comparing every file")
             self._sessions.forget()
+            self._touched = None
             self._bring(Saved(paths=frozenset(), at=time.monotonic()))
 
     def _take_saved(self, event: Saved) -> None:
+        if self._touched is not None:
+            self._touched |= event.paths
         change = classify(event.paths, self._settings, self._plan)
         if self._settings.file in change.apply and not self._reload():
             return
@@ -187,6 +192,7 @@ class Loop:
             self._voice.failed(error)
             return False
         self._settings = settings
+        self._touched = None
         self._read_tree()
         return True
 
@@ -197,18 +203,22 @@ class Loop:
             return
         trees = [one for one in (before, self._tree) if one is not None]
         known = {source.at for one in trees for source in one.sources.values()}
-        named = tuple(path for path in saved.paths if str(path) in known)
-        self._saved[self._version] = replace(saved, paths=frozenset(named or saved.paths))
+        named = tuple(path for path in saved.paths if str(path) in known) or tuple(saved.paths)
+        late = self._pending or replace(saved, paths=frozenset())
+        self._pending = Saved(paths=late.paths.union(named), at=late.at)
         self._missed = True
         if self._sessions.count and saved.paths:
-            self._voice.changed("sync", named or tuple(saved.paths), "syncing")
+            self._voice.changed("sync", named, "syncing")
 
     def _read_tree(self) -> bool:
+        settings = self._settings
         try:
-            self._tree = tree.read(self._settings.dev.sync, self._settings.build, self._tree)
+            self._tree = tree.read(settings.dev.sync, settings.build, self._tree, self._touched)
         except KubekitError as error:
             self._voice.failed(error)
+            self._touched = None
             return False
+        self._touched = set()
         self._version += 1
         self._sessions.want(self._tree, self._version, self._settings.dev.sync)
         return True
@@ -254,8 +264,7 @@ class Loop:
         self._follow()
         if event.error is not None:
             self._take_failed(event.job, event.error)
-        if self._job is None:
-            self._stand()
+        self._stand()
 
     def _take_failed(self, job: Job, error: KubekitError) -> None:
         if isinstance(error, CancelledError):
@@ -282,6 +291,7 @@ class Loop:
         self._pods.serve(self._sessions.current())
         self._changed()
         if isinstance(event.error, ChangedError):
+            self._touched = None
             self._read_tree()
             return
         if isinstance(event.error, NoPythonError):
@@ -298,28 +308,30 @@ class Loop:
     def _take_settled(self, version: int) -> None:
         """Every container has told what became of the newest files."""
         outcomes = self._sessions.brought(version)
-        saved = self._saved.pop(version, None)
+        saved, self._pending = self._pending, None
         names = [self._voice.name(path) for path in sorted(saved.paths)] if saved else []
         for report in failures(outcomes, self._settings.dev.sync, names):
             self._run.emit(report)
         for outcome in outcomes:
             if outcome.why:
                 self._voice.warn(f"no warm reload: {outcome.why}")
-        if not outcomes or not all(one.well for one in outcomes):
-            self._stand("the app stays on the old code")
-            return
-        self._missed = False
-        if saved is not None:
-            self._run.emit(synced(outcomes, time.monotonic() - saved.at))
+        whole = len(outcomes) == self._sessions.count
+        self._refused = not (whole and all(one.well for one in outcomes))
+        if not self._refused:
+            self._missed = False
+            if saved is not None:
+                self._run.emit(synced(outcomes, time.monotonic() - saved.at))
+        if saved is not None or self._refused:
             self._stand()
 
     def _take_lost(self) -> None:
         now = time.monotonic()
-        if self._lost_at is None:
-            self._stand("the cluster does not answer: waiting for it")
-        elif now - self._lost_at < _RENEW_SECONDS:
+        before, self._lost_at = self._lost_at, now
+        if before is None:
+            self._stand()
+        elif now - before < _RENEW_SECONDS:
+            self._lost_at = before
             return
-        self._lost_at = now
         try:
             self._kube.renew()
         except KubekitError as error:
@@ -332,18 +344,26 @@ class Loop:
         self._voice.doing("apply", "the cluster answers again")
         if self._again is not None:
             self._release(build=self._again)
-        elif self._job is None:
-            self._stand()
+        self._stand()
 
     def _follow(self) -> None:
         self._sessions.follow(self._pods.running())
         self._pods.serve(self._sessions.current())
         self._changed()
 
-    def _stand(self, text: str = "") -> None:
+    def _stand(self) -> None:
+        """Tell how it stands, if there is nothing to do until the next save."""
+        if self._job is not None:
+            return
         pods = len(self._pods.ours())
-        well = self._well and not text
-        text = text or (f"{pods} pod{'' if pods == 1 else 's'}" if well else "waiting for a save")
+        text = f"{pods} pod{'' if pods == 1 else 's'}"
+        if self._lost_at is not None:
+            text = "the cluster does not answer: waiting for it"
+        elif self._refused:
+            text = "the app stays on the old code: waiting for a save"
+        elif not self._well:
+            text = "the last release failed: waiting for a save"
+        well = self._well and not self._refused and self._lost_at is None
         self._voice.stands(text, well=well, url=self._url)
 
 

@@ -35,7 +35,7 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
     what = f"{changed} file{'' if changed == 1 else 's'} to {where}"
     how = f"{_MODES[mode]}, " if _MODES.get(mode) else ""
     size = sum(one.size for one in outcomes)
-    text = f"live in {seconds:.2f} s ({how}{what})" if changed else "nothing differs in the pods"
+    text = f"live in {seconds:.2f} s{f' ({how}{what})' if changed else ''}"
     return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from kubekit import cli, console
+from kubekit import cli, outlet
 from kubekit.model import Cancel
 
 
@@ -37,7 +37,7 @@ def test_a_signal_cannot_wait_for_what_it_interrupts(cancel: Cancel, number: int
 def test_a_second_signal_does_not_ask(monkeypatch: pytest.MonkeyPatch, cancel: Cancel) -> None:
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
-    monkeypatch.setattr(console, "abandon", lambda: None)
+    monkeypatch.setattr(outlet, "abandon", lambda: None)
     # Nothing can be set while this is held: the first signal is still being heard.
     with cancel._event._cond:
         os.kill(os.getpid(), signal.SIGINT)
