@@ -144,12 +144,13 @@ def test_templates_are_read_anew(box: Container) -> None:
     assert json.loads(box.get())["version"] == "two"
 
 
+THREAD = """
+import time
+from threading import Thread
+Thread(target=time.sleep, args=(60,), daemon=True, name="beat").start()
+"""
 PACKAGES = {
-    "thread": (
-        "import time\nfrom threading import Timer\nt = Timer(60, time.sleep)\nt.name = 'beat'\nt.start()\n",
-        "import foreign\n",
-        "a thread is started by an import: beat",
-    ),
+    "thread": (THREAD, "import foreign\n", "a thread is started by an import: beat"),
     "plugin": ("import plugin\n", "import foreign\n", "`plugin` is the project's"),
     "environment": (
         "import os\nHOST = os.environ.get('FOREIGN_HOST')\n",
@@ -213,12 +214,10 @@ def test_where_no_fork_is_safe_a_new_python_takes_over(foreign: Container, name:
 
 
 def test_a_thread_of_the_project_is_no_reason_to_be_cold(box: Container) -> None:
-    thread = "import time\nfrom threading import Thread\n"
-    thread += "Thread(target=time.sleep, args=(99,), daemon=True).start()\n"
-    box.write("main.py", thread + app(1))
+    box.write("main.py", THREAD + app(1))
     box.serve()
     box.warmed()
-    box.write("main.py", thread + app(2))
+    box.write("main.py", THREAD + app(2))
     assert box.reload()["mode"] == "warm"
     assert json.loads(box.get())["version"] == 2
 
