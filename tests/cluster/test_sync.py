@@ -268,6 +268,18 @@ def test_a_restarted_container_gets_everything_again(world: Scratch, src: Path) 
         assert look(world, "two", dest_of(src)) == expected(src)
 
 
+def test_of_the_image_only_what_it_was_built_from_is_deleted(world: Scratch, src: Path) -> None:
+    dest = dest_of(src)
+    made = f"mkdir -p {dest}/gone && cd {dest} && touch gone/a.py b.py made.txt && ln -s / link"
+    run(world, "one", "sh", "-c", made)
+    built = [f"{dest}/{path}" for path in ("gone", "gone/a.py", "b.py", "link")]
+    with contextlib.closing(sync(world, "one", src, known=built)) as one:
+        assert one.bring(tree_of(src), reload=True).well
+    assert look(world, "one", dest) - expected(src) == {
+        f"'made.txt' {hashlib.sha256().hexdigest()}"
+    }
+
+
 def test_what_somebody_else_changed_in_the_container_is_put_right(
     world: Scratch, src: Path
 ) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import select
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,27 +19,6 @@ from kubekit.streams.exec import EndedError
 
 AGENT = resources.files("kubekit.pod") / "agent.py"
 FLAGS = ("-I", "-S", "-W", "ignore")
-
-
-@functools.cache
-def pythons() -> dict[str, str]:
-    """The Pythons of this machine that an image may have, by version."""
-    found = {f"{sys.version_info[0]}.{sys.version_info[1]}": sys.executable}
-    for minor in range(10, 15):
-        name = f"3.{minor}"
-        places = [shutil.which(f"python{name}")]
-        places += sorted(map(str, Path.home().glob(f".pyenv/versions/{name}.*/bin/python")))
-        for place in filter(None, places):
-            if _version(place) == name:
-                found.setdefault(name, place)
-    return found
-
-
-def _version(place: str) -> str:
-    # A shim of pyenv answers for a Python that is not there with an error.
-    say = "import sys; print('%d.%d' % sys.version_info[:2])"
-    done = subprocess.run([place, "-c", say], capture_output=True, text=True, check=False)
-    return done.stdout.strip()
 
 
 class Local:
