@@ -86,11 +86,15 @@ class JsonView:
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._lock = threading.Lock()
+        self._last: Event | None = None
 
     def __call__(self, event: Event, /) -> None:
-        """Print the event as one line."""
+        """Print the event as one line; what is waited for still is no news."""
         data = {"v": VERSION, "type": event.type, **vars(event)}
         with self._lock:
+            if isinstance(event, Progress) and event == self._last:
+                return
+            self._last = event
             try:
                 put(self._out, json.dumps(data, default=str))
             except KubekitError:
