@@ -148,7 +148,7 @@ def hello(wire: Wire, dests: list[bytes]) -> None:
         pid=os.getpid(),
         uid=os.geteuid(),
         dests=states,
-        mounts=[decoded(path) for path in mounts() if is_below(path, dests)],
+        mounts=[decoded(path) for mount in mounts() for path in below(mount, dests)],
     )
 
 
@@ -192,10 +192,17 @@ def unescaped(field: bytes) -> bytes:
     return head + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in rest)
 
 
-def is_below(path: bytes, dests: list[bytes]) -> bool:
-    """Whether it is strictly below a destination, and none itself."""
-    real = [os.path.realpath(dest) for dest in dests]
-    return path not in real and any(path.startswith(dest.rstrip(b"/") + b"/") for dest in real)
+def below(mount: bytes, dests: list[bytes]) -> list[bytes]:
+    """What a mount point is called from the destinations it is strictly below, being none itself.
+
+    A destination may be a link; the kernel tells of mounts without any.
+    """
+    real = {dest: os.path.realpath(dest).rstrip(b"/") + b"/" for dest in dests}
+    if mount + b"/" in real.values():
+        return []
+    return [
+        os.path.join(dest, mount[len(top) :]) for dest, top in real.items() if mount.startswith(top)
+    ]
 
 
 @contextlib.contextmanager

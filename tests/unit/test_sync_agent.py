@@ -449,11 +449,14 @@ def wait(look: Callable[[], object], seconds: float = 20) -> None:
 # ---- small parts
 
 
-def test_mount_points_are_read_as_the_kernel_writes_them() -> None:
+def test_mount_points_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None:
     assert inside.unescaped(rb"/a\040b\134c") == b"/a b\\c"
-    assert inside.is_below(b"/app/src/conf", [b"/app/src"])
-    assert not inside.is_below(b"/app/src", [b"/app/src"])
-    assert not inside.is_below(b"/app/src2", [b"/app/src"])
+    (tmp_path / "link").symlink_to("/app/src")
+    link = os.fsencode(tmp_path / "link")
+    assert inside.below(b"/app/src/conf", [b"/app/src"]) == [b"/app/src/conf"]
+    assert inside.below(b"/app/src/conf/x", [link]) == [link + b"/conf/x"]
+    assert inside.below(b"/app/src", [b"/app", b"/app/src"]) == []
+    assert inside.below(b"/app/src2", [b"/app/src"]) == []
 
 
 @pytest.mark.parametrize(
