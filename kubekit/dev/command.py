@@ -15,8 +15,9 @@ from kubekit.api.kube import Kube
 from kubekit.api.resources import PODS
 from kubekit.dev.loop import Loop, Pressed, Saved, Stop
 from kubekit.dev.pods import Pods
+from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
-from kubekit.events import Emit, Ended, Event, Following
+from kubekit.events import Emit, Ended, Event, Following, LogLine
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
 from kubekit.session import Run, connect
@@ -99,6 +100,8 @@ class _Session:
         tell: Emit,
     ) -> None:
         self._run = run
+        self._tell = tell
+        self._tracebacks = Tracebacks()
         self._followed: dict[str, tuple[str, ...]] = {}
         self._kube = kube
         self._namespace = settings.namespace
@@ -112,7 +115,7 @@ class _Session:
             emit=run.emit,
             why=lambda: "no pod is ready: `kubekit dev` tells why",
         )
-        self._logs = Logs(kube, settings.namespace, deliver=tell, clean=masked.line)
+        self._logs = Logs(kube, settings.namespace, deliver=self._log, clean=masked.line)
         self._watch = Watch(self._saved, emit=run.emit)
         self._loop = Loop(
             load,
@@ -155,6 +158,11 @@ class _Session:
         if followed != self._followed:
             self._followed = followed
             self._run.emit(Following(pods=followed))
+
+    def _log(self, line: LogLine) -> None:
+        self._tell(line)
+        if raised := self._tracebacks.take(line):
+            self._loop.queue.put(raised)
 
     def _pressed(self, key: str) -> None:
         if key == "q":

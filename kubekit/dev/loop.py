@@ -16,7 +16,8 @@ from kubekit.dev.job import Ended, Job, Made
 from kubekit.dev.pods import Pods
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError, NoPythonError
-from kubekit.dev.told import failures, synced
+from kubekit.dev.told import failures, raised, synced
+from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
 from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
@@ -46,7 +47,7 @@ class Stop:
     """The person wants it to end."""
 
 
-Event = Saved | Pressed | Stop | Update | Made | Ended | Brought
+Event = Saved | Pressed | Stop | Update | Made | Ended | Brought | Raised
 
 
 class Loop:
@@ -104,6 +105,8 @@ class Loop:
         self._settled = 0
         self._touched: set[Path] | None = None  # since the tree was read; None: anything
         self._pending: Saved | None = None  # what is not known to be live yet
+        self._live: Saved | None = None  # what the app took last
+        self._raised: set[str] = set()
         self._refused = False  # the app would not have what was synced last
         self._lost_at: float | None = None
 
@@ -137,17 +140,24 @@ class Loop:
                 self._take_ended(event)
             case Brought():
                 self._take_brought(event)
+            case Raised():
+                self._take_raised(event)
             case Pressed(key=key):
                 self._take_key(key)
-            case Listed() | Changed():
-                self._pods.take(event)
-                self._follow()
+            case Listed() | Changed() | Lost() | Found():
+                self._take_update(event)
+            case Stop():
+                pass
+
+    def _take_update(self, event: Update) -> None:
+        match event:
             case Lost():
                 self._take_lost()
             case Found():
                 self._take_found()
-            case Stop():
-                pass
+            case _:
+                self._pods.take(event)
+                self._follow()
 
     def _take_key(self, key: str) -> None:
         if key == "r":
@@ -319,10 +329,22 @@ class Loop:
         self._refused = not (whole and all(one.well for one in outcomes))
         if not self._refused:
             self._missed = False
+            self._live = saved or self._live
             if saved is not None:
                 self._run.emit(synced(outcomes, time.monotonic() - saved.at))
         if saved is not None or self._refused:
             self._stand()
+
+    def _take_raised(self, event: Raised) -> None:
+        """An exception in the log: told next to the save that it came after, if it is a new one."""
+        if self._live is None or self._refused or self._pending is not None:
+            return
+        names = [self._voice.name(path) for path in sorted(self._live.paths)]
+        seconds = time.monotonic() - self._live.at
+        told = raised(event.text, self._settings.dev.sync, names, seconds)
+        if told is not None and event.text not in self._raised:
+            self._run.emit(told)
+        self._raised.add(event.text)
 
     def _take_lost(self) -> None:
         now = time.monotonic()

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from kubekit.dev.podsync import SyncOutcome
 from kubekit.errors import Place
-from kubekit.events import Reported, Synced
+from kubekit.events import Reported, Synced, Warned
 from kubekit.model import SyncRule
 
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
@@ -87,6 +87,24 @@ def _failures(
             f" {outcome.met}",
             hints=("see its log above; the next save is tried all the same",),
         )
+
+
+def raised(
+    text: str, rules: Sequence[SyncRule], saved: Sequence[str], seconds: float
+) -> Warned | None:
+    """What to say of an exception in the log that is seen first after a save, if it is the app's.
+
+    Args:
+        text: its traceback.
+        rules: where the folders of this machine lie in the containers.
+        saved: the files that were changed last.
+        seconds: since then.
+    """
+    place = _place(text, rules)
+    if place is None:
+        return None
+    files = ", ".join(saved)
+    return Warned(text=f"{place}: {_last(text)}, {seconds:.0f} s after {files} changed")
 
 
 def _changes(saved: Sequence[str]) -> str:
