@@ -30,6 +30,8 @@ _LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 _PROGRAMS = "kubekit-programs"
 _FILES = "kubekit-files"
 _GRACE_SECONDS = 5
+_DRAIN_SECONDS = 3.0
+_DEFAULT_GRACE_SECONDS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ def adapt(manifests: Manifests, settings: Settings, *, image: str, config: Image
             items.append(manifest)
             continue
         data = copy.deepcopy(manifest.data)
-        pod = _Pod(_at(data, path), config, dests, volume)
+        pod = _Pod(_at(data, path), config, dests, volume, drain=_drain_seconds(data))
         found += [pod.supervise(one["name"], ref=manifest.ref) for one in mine]
         items.append(replace(manifest, data=data))
     if found:
@@ -92,9 +94,16 @@ class _Pod:
     """The spec of a pod while it is changed."""
 
     def __init__(
-        self, spec: Object, config: ImageConfig, dests: Sequence[str], programs: str
+        self,
+        spec: Object,
+        config: ImageConfig,
+        dests: Sequence[str],
+        programs: str,
+        *,
+        drain: float,
     ) -> None:
         self._spec = spec
+        self._drain = drain
         self._config = config
         self._dests = dests
         self._add("volumes", {"name": _PROGRAMS, "configMap": {"name": programs}})
@@ -109,6 +118,8 @@ class _Pod:
             self._lay_over(container, python)
         synced = [part for dest in self._dests for part in ("--synced", dest)]
         supervisor = [python, f"{FOLDER}/supervisor.py", *synced, "--grace", str(_GRACE_SECONDS)]
+        if self._drain and not (container.get("lifecycle") or {}).get("preStop"):
+            supervisor += ["--drain", f"{self._drain:g}"]
         container["command"] = [*supervisor, "--", *command]
         container.pop("args", None)
         variable = {"name": SOCKET_VARIABLE, "value": f"{ref.rpartition('/')[2]}-{name}"}
@@ -187,6 +198,17 @@ class _Pod:
     @staticmethod
     def _mounted() -> Object:
         return {"name": _PROGRAMS, "mountPath": FOLDER, "readOnly": True}
+
+
+def _drain_seconds(data: Object) -> float:
+    """For how long a pod that ends serves on; 0 where no other one takes its place before."""
+    spec = data["spec"]
+    recreates = (spec.get("strategy") or {}).get("type") == "Recreate"
+    if data["kind"] != "Deployment" or (spec.get("replicas") or 1) == 1 or recreates:
+        return 0.0
+    given = spec["template"]["spec"].get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
+    # What is no number the API server refuses, in its own words.
+    return min(_DRAIN_SECONDS, given / 3) if isinstance(given, int) else 0.0
 
 
 def _mounts(container: Object) -> list[Object]:

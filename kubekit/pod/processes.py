@@ -40,6 +40,7 @@ class Options:
     def __init__(self, argv: Sequence[str]) -> None:
         self.synced: list[str] = []
         self.grace = 5.0
+        self.drain = 0.0
         self.child = -1
         self.started = False
         words = list(argv)
@@ -51,17 +52,20 @@ class Options:
                 self.synced.append(os.path.realpath(words.pop(0)))
             elif word == "--grace":
                 self.grace = float(words.pop(0))
+            elif word == "--drain":
+                self.drain = float(words.pop(0))
             elif word == "--child":
                 self.child = int(words.pop(0))
         self.command = words[1:]
         if not self.command:
-            sys.exit("usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] -- COMMAND...")
+            options = "[--synced FOLDER]... [--grace SECONDS] [--drain SECONDS]"
+            sys.exit(f"usage: supervisor.py {options} -- COMMAND...")
 
     def again(self, *own: str) -> list[str]:
         """The command line for another process of the same options."""
         synced = [part for one in self.synced for part in ("--synced", one)]
-        grace = ["--grace", str(self.grace)]
-        return [_SUPERVISOR, *own, *synced, *grace, "--", *self.command]
+        seconds = ["--grace", str(self.grace), "--drain", str(self.drain)]
+        return [_SUPERVISOR, *own, *synced, *seconds, "--", *self.command]
 
 
 class Generation:

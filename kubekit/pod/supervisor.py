@@ -1,6 +1,6 @@
 """Process 1 of a container in `kubekit dev`: runs its program, and runs it anew on request.
 
-Usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] -- COMMAND...
+Usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] [--drain SECONDS] -- COMMAND...
 
 A program that uvicorn serves is forked from this process, which has imported the packages of others
 once: the new one imports the project's own modules alone, and serves on the same sockets. When it
@@ -274,12 +274,27 @@ class Supervisor:
                     if one.pid == pid:
                         self._gone(one, code)
             return
+        if number == signal.SIGTERM and self._drains():
+            return
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stopping = True
         for one in self._all():
             one.signal(number)
         if self._stopping and not self._all():
             self._ended = 0
+
+    def _drains(self) -> bool:
+        """Whether the program serves on for a moment before it gets the signal.
+
+        Kubernetes takes a pod out of its Services while it ends: connections come until all know.
+        """
+        current = self.current
+        if self._stopping or not self._options.drain or current is None or self.candidate:
+            return False
+        self._stopping = True
+        current.tell({"do": "drain"})
+        self._loop.later(self._options.drain, lambda: self._signalled(signal.SIGTERM))
+        return True
 
     def _gone(self, generation: processes.Generation, code: int) -> None:
         self._processes.finish(generation)

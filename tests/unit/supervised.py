@@ -102,14 +102,19 @@ class Container:
         new.replace(path)
 
     def start(
-        self, *command: str, grace: float = 5, supervised: bool = True, **env: str
+        self,
+        *command: str,
+        grace: float = 5,
+        drain: float = 0,
+        supervised: bool = True,
+        **env: str,
     ) -> Container:
         """Start it; a first word that is in the environment is taken from there."""
         found = self.venv / "bin" / command[0]
         words = [str(found) if found.exists() else command[0], *command[1:]]
         if supervised:
             python = str(self.venv / "bin/python")
-            options = ["--synced", str(self.src), "--grace", str(grace)]
+            options = ["--synced", str(self.src), "--grace", str(grace), "--drain", str(drain)]
             words = [python, str(SUPERVISOR), *options, "--", *words]
         given = {
             "PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}",

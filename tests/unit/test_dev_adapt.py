@@ -69,6 +69,32 @@ def test_the_supervisor_runs_the_images_own_command() -> None:
     assert {"name": "KUBEKIT_DEV", "value": "tasks-api"} in container["env"]
 
 
+ROLLS = {"replicas": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "pod", "container", "seconds"),
+    [
+        ("Deployment", ROLLS, {}, {}, "3"),
+        ("Deployment", ROLLS, {"terminationGracePeriodSeconds": 6}, {}, "2"),
+        ("Deployment", ROLLS, {"terminationGracePeriodSeconds": 0}, {}, None),
+        ("Deployment", ROLLS, {}, {"lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}, None),
+        ("Deployment", {"replicas": 1}, {}, {}, None),
+        ("Deployment", {}, {}, {}, None),
+        ("Deployment", {**ROLLS, "strategy": {"type": "Recreate"}}, {}, {}, None),
+        ("StatefulSet", ROLLS, {}, {}, None),
+    ],
+)
+def test_a_pod_serves_on_for_a_moment_where_another_one_takes_its_place(
+    kind: str, fields: Object, pod: Object, container: Object, seconds: str | None
+) -> None:
+    manifest = workload(container, kind, **pod)
+    manifest.data["spec"].update(fields)
+    _, found = adapted(manifest)
+    options = found["command"][: found["command"].index("--")]
+    assert (options[options.index("--drain") + 1] if "--drain" in options else None) == seconds
+
+
 @pytest.mark.parametrize(
     ("container", "command"),
     [
