@@ -23,6 +23,10 @@ _PIECE = 500
 _FDS = 64
 _LATER = 0.2
 _TURNS = 4
+_HTTP = ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl")
+"""Where the connections are from whose state can be told."""
+
+_CLOSE = (b"connection", b"close")
 
 
 class Channel:
@@ -157,6 +161,9 @@ class Serving:
                 for served in self._servers.values():
                     served.loop.call_soon_threadsafe(served.leave, float(message["grace"]))
                 self._tell_news()
+            elif message["do"] == "drain":
+                for served in self._servers.values():
+                    served.loop.call_soon_threadsafe(served.drain)
             elif message["do"] == "take":
                 served = self._servers[_key(message["key"])]
                 served.loop.call_soon_threadsafe(served.take, fds[0])
@@ -176,6 +183,12 @@ class _Served:
         self._channel = channel
         self.until = 0.0
         server.kubekit_served = self
+
+    def drain(self) -> None:
+        """Let each connection end with its next answer: its client then comes to another pod."""
+        # uvicorn makes the second of the first, once a second.
+        self.server.config.encoded_headers.append(_CLOSE)
+        self.server.server_state.default_headers.append(_CLOSE)
 
     def leave(self, grace: float) -> None:
         """Accept nothing more, give idle connections away, and end when the others are done."""
@@ -202,8 +215,8 @@ class _Served:
 
     def _give_all(self) -> None:
         for connection in list(self.server.server_state.connections):
-            if not hasattr(connection, "cycle"):
-                connection.shutdown()  # a WebSocket: told 1012
+            if not any(one.__module__ in _HTTP for one in type(connection).__mro__):
+                connection.shutdown()  # a WebSocket, which is told 1012; or one that is not known
             elif _idle(connection):
                 self._give(connection)
             else:
