@@ -13,8 +13,9 @@ from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
 from kubekit.api.resources import PODS
-from kubekit.dev.loop import Loop, Pressed, Saved, Stop
+from kubekit.dev.loop import Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
+from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
 from kubekit.events import Emit, Ended, Event, Following, LogLine

@@ -5,18 +5,17 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
-from kubekit.dev import tree
 from kubekit.dev.classify import classify, roots
 from kubekit.dev.job import Ended, Job, Made
 from kubekit.dev.pods import Pods
-from kubekit.dev.sessions import Brought, Sessions
-from kubekit.dev.syncerrors import ChangedError, NoPythonError
-from kubekit.dev.told import failures, raised, synced
+from kubekit.dev.sessions import Brought
+from kubekit.dev.syncerrors import NoPythonError
+from kubekit.dev.syncing import Saved, Syncing
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
@@ -26,14 +25,6 @@ from kubekit.session import Run
 _RENEW_SECONDS = 2.0
 _FIXED = ("name", "namespace", "profile", "context")
 """Settings that the whole run stands on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Saved:
-    """Files were touched, the first of them at this time of the monotonic clock."""
-
-    paths: frozenset[Path]
-    at: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +81,7 @@ class Loop:
         self._changed = changed
         self._hide = hide
         self._voice = Voice(run.emit, self._settings.root)
-        self._sessions = Sessions(kube, self._settings.namespace, deliver=self.queue.put)
+        self._files = Syncing(kube, self._settings, self._voice, self.queue.put)
         self._job: Job | None = None
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
@@ -98,16 +89,7 @@ class Loop:
         self._plan: BuildPlan | None = None
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
-        self._missed = False  # what was saved since the image was made, and no container has
         self._syncs = True
-        self._tree: tree.Tree | None = None
-        self._version = 0
-        self._settled = 0
-        self._touched: set[Path] | None = None  # since the tree was read; None: anything
-        self._pending: Saved | None = None  # what is not known to be live yet
-        self._live: Saved | None = None  # what the app took last
-        self._raised: set[str] = set()
-        self._refused = False  # the app would not have what was synced last
         self._lost_at: float | None = None
 
     def run(self) -> None:
@@ -118,7 +100,6 @@ class Loop:
                 "name the folder of the sources under `dev.sync` in kubekit.yaml,"
                 " such as `{src: src, dest: /app/src}`, to see a save in a fraction of a second",
             )
-        self._read_tree()
         self._release(build=True)
         while not isinstance(event := self.queue.get(), Stop):
             self._take(event)
@@ -128,7 +109,7 @@ class Loop:
         if self._job is not None:
             self._job.cut_off()
             self._job.join()
-        self._sessions.close()
+        self._files.close()
 
     def _take(self, event: Event) -> None:
         match event:
@@ -141,7 +122,7 @@ class Loop:
             case Brought():
                 self._take_brought(event)
             case Raised():
-                self._take_raised(event)
+                self._files.log(event)
             case Pressed(key=key):
                 self._take_key(key)
             case Listed() | Changed() | Lost() | Found():
@@ -165,13 +146,10 @@ class Loop:
             self._release(build=True)
         elif key == "s":
             self._voice.doing("sync", "`s`: comparing every file")
-            self._sessions.forget()
-            self._touched = None
-            self._bring(Saved(paths=frozenset(), at=time.monotonic()))
+            self._files.compare()
 
     def _take_saved(self, event: Saved) -> None:
-        if self._touched is not None:
-            self._touched |= event.paths
+        self._files.touch(event.paths)
         change = classify(event.paths, self._settings, self._plan)
         if self._settings.file in change.apply and not self._reload():
             return
@@ -185,13 +163,13 @@ class Loop:
             self._voice.changed("apply", change.apply, "applying")
             self._release(build=self._built is None)
         if change.sync:
-            self._bring(Saved(paths=frozenset(change.sync), at=event.at))
+            self._files.bring(Saved(paths=frozenset(change.sync), at=event.at))
 
     def _needs_image(self) -> bool:
         """Whether a changed source needs a new image: no container runs that it could go into."""
         if not self._syncs or not self._settings.dev.sync:
             return True
-        return self._job is None and (self._broken or not self._sessions.count)
+        return self._job is None and (self._broken or not self._files.count)
 
     def _reload(self) -> bool:
         """Read the settings again; whether they can be used."""
@@ -202,35 +180,7 @@ class Loop:
             self._voice.failed(error)
             return False
         self._settings = settings
-        self._touched = None
-        self._read_tree()
-        return True
-
-    def _bring(self, saved: Saved) -> None:
-        """Bring the files as they are now into every container that runs."""
-        before = self._tree
-        if not self._read_tree() or (self._tree == before and saved.paths):
-            return
-        trees = [one for one in (before, self._tree) if one is not None]
-        known = {source.at for one in trees for source in one.sources.values()}
-        named = tuple(path for path in saved.paths if str(path) in known) or tuple(saved.paths)
-        late = self._pending or replace(saved, paths=frozenset())
-        self._pending = Saved(paths=late.paths.union(named), at=late.at)
-        self._missed = True
-        if self._sessions.count and saved.paths:
-            self._voice.changed("sync", named, "syncing")
-
-    def _read_tree(self) -> bool:
-        settings = self._settings
-        try:
-            self._tree = tree.read(settings.dev.sync, settings.build, self._tree, self._touched)
-        except KubekitError as error:
-            self._voice.failed(error)
-            self._touched = None
-            return False
-        self._touched = set()
-        self._version += 1
-        self._sessions.want(self._tree, self._version, self._settings.dev.sync)
+        self._files.reread(settings)
         return True
 
     def _release(self, *, build: bool) -> None:
@@ -240,7 +190,7 @@ class Loop:
             self._job.cut_off()
             return
         self._again = None
-        self._missed = self._missed and not build
+        self._files.missed = self._files.missed and not build
         self._job = Job(
             self._settings,
             self._target,
@@ -256,8 +206,8 @@ class Loop:
         self._built = event.built
         if event.job.builds:
             self._plan = event.plan
-            if event.built is not None and self._tree is not None:
-                self._sessions.made(event.built.reference, self._tree)
+            if event.built is not None:
+                self._files.built(event.built.reference)
         self._pods.expect(event.adapted.manifests, event.adapted.containers)
         self._watch(roots(self._settings, self._plan))
         self._follow()
@@ -285,7 +235,7 @@ class Loop:
         self._voice.failed(error)
         if isinstance(error, UnreachableError) and self._lost_at is not None:
             self._again = job.builds
-        elif self._missed and self._needs_image():
+        elif self._files.missed and self._needs_image():
             self._voice.doing("rebuild", "files changed meanwhile: building")
             self._release(build=True)
 
@@ -298,53 +248,12 @@ class Loop:
         self._release(build=self._built is None)
 
     def _take_brought(self, event: Brought) -> None:
-        self._pods.serve(self._sessions.current())
+        self._pods.serve(self._files.current())
         self._changed()
-        if isinstance(event.error, ChangedError):
-            self._touched = None
-            self._read_tree()
-            return
         if isinstance(event.error, NoPythonError):
             self._without_sync()
-            return
-        if event.version != self._version:
-            return
-        if event.error is not None:
-            self._voice.failed(event.error)
-        if self._sessions.settled and self._settled < event.version:
-            self._settled = event.version
-            self._take_settled(event.version)
-
-    def _take_settled(self, version: int) -> None:
-        """Every container has told what became of the newest files."""
-        outcomes = self._sessions.brought(version)
-        saved, self._pending = self._pending, None
-        names = [self._voice.name(path) for path in sorted(saved.paths)] if saved else []
-        for report in failures(outcomes, self._settings.dev.sync, names):
-            self._run.emit(report)
-        for outcome in outcomes:
-            if outcome.why:
-                self._voice.warn(f"no warm reload: {outcome.why}")
-        whole = len(outcomes) == self._sessions.count
-        self._refused = not (whole and all(one.well for one in outcomes))
-        if not self._refused:
-            self._missed = False
-            self._live = saved or self._live
-            if saved is not None:
-                self._run.emit(synced(outcomes, time.monotonic() - saved.at))
-        if saved is not None or self._refused:
+        elif self._files.take(event):
             self._stand()
-
-    def _take_raised(self, event: Raised) -> None:
-        """An exception in the log: told next to the save that it came after, if it is a new one."""
-        if self._live is None or self._refused or self._pending is not None:
-            return
-        names = [self._voice.name(path) for path in sorted(self._live.paths)]
-        seconds = time.monotonic() - self._live.at
-        told = raised(event.text, self._settings.dev.sync, names, seconds)
-        if told is not None and event.text not in self._raised:
-            self._run.emit(told)
-        self._raised.add(event.text)
 
     def _take_lost(self) -> None:
         now = time.monotonic()
@@ -369,8 +278,8 @@ class Loop:
         self._stand()
 
     def _follow(self) -> None:
-        self._sessions.follow(self._pods.running())
-        self._pods.serve(self._sessions.current())
+        self._files.follow(self._pods.running())
+        self._pods.serve(self._files.current())
         self._changed()
 
     def _stand(self) -> None:
@@ -381,11 +290,11 @@ class Loop:
         text = f"{pods} pod{'' if pods == 1 else 's'}"
         if self._lost_at is not None:
             text = "the cluster does not answer: waiting for it"
-        elif self._refused:
+        elif self._files.refused:
             text = "the app stays on the old code: waiting for a save"
         elif not self._well:
             text = "the last release failed: waiting for a save"
-        well = self._well and not self._refused and self._lost_at is None
+        well = self._well and not self._files.refused and self._lost_at is None
         self._voice.stands(text, well=well, url=self._url)
 
 

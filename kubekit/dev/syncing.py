@@ -1,0 +1,167 @@
+"""The sync side of the loop: the files as they are on this machine, and who has them by now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kubekit.api.kube import Kube
+from kubekit.dev import tree
+from kubekit.dev.pods import Running
+from kubekit.dev.sessions import Brought, Sessions
+from kubekit.dev.syncerrors import ChangedError
+from kubekit.dev.told import failures, raised, synced
+from kubekit.dev.tracebacks import Raised
+from kubekit.dev.voice import Voice
+from kubekit.errors import KubekitError
+from kubekit.model import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """Files were touched, the first of them at this time of the monotonic clock."""
+
+    paths: frozenset[Path]
+    at: float
+
+
+class Syncing:
+    """Keeps the containers that run at the working tree, and tells when the app has it.
+
+    Attributes:
+        refused: the app would not have what was synced last.
+        missed: something was saved since the image was made, and no container has it.
+    """
+
+    def __init__(
+        self, kube: Kube, settings: Settings, voice: Voice, deliver: Callable[[Brought], None]
+    ) -> None:
+        """Read the files for the first time; a folder that cannot be read is told."""
+        self.refused = False
+        self.missed = False
+        self._settings = settings
+        self._voice = voice
+        self._sessions = Sessions(kube, settings.namespace, deliver=deliver)
+        self._tree: tree.Tree | None = None
+        self._version = 0
+        self._settled = 0
+        self._touched: set[Path] | None = None  # since the tree was read; None: anything
+        self._pending: Saved | None = None  # what is not known to be live yet
+        self._live: Saved | None = None  # what the app took last
+        self._raised: set[str] = set()
+        self._read()
+
+    @property
+    def count(self) -> int:
+        """How many containers there are."""
+        return self._sessions.count
+
+    def current(self) -> frozenset[str]:
+        """The IDs of the containers that have had all files once."""
+        return self._sessions.current()
+
+    def follow(self, running: Iterable[Running]) -> None:
+        """These containers run now, and no others."""
+        self._sessions.follow(running)
+
+    def built(self, image: str) -> None:
+        """The files of now are in this image, too."""
+        if self._tree is not None:
+            self._sessions.made(image, self._tree)
+
+    def touch(self, paths: frozenset[Path]) -> None:
+        """These may have changed."""
+        if self._touched is not None:
+            self._touched |= paths
+
+    def reread(self, settings: Settings) -> None:
+        """Go on with these settings."""
+        self._settings = settings
+        self._touched = None
+        self._read()
+
+    def compare(self) -> None:
+        """Ask every container anew what it has."""
+        self._sessions.forget()
+        self._touched = None
+        if self._read():
+            self._pending = Saved(paths=frozenset(), at=time.monotonic())
+
+    def bring(self, saved: Saved) -> None:
+        """Bring the files as they are now into every container that runs."""
+        before = self._tree
+        if not self._read() or self._tree == before:
+            return
+        trees = [one for one in (before, self._tree) if one is not None]
+        known = {source.at for one in trees for source in one.sources.values()}
+        named = tuple(path for path in saved.paths if str(path) in known) or tuple(saved.paths)
+        late = self._pending or replace(saved, paths=frozenset())
+        self._pending = Saved(paths=late.paths.union(named), at=late.at)
+        self.missed = True
+        if self.count:
+            self._voice.changed("sync", named, "syncing")
+
+    def take(self, event: Brought) -> bool:
+        """What became of it in one container; whether it is known of all of them now, and told."""
+        if isinstance(event.error, ChangedError):
+            self._touched = None
+            self._read()
+            return False
+        if event.version != self._version:
+            return False
+        if event.error is not None:
+            self._voice.failed(event.error)
+        if not self._sessions.settled or self._settled == event.version:
+            return False
+        self._settled = event.version
+        return self._settle(event.version)
+
+    def close(self) -> None:
+        """Bring nothing more."""
+        self._sessions.close()
+
+    def log(self, event: Raised) -> None:
+        """An exception in the log: told next to the save that it came after, if it is a new one."""
+        if self._live is None or self.refused or self._pending is not None:
+            return
+        seconds = time.monotonic() - self._live.at
+        told = raised(event.text, self._settings.dev.sync, self._names(self._live), seconds)
+        if told is not None and event.text not in self._raised:
+            self._voice.emit(told)
+        self._raised.add(event.text)
+
+    def _read(self) -> bool:
+        dev, build = self._settings.dev, self._settings.build
+        try:
+            self._tree = tree.read(dev.sync, build, self._tree, self._touched)
+        except KubekitError as error:
+            self._voice.failed(error)
+            self._touched = None
+            return False
+        self._touched = set()
+        self._version += 1
+        self._sessions.want(self._tree, self._version, dev.sync)
+        return True
+
+    def _settle(self, version: int) -> bool:
+        outcomes = self._sessions.brought(version)
+        saved, self._pending = self._pending, None
+        names = self._names(saved) if saved else []
+        for report in failures(outcomes, self._settings.dev.sync, names):
+            self._voice.emit(report)
+        for outcome in outcomes:
+            if outcome.why:
+                self._voice.warn(f"no warm reload: {outcome.why}")
+        whole = len(outcomes) == self.count
+        self.refused = not (whole and all(one.well for one in outcomes))
+        if not self.refused:
+            self.missed = False
+            self._live = saved or self._live
+            if saved is not None:
+                self._voice.emit(synced(outcomes, time.monotonic() - saved.at))
+        return saved is not None or self.refused
+
+    def _names(self, saved: Saved) -> list[str]:
+        return [self._voice.name(path) for path in sorted(saved.paths)]
