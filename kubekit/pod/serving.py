@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ _LARGEST = 1 << 20
 _PIECE = 500
 _FDS = 64
 _LATER = 0.2
+_FULL_SECONDS = 5.0
 _TURNS = 4
 _HTTP = ("uvicorn.protocols.http.h11_impl", "uvicorn.protocols.http.httptools_impl")
 """Where the connections are from whose state can be told."""
@@ -37,9 +39,17 @@ class Channel:
 
     def tell(self, message: Message, fds: Sequence[int] = ()) -> bool:
         """Send a message; False if the other end is gone."""
+        data = [json.dumps(message).encode()]
         with contextlib.suppress(OSError):
-            socket.send_fds(self.end, [json.dumps(message).encode()], list(fds))
-            return True
+            while True:
+                try:
+                    socket.send_fds(self.end, data, list(fds))
+                except BlockingIOError:
+                    # The other end is slow to read: what is said must not be lost.
+                    if not select.select([], [self.end], [], _FULL_SECONDS)[1]:
+                        return False
+                else:
+                    return True
         return False
 
     def hear(self) -> tuple[Message, list[int]] | None:

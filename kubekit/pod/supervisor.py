@@ -43,7 +43,7 @@ else:
 START_SECONDS = 60.0
 """How long a new program may take until it serves; then the old one is kept."""
 
-_LEFT_SECONDS = 2.0
+_LEFT_SECONDS = 5.0
 _GLANCE_SECONDS = 0.03
 _CRASH_SECONDS = 10.0
 _KILL_SECONDS = 5.0
