@@ -35,13 +35,14 @@ def ending(snapshot: Snapshot, now: float) -> Iterator[Hit]:
     for pod in _awaited(snapshot):
         hooks = [item for item in pod["spec"]["containers"] if _pre_stop(item)]
         first = "; its `preStop` hook runs first" if hooks else ""
+        # The kubelet sets it to 0 when the pod has ended, however soon: nothing is left but to go.
         grace = pod["metadata"].get("deletionGracePeriodSeconds")
         yield Hit(
             where=f"Pod/{pod['metadata']['name']}",
             since=now,
             words={
                 "pod": pod["metadata"]["name"],
-                "how": f"it has {grace} s for it{first}" if grace else "its time is over",
+                "how": f"it has {grace} s for it{first}" if grace else "it has ended",
             },
             field=("spec", "template", "spec", "terminationGracePeriodSeconds"),
         )
