@@ -265,6 +265,8 @@ class Listener:
 
     def _look_at(self, tunnel: Tunnel) -> None:
         """Something came on a connection that is kept: a ping, or its end."""
+        if tunnel not in self._idle:
+            return  # it was taken or closed since the selector told of this
         try:
             while tunnel.receive() is not None:
                 pass
