@@ -154,6 +154,7 @@ class Loop:
         if self._settings.file in change.apply and not self._reload():
             return
         if change.rebuild:
+            self._files.reread(self._settings)  # other rules may keep other files out
             self._voice.changed("rebuild", change.rebuild, "building")
             self._release(build=True)
         elif change.sync and self._needs_image():
