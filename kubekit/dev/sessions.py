@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubekit.api.kube import Kube, TransientError
 from kubekit.dev.pods import Running
@@ -189,6 +189,8 @@ class _Session:
         except KubekitError as error:
             brought = Brought(running=self._running, version=version, error=error)
         else:
+            if not self.began:  # the program may not be up yet, and what it is not known
+                outcome = replace(outcome, why="")
             self.outcomes = {version: outcome}
             self.began = True
             brought = Brought(running=self._running, version=version, outcome=outcome)
