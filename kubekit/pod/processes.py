@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubekit.pod import serving
+    from kubekit.pod import debugging, serving
     from kubekit.pod.loop import Loop
     from kubekit.pod.program import Program
 else:
-    serving = sys.modules["_kubekit_serving"]
+    debugging, serving = (sys.modules[f"_kubekit_{one}"] for one in ("debugging", "serving"))
 
 _SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "supervisor.py")
 _NOT_FOUND, _NOT_RUN = 127, 126
@@ -41,6 +41,7 @@ class Options:
         self.synced: list[str] = []
         self.grace = 5.0
         self.drain = 0.0
+        self.debug, self.debugger = 0, ""
         self.child = -1
         self.started = False
         words = list(argv)
@@ -54,18 +55,21 @@ class Options:
                 self.grace = float(words.pop(0))
             elif word == "--drain":
                 self.drain = float(words.pop(0))
+            elif word == "--debug":
+                self.debug, self.debugger = int(words.pop(0)), words.pop(0)
             elif word == "--child":
                 self.child = int(words.pop(0))
         self.command = words[1:]
         if not self.command:
             options = "[--synced FOLDER]... [--grace SECONDS] [--drain SECONDS]"
-            sys.exit(f"usage: supervisor.py {options} -- COMMAND...")
+            sys.exit(f"usage: supervisor.py {options} [--debug PORT FOLDER] -- COMMAND...")
 
     def again(self, *own: str) -> list[str]:
         """The command line for another process of the same options."""
         synced = [part for one in self.synced for part in ("--synced", one)]
         seconds = ["--grace", str(self.grace), "--drain", str(self.drain)]
-        return [_SUPERVISOR, *own, *synced, *seconds, "--", *self.command]
+        debug = ["--debug", str(self.debug), self.debugger] if self.debug else []
+        return [_SUPERVISOR, *own, *synced, *seconds, *debug, "--", *self.command]
 
 
 class Generation:
@@ -78,10 +82,11 @@ class Generation:
         workers: how many of them must serve until it is ready.
         left: how many servers have stopped taking connections.
         text: why it did not start, as far as it has told.
+        debug: the port of its debugger, 0 without one.
     """
 
-    def __init__(self, number: int, pid: int, mode: str) -> None:
-        self.number, self.pid, self.mode = number, pid, mode
+    def __init__(self, number: int, pid: int, mode: str, debug: int) -> None:
+        self.number, self.pid, self.mode, self.debug = number, pid, mode, debug
         self.since = time.monotonic()
         self.channels: list[serving.Channel] = []
         self.servers: dict[serving.Key, list[serving.Channel]] = {}
@@ -131,12 +136,19 @@ class Processes:
         program: what is run.
         again: the command line of this process for one that is to become the program.
         heard: called with each message of a program.
+        debugger: the folder of debugpy if programs are to be debugged.
     """
 
     def __init__(
-        self, loop: Loop, program: Program, again: Callable[..., list[str]], heard: Heard
+        self,
+        loop: Loop,
+        program: Program,
+        again: Callable[..., list[str]],
+        heard: Heard,
+        debugger: str = "",
     ) -> None:
         self._loop, self._program, self._again, self._heard = loop, program, again, heard
+        self._debugger = debugger
         self._number = 0
         self._held: dict[serving.Key, list[int]] = {}
 
@@ -144,6 +156,7 @@ class Processes:
         """Start the program: in a fork of this process, in a new Python, or just as it is."""
         self._number += 1
         ours, theirs = serving.pair()
+        debug = debugging.free_port() if self._debugger else 0
         if mode == "warm":
             pid = self._fork(ours, theirs)
         elif mode == "cold":
@@ -152,13 +165,14 @@ class Processes:
             pid = self._spawn([sys.executable, *self._program.flags, *own], {})
         else:
             # A compiled file is known by a time in seconds: the second save in one would be lost.
-            pid = self._spawn(self._program.words, {"PYTHONDONTWRITEBYTECODE": "1"})
+            words = debugging.words(self._program, debug, self._debugger)
+            pid = self._spawn(words, {"PYTHONDONTWRITEBYTECODE": "1"})
         theirs.end.close()
-        generation = Generation(self._number, pid, mode)
+        generation = Generation(self._number, pid, mode, debug)
         self.join(generation, ours)
         keys = [[*key, len(fds)] for key, fds in self._held.items()]
         fds = [fd for each in self._held.values() for fd in each]
-        ours.tell({"do": "start", "held": keys}, fds)
+        ours.tell({"do": "start", "held": keys, "debug": debug}, fds)
         return generation
 
     def _fork(self, ours: serving.Channel, theirs: serving.Channel) -> int:

@@ -1,6 +1,7 @@
 """Process 1 of a container in `kubekit dev`: runs its program, and runs it anew on request.
 
-Usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] [--drain SECONDS] -- COMMAND...
+Usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] [--drain SECONDS]
+    [--debug PORT FOLDER] -- COMMAND...
 
 A program that uvicorn serves is forked from this process, which has imported the packages of others
 once: the new one imports the project's own modules alone, and serves on the same sockets. When it
@@ -23,7 +24,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from kubekit.pod import asking, changes, processes, serving, warm
+    from kubekit.pod import asking, changes, debugging, processes, serving, warm
     from kubekit.pod import loop as loops
     from kubekit.pod import program as programs
 else:
@@ -36,8 +37,9 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    programs, serving, warm, changes, loops, asking, processes = map(
-        _beside, ("program", "serving", "warm", "changes", "loop", "asking", "processes")
+    programs, serving, warm, changes, loops, asking, debugging, processes = map(
+        _beside,
+        ("program", "serving", "warm", "changes", "loop", "asking", "debugging", "processes"),
     )
 
 START_SECONDS = 60.0
@@ -69,7 +71,10 @@ class Supervisor:
         self._options = options
         self._manner, self._why = programs.manner(program, os.environ)
         self._loop = loops.Loop(_SIGNALS, self._signalled)
-        self._processes = processes.Processes(self._loop, program, options.again, self._told)
+        self._processes = processes.Processes(
+            self._loop, program, options.again, self._told, options.debugger
+        )
+        self._door = debugging.Door(self._loop, options.debug) if options.debug else None
         self.current: processes.Generation | None = None
         self.candidate: processes.Generation | None = None
         self.leaver: processes.Generation | None = None
@@ -86,12 +91,20 @@ class Supervisor:
     def run(self) -> int:
         """Until the program ends; returns the exit code for this process."""
         asking.listen(self._loop, os.environ.get("KUBEKIT_DEV", ""), self._request)
-        self.current = self._processes.start(self._manner)
+        if self._options.debug:
+            debugging.prepare(self._options.debugger, forks=self._manner == "warm")
+        self._serve(self._processes.start(self._manner))
         while self._ended is None:
             self._loop.turn(idle=not self.preload.busy)
             if self.preload.busy:
                 self.preload.step()
         return self._ended
+
+    def _serve(self, generation: processes.Generation) -> None:
+        """From now on, this one is the program."""
+        self.current = generation
+        if self._door:
+            self._door.lead(generation.debug)
 
     def _all(self) -> list[processes.Generation]:
         return [one for one in (self.current, self.candidate, *self.others) if one]
@@ -134,7 +147,8 @@ class Supervisor:
             self._failure = None
         if generation is not self.candidate:
             return
-        self.leaver, self.current, self.candidate = self.current, generation, None
+        self.leaver, self.candidate = self.current, None
+        self._serve(generation)
         if self.leaver is None:
             self._ready()
         else:
@@ -262,7 +276,7 @@ class Supervisor:
 
     def _start_again(self) -> None:
         self._awaited = None
-        self.current = self._processes.start(self._manner)
+        self._serve(self._processes.start(self._manner))
         self._answer({"state": "ready", "mode": "restart", "why": self._reason("restart")})
 
     # ---- signals and ends
@@ -354,6 +368,8 @@ def run_program(
     warm.load_fresh(options.synced)
     warm.reseed()
     changes.hook(serves)
+    if heard[0]["debug"]:
+        debugging.listen(heard[0]["debug"], options.debugger)
     try:
         programs.run(program)
     except SystemExit as error:

@@ -88,6 +88,7 @@ class Container:
         self.src.mkdir(exist_ok=True)
         self.log = folder / "log"
         self.name = uuid.uuid4().hex
+        self.options: tuple[str, ...] = ()
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -115,7 +116,7 @@ class Container:
         if supervised:
             python = str(self.venv / "bin/python")
             options = ["--synced", str(self.src), "--grace", str(grace), "--drain", str(drain)]
-            words = [python, str(SUPERVISOR), *options, "--", *words]
+            words = [python, str(SUPERVISOR), *options, *self.options, "--", *words]
         given = {
             "PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}",
             "PYTHONPATH": str(self.src),

@@ -1,0 +1,254 @@
+"""debugpy in the program, and the one port of the container that leads a debugger to the newest.
+
+Mounted into pods beside `supervisor.py`: standard library only, Python 3.10 and later. debugpy
+comes as a zip file beside, since no image has to have it, and is unpacked because it does not run
+from within one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import socket
+import sys
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubekit.pod.loop import Loop
+    from kubekit.pod.program import Program
+
+_HOST = "127.0.0.1"
+_OTHER, _OPTIONS = "other", {"module": ["-m"], "code": ["-c"]}
+_TRY_SECONDS = 0.05
+_PATIENCE_SECONDS = 60.0
+_FULL_SECONDS = 0.02
+_LEAVE_SECONDS = 1.0
+"""How long a debugger is given to say good-bye to a program that is to end."""
+
+_SIZE = re.compile(rb"Content-Length: *(\d+)", re.IGNORECASE)
+_HEAD = b"\r\n\r\n"
+_LONGEST_HEAD = 4096
+
+
+def prepare(folder: str, *, forks: bool) -> None:
+    """Make debugpy ready for the programs to come; a failure is only told.
+
+    Args:
+        folder: where `zip/debugpy.zip` is.
+        forks: programs are forked from this process, and find it imported.
+    """
+    try:
+        unpack(folder)
+        if forks:
+            load(folder)
+    except Exception as error:  # noqa: BLE001
+        tell(f"{type(error).__name__}: {error}")
+
+
+def tell(why: str) -> None:
+    """Say in the log why there is no debugger."""
+    sys.stderr.write(f"kubekit: no debugger: {why}\n")
+    sys.stderr.flush()
+
+
+def unpack(folder: str) -> None:
+    """Unpack `zip/debugpy.zip` of a folder there, once for all containers that start in it."""
+    done = os.path.join(folder, "done")
+    if os.path.exists(done):
+        return
+    import compileall
+    import zipfile
+
+    with zipfile.ZipFile(os.path.join(folder, "zip", "debugpy.zip")) as file:
+        file.extractall(folder)
+    # What a program of its own imports at each reload, whatever `PYTHONDONTWRITEBYTECODE` says.
+    compileall.compile_dir(os.path.join(folder, "debugpy", "adapter"), quiet=2)
+    with open(done, "w", encoding="utf-8"):
+        pass
+
+
+def load(folder: str) -> Any:
+    """Import debugpy, from this folder and without leaving a trace in `sys.path`."""
+    path, environ, writes = list(sys.path), dict(os.environ), sys.dont_write_bytecode
+    sys.path.insert(0, folder)
+    # It would warn that it cannot stop in modules of the standard library that are frozen.
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    sys.dont_write_bytecode = False
+    try:
+        debugpy = importlib.import_module("debugpy")
+        importlib.import_module("debugpy.server.api")
+    finally:
+        sys.dont_write_bytecode = writes
+        sys.path[:] = path
+        if environ != dict(os.environ):
+            os.environ.clear()
+            os.environ.update(environ)
+    return debugpy
+
+
+def listen(port: int, folder: str) -> None:
+    """Let a debugger attach to this process at a port of the loopback; a failure is only told."""
+    try:
+        load(folder).listen((_HOST, port))
+    except Exception as error:  # noqa: BLE001
+        tell(f"{type(error).__name__}: {error}")
+
+
+def words(program: Program, port: int, folder: str) -> list[str]:
+    """The command that starts a program in a process of its own, with debugpy if it has a port."""
+    if not port:
+        return program.words
+    if program.kind == _OTHER:
+        tell(f"it is not known what `{program.name}` runs")
+        return program.words
+    start = [program.python, *program.flags, os.path.join(folder, "debugpy")]
+    what = [*_OPTIONS.get(program.kind, []), program.name, *program.argv[1:]]
+    return [*start, "--listen", f"{_HOST}:{port}", *what]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.create_server((_HOST, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Door:
+    """A port that leads to the debugger of the program that serves.
+
+    Raises:
+        OSError: somebody has the port.
+    """
+
+    def __init__(self, loop: Loop, port: int) -> None:
+        self._loop = loop
+        self._to = 0
+        self._links: list[_Link] = []
+        self._listener = socket.create_server((_HOST, port))
+        self._listener.setblocking(False)
+        loop.watch(self._listener, self._accept)
+
+    def lead(self, port: int) -> None:
+        """Lead here from now on; whoever debugs another program is sent to attach anew."""
+        self._to = port
+        for one in self._links:
+            one.leave()
+        self._links = []
+
+    def _accept(self) -> None:
+        try:
+            client, _ = self._listener.accept()
+        except OSError:
+            return
+        self._connect(client, time.monotonic() + _PATIENCE_SECONDS)
+
+    def _connect(self, client: socket.socket, until: float) -> None:
+        """Connect a client as soon as the program listens."""
+        try:
+            server = socket.create_connection((_HOST, self._to), timeout=_TRY_SECONDS)
+        except OSError:
+            if time.monotonic() > until:
+                client.close()
+            else:
+                self._loop.later(_TRY_SECONDS, lambda: self._connect(client, until))
+            return
+        link = _Link(self._loop, client, server)
+        self._links = [one for one in self._links if not one.is_closed] + [link]
+
+
+class _Link:
+    """A connection between a client and debugpy's adapter, which speak DAP."""
+
+    def __init__(self, loop: Loop, client: socket.socket, adapter: socket.socket) -> None:
+        self._loop, self._client, self._adapter = loop, client, adapter
+        self._rest = {client: b"", adapter: b""}  # of what each sent, the message that has begun
+        self._late = {client: b"", adapter: b""}  # what each has not taken yet
+        self._is_part = self._leaves = self.is_closed = False
+        for one in (client, adapter):
+            one.setblocking(False)
+            loop.watch(one, partial(self._read, one))
+
+    def leave(self) -> None:
+        """Its program is to end: tell the client to start again, which attaches to the next one.
+
+        A client that debugs a further process of the program does not: it is told of the next one.
+        """
+        body = {} if self._is_part else {"restart": True}
+        event = {"seq": 0, "type": "event", "event": "terminated", "body": body}
+        if not self.is_closed:
+            self._leaves = True
+            self._write(self._client, framed(event))
+            self._loop.later(_LEAVE_SECONDS, self._close)
+
+    def _read(self, source: socket.socket) -> None:
+        try:
+            data = source.recv(1 << 16)
+            whole, self._rest[source] = messages(self._rest[source] + data)
+        except BlockingIOError:
+            return
+        except (OSError, ValueError):
+            data, whole = b"", []
+        for message in whole:
+            if source is self._client:
+                self._is_part = self._is_part or b'"subProcessId"' in message
+                self._write(self._adapter, message)
+            elif not self._leaves or b'"event"' not in message:
+                # That the old program ended must not end what begins anew.
+                self._write(self._client, message)
+        if not data:
+            self._close()
+
+    def _write(self, to: socket.socket, data: bytes) -> None:
+        waits = bool(self._late[to])
+        self._late[to] += data
+        if not waits:
+            self._flush(to)
+
+    def _flush(self, to: socket.socket) -> None:
+        if self.is_closed:
+            return
+        try:
+            self._late[to] = self._late[to][to.send(self._late[to]) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._close()
+            return
+        if self._late[to]:
+            self._loop.later(_FULL_SECONDS, lambda: self._flush(to))
+
+    def _close(self) -> None:
+        if not self.is_closed:
+            self.is_closed = True
+            self._loop.forget(self._client)
+            self._loop.forget(self._adapter)
+
+
+def messages(data: bytes) -> tuple[list[bytes], bytes]:
+    """The whole messages of DAP at the start of what came, and the rest.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found: list[bytes] = []
+    while True:
+        head, mark, _ = data.partition(_HEAD)
+        size = _SIZE.search(head)
+        if not mark and len(head) < _LONGEST_HEAD:
+            return found, data
+        if size is None:
+            raise ValueError
+        end = len(head) + len(_HEAD) + int(size[1])
+        if len(data) < end:
+            return found, data
+        found.append(data[:end])
+        data = data[end:]
+
+
+def framed(message: dict[str, Any]) -> bytes:
+    """A message as DAP has it."""
+    body = json.dumps(message).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)

@@ -1,0 +1,121 @@
+"""A debugger attaches to the program that serves, whichever it is by now."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubekit.dev.debug import zipped
+from tests.dap import Debugger
+from tests.unit.supervised import NEWEST_TESTED, Container, container, environment, until
+
+APP = """
+import os
+from fastapi import FastAPI
+app = FastAPI()
+@app.get("/")
+def root(word: str = "none"):
+    said = word * VERSION
+    return {"said": said, "pid": os.getpid()}
+"""
+STOP = 7
+
+
+def app(version: int) -> str:
+    return APP.replace("VERSION", str(version))
+
+
+class Asking:
+    """A request that a breakpoint holds up."""
+
+    def __init__(self, box: Container, path: str) -> None:
+        self.answer: Any = None
+        self._thread = threading.Thread(target=self._ask, args=(box, path))
+        self._thread.start()
+
+    def _ask(self, box: Container, path: str) -> None:
+        self.answer = json.loads(box.get(path))
+
+    def result(self) -> Any:
+        self._thread.join(60)
+        return self.answer
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def adapters(folder: Path) -> list[int]:
+    """The processes of debugpy's adapters that are of this test."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path("/proc", name, "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"{folder}/debugpy/adapter".encode() in words:
+            found.append(int(name))
+    return found
+
+
+@pytest.fixture(scope="module")
+def debugger() -> bytes:
+    return zipped()
+
+
+@pytest.fixture(params=("3.10", NEWEST_TESTED, "3.14"))
+def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Container]:
+    with container(environment(request.param, request.config), tmp_path) as made:
+        yield made
+    until(lambda: not adapters(tmp_path))
+
+
+def test_each_program_is_debugged_in_its_turn(box: Container, debugger: bytes) -> None:
+    folder = box.folder / "debug"
+    (folder / "zip").mkdir(parents=True)
+    (folder / "zip/debugpy.zip").write_bytes(debugger)
+    port = free_port()
+    box.write("main.py", app(1))
+    box.options = ("--debug", str(port), str(folder))
+    box.serve()
+    before = json.loads(box.get())["pid"]
+    first = Debugger(port)
+    first.attach(box.src / "main.py", STOP)
+    asking = Asking(box, "/?word=ab")
+    thread, frame = first.stopped()
+    assert (frame["line"], frame["name"]) == (STOP, "root")
+    assert first.variables(frame)["word"] == "'ab'"
+    first.go_on(thread)
+    assert asking.result() == {"said": "ab", "pid": before}
+
+    box.warmed()
+    box.write("main.py", app(2))
+    answer = box.reload()
+    assert (answer["state"], answer["mode"], answer["why"]) == ("ready", "warm", "")
+    assert first.event("terminated") == {"restart": True}
+    first.ask("disconnect", restart=True)
+    first.close()
+    second = Debugger(port)
+    second.attach(box.src / "main.py", STOP)
+    asking = Asking(box, "/?word=ab")
+    thread, frame = second.stopped()
+    assert second.variables(frame)["word"] == "'ab'"
+    until(lambda: len(adapters(folder)) == 1)
+    # Paused at a breakpoint, by a debugger that does not listen: the old code goes on and ends.
+    box.write("main.py", app(3))
+    assert box.reload()["state"] == "ready"
+    assert second.event("terminated") == {"restart": True}
+    assert asking.result()["said"] == "abab"
+    assert json.loads(box.get("/?word=c"))["said"] == "ccc"
+    second.close()
+    until(lambda: len(adapters(folder)) == 1)
+    assert "kubekit:" not in box.output()
+    assert "Traceback" not in box.output()
