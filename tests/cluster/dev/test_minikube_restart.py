@@ -1,20 +1,19 @@
-"""A Minikube that is stopped and started again under `kubekit dev`: on a profile of its own.
-
-Only with `--rounds`, as in `make soak`: all but a few seconds of it is Minikube's own time.
-"""
+"""A Minikube that is stopped and started again under `kubekit dev`, also on another port."""
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cluster.conftest import Project, small_project
+from tests.cluster.conftest import PROFILE, Project, small_project
 from tests.cluster.dev import harness
 from tests.cluster.dev.harness import Dev, waited
 from tests.cluster.dev.project import free_port
+from tests.cluster.faultproxy import in_front_of
 
 pytestmark = pytest.mark.cluster
 
@@ -22,40 +21,71 @@ SERVER = "app/server.py"
 TIMES = 2
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("further", ["containerd"], indirect=True)
-def test_a_minikube_that_goes_and_comes_is_waited_for(
-    further: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    if request.config.getoption("--rounds", default=1) == 1:
-        pytest.skip("for `make soak`: Minikube alone takes a minute to go and come")
-    # Minikube chooses a context for its user, whom the other tests are.
-    own = shutil.copy(further["KUBECONFIG"], tmp_path / "kubeconfig")
-    project = small_project(tmp_path, {**further, "KUBECONFIG": str(own)})
+def syncing(project: Project) -> Project:
+    """The project with its code synced."""
     sync = f"{{port: {free_port()}, sync: [{{src: app, dest: /app}}]}}"
     project.write("kubekit.yaml", f"name: {project.name}\nbuild: {{context: app}}\ndev: {sync}\n")
+    return project
+
+
+@pytest.mark.timeout(240)
+def test_an_api_server_that_comes_back_on_another_port(
+    cluster: dict[str, str], tmp_path: Path
+) -> None:
+    project = syncing(small_project(tmp_path, cluster))
+    original, copy = Path(cluster["KUBECONFIG"]), tmp_path / "kubeconfig"
+    with in_front_of(server_of(project)) as proxy:
+        proxy.kubeconfig(original, copy, PROFILE)
+        with harness.dev(project, kubeconfig=copy) as dev:
+            before = proxy.port
+            proxy.cut()
+            dev.until("watching", lambda event: "does not answer" in event["text"])
+            save(dev, "while away")
+            proxy.port = 0
+            proxy.restore()
+            proxy.kubeconfig(original, copy, PROFILE)
+            assert proxy.port != before
+            is_back(dev, "while away")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(
+    "config.getoption('--rounds', default=1) == 1",
+    reason="for `make soak`: Minikube alone takes a minute to stop and start",
+)
+@pytest.mark.parametrize("further", ["containerd"], indirect=True)
+def test_a_minikube_that_goes_and_comes_is_waited_for(
+    further: dict[str, str], tmp_path: Path
+) -> None:
+    # Minikube chooses a context for its user, whom the other tests are.
+    own = shutil.copy(further["KUBECONFIG"], tmp_path / "kubeconfig")
+    project = syncing(small_project(tmp_path, {**further, "KUBECONFIG": str(own)}))
     with harness.dev(project) as dev:
         assert dev.get() == "hello 1"
         for number in range(TIMES):
-            goes_and_comes(dev, number)
-        dev.edit(SERVER, f"later {TIMES - 1}", "at once")
+            dev.mark()
+            minikube(project, "stop")
+            dev.until("watching", lambda event: "does not answer" in event["text"])
+            save(dev, f"later {number}")
+            minikube(project, "start")
+            is_back(dev, f"later {number}")
+        save(dev, "at once")
         dev.until("synced")
         waited(lambda: dev.get() == "hello at once", "what was saved afterwards")
         assert dev.stop() == 0
 
 
-def goes_and_comes(dev: Dev, number: int) -> None:
-    """Stop Minikube, save a file, start it: what was saved is live, on the port of before."""
-    project = dev.project
-    dev.mark()
-    minikube(project, "stop")
-    dev.until("watching", lambda event: "does not answer" in event["text"])
-    text = (project.folder / SERVER).read_text()
-    version = next(line for line in text.splitlines() if line.startswith("VERSION"))
-    (project.folder / SERVER).write_text(text.replace(version, f'VERSION = "later {number}"'))
-    minikube(project, "start")
+def save(dev: Dev, version: str) -> None:
+    """Have the app answer this."""
+    text = (dev.project.folder / SERVER).read_text()
+    line = next(line for line in text.splitlines() if line.startswith("VERSION"))
+    (dev.project.folder / SERVER).write_text(text.replace(line, f'VERSION = "{version}"'))
+
+
+def is_back(dev: Dev, version: str) -> None:
+    """It says so, and what was saved meanwhile is live on the port of before."""
     dev.until("files-changed", lambda event: "answers again" in event["text"])
-    waited(lambda: dev.get() == f"hello later {number}", "what was saved meanwhile")
+    waited(lambda: dev.get() == f"hello {version}", "what was saved meanwhile")
     waited(lambda: dev.is_well, "the end of it")
     dev.same(dest="/app", src="app")
 
@@ -67,3 +97,9 @@ def minikube(project: Project, what: str) -> None:
         argv, env=project.env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def server_of(project: Project) -> str:
+    """The address of the API server, as the kubeconfig has it."""
+    view = project.kubectl("config", "view", "--minify", "-o", "json")
+    return str(json.loads(view)["clusters"][0]["cluster"]["server"])
