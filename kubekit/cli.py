@@ -228,16 +228,20 @@ def _dev(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave what runs, instead of a teardown at the end.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Let an editor debug the app; needs `kubekit[debug]`.")
+    ] = False,
 ) -> None:
     """Build and apply, then bring every save into the running app; Ctrl-C ends it.
 
     \b
     kubekit dev          edit, save, see it live; at the end nothing is left
     kubekit dev --keep   what runs stays
+    kubekit dev --debug  breakpoints in the pod; prints the entry for VS Code
     """
     from kubekit.dev.command import dev
 
-    dev(load, run, keep=keep, keyboard=keyboard)
+    dev(load, run, keep=keep, debug=debug, keyboard=keyboard)
 
 
 @_command(app, "push", settings=_REGISTRY)

@@ -26,6 +26,7 @@ from kubekit.events import (
     BuildLog,
     BuildStep,
     ContextSent,
+    Debugging,
     Diagnosed,
     Ended,
     Event,
@@ -306,6 +307,9 @@ class TextView:
                 self._screen.write([Line(text, lead=f"{self._signs.ok} ", lead_style="green")])
             case Listening(text=text):
                 self._screen.write([Line(text, lead="  ")])
+            case Debugging(text=text, launch=launch):
+                entry = json.dumps(launch, indent=2).splitlines()
+                self._screen.write([Line(text, lead="  "), *(Line(one, lead="") for one in entry)])
             case Watching() if self._live:
                 self._screen.rest()  # whatever was waited for, now it is for the next save
             case Watching() if event != self._said:

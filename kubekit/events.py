@@ -148,6 +148,22 @@ class Listening(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Debugging(Event):
+    """A port of this machine leads a debugger to the app, for as long as the run lasts.
+
+    Attributes:
+        port: on the loopback.
+        launch: the entry of VS Code's ``launch.json`` that attaches to it.
+        text: what a person is to do.
+    """
+
+    type: ClassVar[str] = "debugging"
+    port: int
+    launch: dict[str, Any]
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Watching(Event):
     """`dev` waits for the next save; `well` is False while the app does not run with the last one.
 

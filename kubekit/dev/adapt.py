@@ -16,6 +16,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, PART_OF_LABEL
+from kubekit.dev import debug
 from kubekit.errors import Place
 from kubekit.manifests.podspec import POD_SPECS
 from kubekit.model import ImageConfig, Manifest, Manifests, Object, Settings
@@ -55,13 +56,25 @@ class Container:
 
 @dataclass(frozen=True, kw_only=True)
 class Adapted:
-    """The objects as `dev` applies them, and the containers in them that it syncs into."""
+    """The objects as `dev` applies them, and the containers in them that it syncs into.
+
+    Attributes:
+        told: what runs otherwise than a person may expect, in words.
+    """
 
     manifests: Manifests
     containers: tuple[Container, ...]
+    told: tuple[str, ...] = ()
 
 
-def adapt(manifests: Manifests, settings: Settings, *, image: str, config: ImageConfig) -> Adapted:
+def adapt(
+    manifests: Manifests,
+    settings: Settings,
+    *,
+    image: str,
+    config: ImageConfig,
+    debugger: bytes | None = None,
+) -> Adapted:
     """Let the containers of this image run under the supervisor.
 
     Args:
@@ -69,7 +82,9 @@ def adapt(manifests: Manifests, settings: Settings, *, image: str, config: Image
         settings: of the project; without `dev.sync` nothing is changed.
         image: the reference of the project's image.
         config: what it runs, and as whom.
+        debugger: what `kubekit.dev.debug.zipped` has, for programs that are to be debugged.
     """
+    told: list[str] = []
     found: list[Container] = []
     items = []
     dests = [posixpath.normpath(rule.dest) for rule in settings.dev.sync]
@@ -82,12 +97,22 @@ def adapt(manifests: Manifests, settings: Settings, *, image: str, config: Image
             items.append(manifest)
             continue
         data = copy.deepcopy(manifest.data)
+        if debugger:
+            told += debug.differences(manifest.ref, data, mine[:1])
+            data = debug.alone(data)
         pod = _Pod(_at(data, path), config, dests, volume, drain=_drain_seconds(data))
-        found += [pod.supervise(one["name"], ref=manifest.ref) for one in mine]
+        for one in mine:
+            # Containers of a pod share its ports: only one of them can have the debugger's.
+            own = debugger if one is mine[0] else None
+            found.append(pod.supervise(one["name"], ref=manifest.ref, debugger=own))
         items.append(replace(manifest, data=data))
     if found:
         items.insert(0, _config_map(volume, programs, settings))
-    return Adapted(manifests=replace(manifests, items=tuple(items)), containers=tuple(found))
+        if debugger:
+            items.insert(0, debug.config_map(debugger, settings))
+    return Adapted(
+        manifests=replace(manifests, items=tuple(items)), containers=tuple(found), told=tuple(told)
+    )
 
 
 class _Pod:
@@ -108,7 +133,7 @@ class _Pod:
         self._dests = dests
         self._add("volumes", {"name": _PROGRAMS, "configMap": {"name": programs}})
 
-    def supervise(self, name: str, *, ref: str) -> Container:
+    def supervise(self, name: str, *, ref: str, debugger: bytes | None) -> Container:
         """Let the supervisor run this container's program."""
         container = next(one for one in self._spec["containers"] if one["name"] == name)
         command = self._command(container)
@@ -120,6 +145,8 @@ class _Pod:
         supervisor = [python, f"{FOLDER}/supervisor.py", *synced, "--grace", str(_GRACE_SECONDS)]
         if self._drain and not (container.get("lifecycle") or {}).get("preStop"):
             supervisor += ["--drain", f"{self._drain:g}"]
+        if debugger:
+            supervisor += debug.arm(self._spec, container, debugger)
         container["command"] = [*supervisor, "--", *command]
         container.pop("args", None)
         variable = {"name": SOCKET_VARIABLE, "value": f"{ref.rpartition('/')[2]}-{name}"}

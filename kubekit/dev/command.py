@@ -13,11 +13,13 @@ from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
 from kubekit.api.resources import PODS
+from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.loop import Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
+from kubekit.errors import UsageError
 from kubekit.events import Emit, Ended, Event, Following, LogLine
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
@@ -36,6 +38,7 @@ def dev(
     run: Run,
     *,
     keep: bool = False,
+    debug: bool = False,
     keyboard: Keyboard = lambda _: contextlib.nullcontext(),
 ) -> None:
     """Build and apply, then bring every save into the running app, until it is cancelled.
@@ -44,6 +47,7 @@ def dev(
         load: reads the settings, now and whenever kubekit.yaml changes.
         run: of this command.
         keep: leave what runs at the end, instead of a teardown.
+        debug: let a debugger attach to the app.
         keyboard: where keys come from.
 
     Raises:
@@ -51,11 +55,13 @@ def dev(
     """
     start = run.clock.now()
     settings = load()
+    debugger = _debugger(settings) if debug else None
     target, kube = connect(settings, run)
     tell, masked = run.emit, _Masked(run.emit)
     run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
     with ExitStack() as stack:
-        _Session(load, settings, target, kube, run, masked, tell).go_on(stack, keyboard)
+        session = _Session(load, settings, target, kube, run, masked, tell, debugger)
+        session.go_on(stack, keyboard)
     if keep or not settings.dev.teardown:
         text = f"what runs in namespace `{settings.namespace}` stays"
         hints = ("take it away with `kubekit teardown`",)
@@ -63,6 +69,22 @@ def dev(
         return
     # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
     workflow.teardown(settings, Run(emit=masked, clock=run.clock, cancel=Cancel()))
+
+
+def _debugger(settings: Settings) -> bytes:
+    """What the pods need.
+
+    Raises:
+        UsageError: nothing is synced, so nothing of ours runs in them.
+        MissingError: it is not on this machine.
+    """
+    if not settings.dev.sync:
+        raise UsageError(
+            "`--debug` needs `dev.sync`, which is empty",
+            hints=("name the folder of the sources there, such as `{src: src, dest: /app/src}`",),
+            id="debug-needs-sync",
+        )
+    return zipped()
 
 
 class _Masked:
@@ -99,6 +121,7 @@ class _Session:
         run: Run,
         masked: _Masked,
         tell: Emit,
+        debugger: bytes | None,
     ) -> None:
         self._run = run
         self._tell = tell
@@ -128,11 +151,27 @@ class _Session:
             watch=self._watch.on,
             changed=self._changed,
             hide=masked.hide,
+            debugger=debugger,
         )
+        self._debug = self._debug_port(settings) if debugger else None
+
+    def _debug_port(self, settings: Settings) -> Listener:
+        """A port here that leads to the debugger in the newest pod, and how to use it."""
+        listener = Listener(
+            self._kube,
+            settings.namespace,
+            port=PORT,
+            choose=lambda: (pod, PORT) if (pod := self._pods.newest()) else None,
+            emit=lambda _: None,
+        )
+        self._run.emit(debugging(settings, listener.port))
+        return listener
 
     def go_on(self, stack: ExitStack, keyboard: Keyboard) -> None:
         """Until somebody wants it to end."""
         stack.callback(self._listener.close)
+        if self._debug:
+            stack.callback(self._debug.close)
         stack.callback(self._logs.close)
         stack.callback(self._loop.close)
         stack.callback(self._watch.close)
@@ -150,6 +189,8 @@ class _Session:
 
     def _changed(self) -> None:
         self._listener.notify()
+        if self._debug:
+            self._debug.notify()
         pods = self._pods.ours()
         self._logs.listed(pods)
         followed = {

@@ -1,4 +1,4 @@
-"""`dev --debug`: what a pod needs so that an editor attaches to the app in it. Pure but for `zipped`.
+"""`dev --debug`: what a pod needs so that an editor attaches to the app in it.
 
 debugpy goes into the pod as a ConfigMap, which is as it lies here but for what is compiled: its
 Python files alone work on every Python from 3.10 on, and are 0.65 MiB as a zip file.
@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, PART_OF_LABEL
 from kubekit.errors import MissingError, Place
+from kubekit.events import Debugging
 from kubekit.model import Manifest, Object, Settings, SyncRule
 
 PORT = 5678
@@ -126,6 +127,15 @@ def differences(ref: str, data: Object, containers: Sequence[Object]) -> list[st
                 " a breakpoint would be taken for a hang"
             )
     return told
+
+
+def debugging(settings: Settings, port: int) -> Debugging:
+    """What is told of the port on this machine."""
+    text = (
+        f"a debugger attaches at localhost:{port}, and VS Code again by itself after a reload; its"
+        " entry in .vscode/launch.json:"
+    )
+    return Debugging(port=port, launch=launch(settings.dev.sync, settings.root, port), text=text)
 
 
 def launch(rules: Sequence[SyncRule], root: Path, port: int) -> Object:

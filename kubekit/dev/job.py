@@ -56,6 +56,7 @@ class Job:
         syncs: whether the containers are to be synced into.
         deliver: gets Made, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
+        debugger: see `adapt`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Job:
         syncs: bool,
         deliver: Callable[[Made | Ended], None],
         hide: Callable[[frozenset[str]], None],
+        debugger: bytes | None = None,
     ) -> None:
         self.builds = built is None
         self.made = False
@@ -81,6 +83,7 @@ class Job:
         self._syncs = syncs
         self._deliver = deliver
         self._hide = hide
+        self._debugger = debugger
         self._thread = threading.Thread(target=self._work, name="release", daemon=True)
         self._thread.start()
 
@@ -128,4 +131,10 @@ class Job:
         repository = self._settings.repository
         with open_store(self._target, run, repository=repository) as store:
             config = store.config(built.reference)
-        return adapt(manifests, self._settings, image=built.reference, config=config)
+        return adapt(
+            manifests,
+            self._settings,
+            image=built.reference,
+            config=config,
+            debugger=self._debugger,
+        )

@@ -54,6 +54,7 @@ class Loop:
         watch: is told which folders to watch.
         changed: is called whenever other pods may serve, or run.
         hide: is given the secret values of the files before anything is told.
+        debugger: debugpy for the pods, None to run them without.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Loop:
         watch: Callable[[Mapping[Path, bool]], None],
         changed: Callable[[], None],
         hide: Callable[[frozenset[str]], None],
+        debugger: bytes | None = None,
     ) -> None:
         self.queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._settings = load()
@@ -80,6 +82,7 @@ class Loop:
         self._watch = watch
         self._changed = changed
         self._hide = hide
+        self._debugger = debugger
         self._voice = Voice(run.emit, self._settings.root)
         self._files = Syncing(kube, self._settings, self._voice, self.queue.put)
         self._job: Job | None = None
@@ -201,6 +204,7 @@ class Loop:
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
+            debugger=self._debugger,
         )
 
     def _take_made(self, event: Made) -> None:
@@ -210,6 +214,8 @@ class Loop:
             if event.built is not None:
                 self._files.built(event.built.reference)
         self._pods.expect(event.adapted.manifests, event.adapted.containers)
+        for text in event.adapted.told:
+            self._voice.warn(text)
         self._watch(roots(self._settings, self._plan))
         self._follow()
 

@@ -98,6 +98,20 @@ class Pods:
         pod, port = ways[turn % len(ways)]
         return str(pod["metadata"]["name"]), port
 
+    def newest(self) -> str | None:
+        """The newest pod in which the app runs, be it ready or not; None where there is none.
+
+        Of several workloads, the one that the Service leads to.
+        """
+        pods = {pod["metadata"]["name"]: pod for pod in self.ours()}
+        run = [pods[one.pod] for one in self.running() if one.pod in pods]
+        selector = ((self._service or {}).get("spec") or {}).get("selector") or {}
+        served = [
+            pod for pod in run if selector.items() <= (pod["metadata"].get("labels") or {}).items()
+        ]
+        found = served or run
+        return str(found[-1]["metadata"]["name"]) if found else None
+
     def _is_ours(self, pod: Object) -> bool:
         labels = (pod["metadata"].get("labels") or {}).items()
         leaving = "deletionTimestamp" in pod["metadata"]

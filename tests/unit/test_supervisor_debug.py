@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -56,13 +55,13 @@ def free_port() -> int:
 def adapters(folder: Path) -> list[int]:
     """The processes of debugpy's adapters that are of this test."""
     found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = Path("/proc", name, "cmdline").read_bytes()
+            words = (process / "cmdline").read_bytes()
         except OSError:
             continue
         if f"{folder}/debugpy/adapter".encode() in words:
-            found.append(int(name))
+            found.append(int(process.name))
     return found
 
 

@@ -93,6 +93,11 @@ class Dev:
         """Those of this type."""
         return [event for event in self.events if event["type"] == kind]
 
+    def past(self, kind: str) -> list[Event]:
+        """Those of this type, from the start on."""
+        with self._arrived:
+            return [event for event in self._events if event["type"] == kind]
+
     def told(self, *kinds: str) -> str:
         """What a person would read of them, as it came."""
         lines = [event for event in self.events if not kinds or event["type"] in kinds]
