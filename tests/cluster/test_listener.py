@@ -9,6 +9,7 @@ import inspect
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -333,6 +334,45 @@ def test_clients_are_held_while_the_api_server_is_gone(
         proxy.restore()
         assert answer() == "200 app"
         proxy.drop()
+        assert forward.ask() == "200 app"
+        forward.listener.close()
+
+
+def test_connections_that_break_while_they_are_kept_and_in_the_moment_they_are_taken(
+    world: Scratch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Path(os.environ["KUBECONFIG"])
+    go_on, held = threading.Event(), threading.Event()
+    go_on.set()
+
+    def choose() -> tuple[str, int]:
+        held.set()
+        assert go_on.wait(30)
+        return "app", WEB
+
+    with in_front_of(world.kube.host) as proxy:
+        copy = proxy.kubeconfig(original, tmp_path / "config", PROFILE)
+        monkeypatch.setenv("KUBECONFIG", str(copy))
+        kube = Kube(context=PROFILE, cancel=Cancel())
+        forward = Forward(kube, world.name, choose=choose)
+        with contextlib.ExitStack() as open_at_once:
+            for _ in range(4):
+                other = http.client.HTTPConnection("127.0.0.1", forward.listener.port, timeout=60)
+                open_at_once.callback(other.close)
+                other.request("GET", "/")
+                assert other.getresponse().read() == b"app"
+        world.until(lambda: not forward.listener.clients)
+        # Its thread sees the next client and the ends of what it keeps all at once, in this order.
+        go_on.clear()
+        held.clear()
+        forward.listener.notify()
+        assert held.wait(30)
+        with forward.connect() as client:
+            client.sendall(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            proxy.drop()
+            time.sleep(0.5)
+            go_on.set()
+            assert rest_of(client).startswith(b"HTTP/1.1 200 ")
         assert forward.ask() == "200 app"
         forward.listener.close()
 
