@@ -88,7 +88,7 @@ def test_files_that_are_new_gone_renamed_and_of_every_kind(dev: Dev, src: Path) 
     (src / "app/page.html").symlink_to("../data.txt")
     (src / "data.bin").rename(src / "data.txt")
     (src / "data.txt").write_text("behind a link\n")
-    waited(lambda: not dev.differing(), "the link and the renamed file")
+    waited(lambda: dev.same() is None, "the link and the renamed file")
     assert dev.get("/page") == "behind a link\n"
     dev.say("again")
     dev.until("synced")
@@ -110,10 +110,10 @@ def test_a_checkout_of_many_files(dev: Dev, src: Path) -> None:
     dev.say("checked out")
     dev.until("synced")
     dev.everywhere(text="checked out")
-    waited(lambda: not dev.differing(), "all of the files")
+    waited(lambda: dev.same() is None, "all of the files")
     dev.mark()
     shutil.rmtree(src / "many")
-    waited(lambda: not dev.differing(), "none of the files")
+    waited(lambda: dev.same() is None, "none of the files")
     dev.calm()
 
 
@@ -150,7 +150,7 @@ def test_a_container_that_is_killed_in_its_pod_comes_back_the_same(dev: Dev) -> 
 
     waited(restarted, "the container to be started again")
     dev.everywhere(text="before the kill")
-    waited(lambda: not dev.differing(), "the files")
+    waited(lambda: dev.same() is None, "the files")
     assert sorted(pod["metadata"]["name"] for pod in dev.pods()) == names
 
 
@@ -190,7 +190,7 @@ def test_a_changed_manifest_then_kubekit_yaml(dev: Dev) -> None:
     dev.save("kubekit.yaml", settings.replace(rule, f"{rule}, {{src: assets, dest: /app/assets}}"))
     dev.calm()
     dev.everywhere(mode="fancy-new")
-    waited(lambda: not dev.differing(dest="/app/assets", src="assets"), "the assets")
+    waited(lambda: dev.same(dest="/app/assets", src="assets") is None, "the assets")
     dev.mark()
     (dev.project.folder / "assets/logo.txt").write_text("another logo\n")
     dev.until("synced")
