@@ -132,8 +132,12 @@ class Door:
         loop.watch(self._listener, self._accept)
 
     def lead(self, port: int) -> None:
-        """Lead here from now on; whoever debugs another program is sent to attach anew."""
+        """Lead here from now on, and nobody to the program of before."""
         self._to = port
+        self.part()
+
+    def part(self) -> None:
+        """Send whoever debugs to attach anew: what is held at a breakpoint goes on, and can end."""
         for one in self._links:
             one.leave()
         self._links = []

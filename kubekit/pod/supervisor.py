@@ -292,6 +292,8 @@ class Supervisor:
             return
         if number in (signal.SIGTERM, signal.SIGINT):
             self._stopping = True
+            if self._door:
+                self._door.part()
         for one in self._all():
             one.signal(number)
         if self._stopping and not self._all():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -116,5 +117,13 @@ def test_each_program_is_debugged_in_its_turn(box: Container, debugger: bytes) -
     assert json.loads(box.get("/?word=c"))["said"] == "ccc"
     second.close()
     until(lambda: len(adapters(folder)) == 1)
+    # The container is to end while a breakpoint holds a request: it is answered first.
+    third = Debugger(port)
+    third.attach(box.src / "main.py", STOP)
+    asking = Asking(box, "/?word=d")
+    third.stopped()
+    assert box.stop() == 128 + signal.SIGTERM
+    assert asking.result()["said"] == "ddd"
+    third.close()
     assert "kubekit:" not in box.output()
     assert "Traceback" not in box.output()
