@@ -231,7 +231,7 @@ def _drain_seconds(data: Object) -> float:
     """For how long a pod that ends serves on; 0 where no other one takes its place before."""
     spec = data["spec"]
     recreates = (spec.get("strategy") or {}).get("type") == "Recreate"
-    if data["kind"] != "Deployment" or (spec.get("replicas") or 1) == 1 or recreates:
+    if data["kind"] != "Deployment" or recreates:
         return 0.0
     given = spec["template"]["spec"].get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
     # What is no number the API server refuses, in its own words.

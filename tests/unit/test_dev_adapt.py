@@ -63,26 +63,22 @@ def adapted(manifest: Manifest, config: ImageConfig = ROOT, *dests: str) -> tupl
 
 def test_the_supervisor_runs_the_images_own_command() -> None:
     spec, container = adapted(workload({}))
-    synced = ["--synced", "/app/src", "--grace", "5", "--", "python", "-m", "app"]
-    assert container["command"] == ["python", f"{FOLDER}/supervisor.py", *synced]
+    options = ["--synced", "/app/src", "--grace", "5", "--drain", "3"]
+    supervisor = ["python", f"{FOLDER}/supervisor.py", *options]
+    assert container["command"] == [*supervisor, "--", "python", "-m", "app"]
     assert "initContainers" not in spec
     assert {"name": "KUBEKIT_DEV", "value": "tasks-api"} in container["env"]
-
-
-ROLLS = {"replicas": 2}
 
 
 @pytest.mark.parametrize(
     ("kind", "fields", "pod", "container", "seconds"),
     [
-        ("Deployment", ROLLS, {}, {}, "3"),
-        ("Deployment", ROLLS, {"terminationGracePeriodSeconds": 6}, {}, "2"),
-        ("Deployment", ROLLS, {"terminationGracePeriodSeconds": 0}, {}, None),
-        ("Deployment", ROLLS, {}, {"lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}, None),
-        ("Deployment", {"replicas": 1}, {}, {}, None),
-        ("Deployment", {}, {}, {}, None),
-        ("Deployment", {**ROLLS, "strategy": {"type": "Recreate"}}, {}, {}, None),
-        ("StatefulSet", ROLLS, {}, {}, None),
+        ("Deployment", {}, {}, {}, "3"),
+        ("Deployment", {}, {"terminationGracePeriodSeconds": 6}, {}, "2"),
+        ("Deployment", {}, {"terminationGracePeriodSeconds": 0}, {}, None),
+        ("Deployment", {}, {}, {"lifecycle": {"preStop": {"sleep": {"seconds": 2}}}}, None),
+        ("Deployment", {"strategy": {"type": "Recreate"}}, {}, {}, None),
+        ("StatefulSet", {}, {}, {}, None),
     ],
 )
 def test_a_pod_serves_on_for_a_moment_where_another_one_takes_its_place(
