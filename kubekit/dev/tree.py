@@ -150,16 +150,21 @@ def _patched(
         if "" in tops:
             tops = {""}
         part = _part(rule, _walked(rule, build, ignore, tops), before.known.get(rule, {}))
-        for path in _at_or_below(entries, {f"{dest}/{top}" for top in tops}):
-            del entries[path]
+        still = dict(before.known.get(rule, {}))
+        deep = any(not top or before.entries.get(f"{dest}/{top}") == _FOLDER for top in tops)
+        for path in _at_or_below(entries, {f"{dest}/{top}" for top in tops}, deep=deep):
             sources.pop(path, None)
+            if path not in part.entries:
+                del entries[path]
+        for path in _at_or_below(still, tops, deep=deep):
+            del still[path]
         entries |= part.entries
         sources |= part.sources
-        still = dict(before.known.get(rule, {}))
-        for path in _at_or_below(still, tops):
-            del still[path]
-        known[rule] = {**still, **part.known[rule]}
-    return Tree({path: entries[path] for path in sorted(entries)}, sources, known)
+        still |= part.known[rule]
+        known[rule] = still
+    if not entries.keys() <= before.entries.keys():  # what is new stands at the end
+        entries = {path: entries[path] for path in sorted(entries)}
+    return Tree(entries, sources, known)
 
 
 def _top(path: Path, src: Path, dest: str, before: Tree) -> str:
@@ -173,7 +178,10 @@ def _top(path: Path, src: Path, dest: str, before: Tree) -> str:
     return ""
 
 
-def _at_or_below(paths: Iterable[str], tops: Collection[str]) -> list[str]:
+def _at_or_below(paths: Collection[str], tops: Collection[str], *, deep: bool) -> list[str]:
+    """Those of the paths; `deep` says whether any of them lies below a top."""
+    if not deep:
+        return [top for top in tops if top in paths]
     below = tuple(f"{top}/" if top and not top.endswith("/") else top for top in tops)
     return [path for path in paths if path in tops or path.startswith(below)]
 

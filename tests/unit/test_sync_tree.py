@@ -159,6 +159,7 @@ def test_a_tree_patched_by_what_was_touched_is_the_tree_as_it_is(
             touched = [path for step in steps for path in act(src, *step)]
             tree = read(rules, build if inside else None, tree, touched)
             assert tree == read(rules, build if inside else None)
+            assert list(tree.entries) == sorted(tree.entries)
 
 
 def test_other_rules_of_dockerignore_are_followed_at_once(tmp_path: Path) -> None:
