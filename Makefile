@@ -30,6 +30,9 @@ check: setup backend/.venv/ready ## style, types, layers
 bench: setup up ## kubekit beside the plain tools, as ratios
 	$(LAB) $(BIN)/python -m tests.bench.main_job
 	$(LAB) $(BIN)/python -m tests.bench.building
+	$(LAB) $(BIN)/python -m tests.bench.dev
+	$(LAB) $(BIN)/python -m tests.bench.dev_rebuild
+	$(LAB) $(BIN)/python -m tests.bench.dev_idle
 
 clean: ## what make has made here; `python -m lab down --purge` removes the Minikube
 	rm -rf .venv backend/.venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
