@@ -37,7 +37,10 @@ def roots(settings: Settings, plan: BuildPlan | None) -> Mapping[Path, bool]:
     """
     found: dict[Path, bool] = {settings.root: False}
     for path in settings.manifests:
-        found[path if path.is_dir() else path.parent] = path.is_dir()
+        if path.is_dir():
+            found[path] = True
+        else:
+            found.setdefault(path.parent, False)
     if settings.env_file is not None:
         found.setdefault(settings.env_file.parent, False)
     for rule in settings.dev.sync:
@@ -46,6 +49,8 @@ def roots(settings: Settings, plan: BuildPlan | None) -> Mapping[Path, bool]:
         build = settings.build
         found.setdefault(build.dockerfile.parent, False)
         found.setdefault(build.context, False)
+        for folder in _folders(build.context):  # what comes into one that is empty by now
+            found.setdefault(folder, False)
         tops = (
             {file.path.partition("/")[0] for file in plan.files if "/" in file.path} if plan else ()
         )
@@ -53,7 +58,16 @@ def roots(settings: Settings, plan: BuildPlan | None) -> Mapping[Path, bool]:
     return found
 
 
-def classify(paths: Iterable[Path], settings: Settings, plan: BuildPlan | None) -> Change:
+def _folders(context: Path) -> list[Path]:
+    try:
+        return [path for path in context.iterdir() if path.is_dir() and not is_noise(path.name)]
+    except OSError:
+        return []
+
+
+def classify(
+    paths: Iterable[Path], settings: Settings, plan: BuildPlan | None, *, failed: bool = False
+) -> Change:
     """Tell what these touched files ask for.
 
     Whether a file of the build context matters is not guessed: the plan is made anew and compared.
@@ -62,6 +76,7 @@ def classify(paths: Iterable[Path], settings: Settings, plan: BuildPlan | None) 
         paths: absolute.
         settings: of the project.
         plan: what the image that runs was built from; None if nothing is built.
+        failed: the last release did: a file of the image that is put back asks for one, too.
     """
     sync, apply, build = [], [], []
     for path in sorted(paths):
@@ -73,7 +88,9 @@ def classify(paths: Iterable[Path], settings: Settings, plan: BuildPlan | None) 
             sync.append(path)
         elif settings.build is not None and _may_be_built(path, settings):
             build.append(path)
-    return Change(sync=tuple(sync), rebuild=_rebuilt(build, settings, plan), apply=tuple(apply))
+    return Change(
+        sync=tuple(sync), rebuild=_rebuilt(build, settings, plan, failed=failed), apply=tuple(apply)
+    )
 
 
 def _root(path: Path, settings: Settings) -> Path:
@@ -110,25 +127,29 @@ def _may_be_built(path: Path, settings: Settings) -> bool:
     )
 
 
-def _rebuilt(paths: list[Path], settings: Settings, plan: BuildPlan | None) -> tuple[Path, ...]:
+def _rebuilt(
+    paths: list[Path], settings: Settings, plan: BuildPlan | None, *, failed: bool
+) -> tuple[Path, ...]:
     """Those of the paths that would make another image, synced files aside."""
     if not paths or settings.build is None:
         return ()
     if plan is None:
         return tuple(paths)
+    ignoring = context.ignore_path(settings.build)
+    if ignoring in paths:
+        return (ignoring,)  # of synced files it decides, too, which no plan is compared for
     try:
         now = context.plan(settings.build, name=plan.name)
     except KubekitError:
         return tuple(paths)  # the build will say what is wrong
     old, new = _unsynced(plan, settings), _unsynced(now, settings)
-    differing = {path for path, _ in old.items() ^ new.items()}
-    if not differing:
-        return ()
     base = settings.build.context
-    named = [path for path in paths if path.is_relative_to(base)]
-    return tuple(path for path in named if path.relative_to(base).as_posix() in differing) or tuple(
-        paths
-    )
+    differing = {base / path for path, _ in old.items() ^ new.items()}
+    if differing:
+        # What the Dockerfile takes from now on is not itself touched.
+        return tuple(path for path in paths if path in differing) or tuple(paths)
+    made_of = {base / path for path in new} | {plan.settings.dockerfile}
+    return tuple(path for path in paths if path in made_of) if failed else ()
 
 
 def _unsynced(plan: BuildPlan, settings: Settings) -> Mapping[str, str]:

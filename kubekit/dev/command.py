@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
+from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import PODS
 from kubekit.dev.debug import PORT, debugging, zipped
-from kubekit.dev.loop import Loop, Pressed, Stop
+from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
-from kubekit.errors import UsageError
+from kubekit.errors import KubekitError, UsageError
 from kubekit.events import Emit, Ended, Event, Following, LogLine
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
@@ -59,9 +61,14 @@ def dev(
     target, kube = connect(settings, run)
     tell, masked = run.emit, _Masked(run.emit)
     run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
-    with ExitStack() as stack:
-        session = _Session(load, settings, target, kube, run, masked, tell, debugger)
-        session.go_on(stack, keyboard)
+    try:
+        with ExitStack() as stack:
+            session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
+            session.go_on(keyboard)
+    except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
+        if settings.dev.teardown and not keep:
+            workflow.teardown(settings, Run(emit=lambda _: None))
+        raise
     if keep or not settings.dev.teardown:
         text = f"what runs in namespace `{settings.namespace}` stays"
         hints = ("take it away with `kubekit teardown`",)
@@ -85,6 +92,21 @@ def _debugger(settings: Settings) -> bytes:
             id="debug-needs-sync",
         )
     return zipped()
+
+
+@contextlib.contextmanager
+def _watched_threads(deliver: Callable[[Crashed], None]) -> Iterator[None]:
+    """Hand on what a thread dies of: a loop that waits for a dead thread would wait for ever."""
+
+    def died(arguments: threading.ExceptHookArgs) -> None:
+        if isinstance(arguments.exc_value, Exception):
+            deliver(Crashed(error=arguments.exc_value))
+
+    before, threading.excepthook = threading.excepthook, died
+    try:
+        yield
+    finally:
+        threading.excepthook = before
 
 
 class _Masked:
@@ -122,8 +144,10 @@ class _Session:
         masked: _Masked,
         tell: Emit,
         debugger: bytes | None,
+        stack: ExitStack,
     ) -> None:
         self._run = run
+        self._stack = stack
         self._tell = tell
         self._tracebacks = Tracebacks()
         self._followed: dict[str, tuple[str, ...]] = {}
@@ -139,8 +163,13 @@ class _Session:
             emit=run.emit,
             why=lambda: "no pod is ready: `kubekit dev` tells why",
         )
-        self._logs = Logs(kube, settings.namespace, deliver=self._log, clean=masked.line)
+        stack.callback(self._listener.close)
+        self._masks = Masks(kube, settings.namespace, settings)
+        self._masked = masked
+        self._logs = Logs(kube, settings.namespace, deliver=self._log, clean=self._clean)
+        stack.callback(self._logs.close)
         self._watch = Watch(self._saved, emit=run.emit)
+        stack.callback(self._watch.close)
         self._loop = Loop(
             load,
             target,
@@ -153,6 +182,7 @@ class _Session:
             hide=masked.hide,
             debugger=debugger,
         )
+        stack.callback(self._loop.close)
         self._debug = self._debug_port(settings) if debugger else None
 
     def _debug_port(self, settings: Settings) -> Listener:
@@ -164,24 +194,20 @@ class _Session:
             choose=lambda: (pod, PORT) if (pod := self._pods.newest()) else None,
             emit=lambda _: None,
         )
+        self._stack.callback(listener.close)
         self._run.emit(debugging(settings, listener.port))
         return listener
 
-    def go_on(self, stack: ExitStack, keyboard: Keyboard) -> None:
-        """Until somebody wants it to end."""
-        stack.callback(self._listener.close)
-        if self._debug:
-            stack.callback(self._debug.close)
-        stack.callback(self._logs.close)
-        stack.callback(self._loop.close)
-        stack.callback(self._watch.close)
+    def go_on(self, keyboard: Keyboard) -> None:
+        """Until somebody wants it to end, or a thread of it dies of a defect."""
+        self._stack.enter_context(_watched_threads(self._loop.queue.put))
         pods = Follower(
             self._kube, kind="Pod", path=PODS.path(self._namespace), deliver=self._loop.queue.put
         )
         pods.start()
-        stack.callback(stop, [pods])
+        self._stack.callback(stop, [pods])
         self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
-        stack.enter_context(keyboard(self._pressed))
+        self._stack.enter_context(keyboard(self._pressed))
         self._loop.run()
 
     def _saved(self, paths: frozenset[Path]) -> None:
@@ -191,15 +217,21 @@ class _Session:
         self._listener.notify()
         if self._debug:
             self._debug.notify()
-        pods = self._pods.ours()
-        self._logs.listed(pods)
+        pods = self._pods.present()
         followed = {
             str(pod["metadata"]["name"]): tuple(one["name"] for one in pod["spec"]["containers"])
             for pod in pods
         }
         if followed != self._followed:
             self._followed = followed
+            for pod in pods:
+                with contextlib.suppress(KubekitError):  # what may not be read cannot be masked
+                    self._masks.learn(pod)
             self._run.emit(Following(pods=followed))
+        self._logs.listed(pods)
+
+    def _clean(self, line: str) -> str:
+        return self._masked.line(self._masks.clean(line))
 
     def _log(self, line: LogLine) -> None:
         self._tell(line)

@@ -38,7 +38,14 @@ class Stop:
     """The person wants it to end."""
 
 
-Event = Saved | Pressed | Stop | Update | Made | Ended | Brought | Raised
+@dataclass(frozen=True, kw_only=True)
+class Crashed:
+    """A thread has died of a defect, or because nobody reads what is told."""
+
+    error: Exception
+
+
+Event = Saved | Pressed | Stop | Update | Made | Ended | Brought | Raised | Crashed
 
 
 class Loop:
@@ -103,6 +110,9 @@ class Loop:
                 "name the folder of the sources under `dev.sync` in kubekit.yaml,"
                 " such as `{src: src, dest: /app/src}`, to see a save in a fraction of a second",
             )
+        # Watched first, then read: nothing that is saved meanwhile is missed.
+        self._watch(roots(self._settings, None))
+        self._files.reread(self._settings)
         self._release(build=True)
         while not isinstance(event := self.queue.get(), Stop):
             self._take(event)
@@ -124,6 +134,8 @@ class Loop:
                 self._take_ended(event)
             case Brought():
                 self._take_brought(event)
+            case Crashed(error=error):
+                raise error
             case Raised():
                 self._files.log(event)
             case Pressed(key=key):
@@ -135,6 +147,8 @@ class Loop:
 
     def _take_update(self, event: Update) -> None:
         match event:
+            case Lost(fatal=True, error=error):
+                raise error
             case Lost():
                 self._take_lost()
             case Found():
@@ -153,7 +167,8 @@ class Loop:
 
     def _take_saved(self, event: Saved) -> None:
         self._files.touch(event.paths)
-        change = classify(event.paths, self._settings, self._plan)
+        failed = self._job is None and not self._well
+        change = classify(event.paths, self._settings, self._plan, failed=failed)
         if self._settings.file in change.apply and not self._reload():
             return
         if change.rebuild:
@@ -184,6 +199,7 @@ class Loop:
             self._voice.failed(error)
             return False
         self._settings = settings
+        self._watch(roots(settings, self._plan))
         self._files.reread(settings)
         return True
 
@@ -211,8 +227,8 @@ class Loop:
         self._built = event.built
         if event.job.builds:
             self._plan = event.plan
-            if event.built is not None:
-                self._files.built(event.built.reference)
+            if event.built is not None and event.plan is not None:
+                self._files.built(event.built.reference, event.plan)
         self._pods.expect(event.adapted.manifests, event.adapted.containers)
         for text in event.adapted.told:
             self._voice.warn(text)
@@ -240,7 +256,7 @@ class Loop:
             self._without_sync()
             return
         self._voice.failed(error)
-        if isinstance(error, UnreachableError) and self._lost_at is not None:
+        if isinstance(error, UnreachableError):
             self._again = job.builds
         elif self._files.missed and self._needs_image():
             self._voice.doing("rebuild", "files changed meanwhile: building")
@@ -285,9 +301,11 @@ class Loop:
         self._stand()
 
     def _follow(self) -> None:
-        self._files.follow(self._pods.running())
+        settled = self._files.follow(self._pods.running())
         self._pods.serve(self._files.current())
         self._changed()
+        if settled:
+            self._stand()
 
     def _stand(self) -> None:
         """Tell how it stands, if there is nothing to do until the next save."""

@@ -63,11 +63,15 @@ class Pods:
                 else:
                     self._known[uid] = update.item
 
-    def ours(self) -> list[Object]:
-        """The project's pods that are not being deleted, the newest last."""
+    def present(self) -> list[Object]:
+        """The project's pods, the newest last."""
         with self._lock:
             pods = [pod for pod in self._known.values() if self._is_ours(pod)]
         return sorted(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
+
+    def ours(self) -> list[Object]:
+        """Those of them that are not being deleted."""
+        return [pod for pod in self.present() if "deletionTimestamp" not in pod["metadata"]]
 
     def running(self) -> list[Running]:
         """The containers that run now and that files are synced into."""
@@ -114,8 +118,7 @@ class Pods:
 
     def _is_ours(self, pod: Object) -> bool:
         labels = (pod["metadata"].get("labels") or {}).items()
-        leaving = "deletionTimestamp" in pod["metadata"]
-        return not leaving and any(labels >= one.items() for one in self._selectors)
+        return any(labels >= one.items() for one in self._selectors)
 
     def _is_current(self, pod: Object) -> bool:
         named = {one.name for one in self._containers}

@@ -73,9 +73,9 @@ class Sessions:
         found = (one.outcomes.get(version) for one in self._open.values())
         return [outcome for outcome in found if outcome is not None]
 
-    def made(self, image: str, tree: Tree) -> None:
-        """An image was built from this tree: what of it goes is deleted where the image runs."""
-        self._known[image] = self._known.get(image, frozenset()) | frozenset(tree.entries)
+    def made(self, image: str, paths: Iterable[str]) -> None:
+        """The image was built with these files: what of them goes is deleted where it runs."""
+        self._known[image] = frozenset(paths)
 
     def want(self, tree: Tree, version: int, rules: tuple[SyncRule, ...]) -> None:
         """Bring these files everywhere, instead of those before."""

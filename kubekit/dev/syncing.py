@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kubekit.dev.told import failures, raised, synced
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
-from kubekit.model import Settings
+from kubekit.model import BuildPlan, Settings, SyncRule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +62,14 @@ class Syncing:
         """The IDs of the containers that have had all files once."""
         return self._sessions.current()
 
-    def follow(self, running: Iterable[Running]) -> None:
-        """These containers run now, and no others."""
+    def follow(self, running: Iterable[Running]) -> bool:
+        """These containers run now, and no others; whether that settles what was not known yet."""
         self._sessions.follow(running)
+        return self._pending is not None and self.count > 0 and self._settle_if_known()
 
-    def built(self, image: str) -> None:
-        """The files of now are in this image, too."""
-        if self._tree is not None:
-            self._sessions.made(image, self._tree)
+    def built(self, image: str, plan: BuildPlan) -> None:
+        """The image was built from this: what of it goes is deleted where the image runs."""
+        self._sessions.made(image, _placed(plan, self._settings.dev.sync))
 
     def touch(self, paths: frozenset[Path]) -> None:
         """These may have changed."""
@@ -113,10 +113,7 @@ class Syncing:
             return False
         if event.error is not None:
             self._voice.failed(event.error)
-        if not self._sessions.settled or self._settled == event.version:
-            return False
-        self._settled = event.version
-        return self._settle(event.version)
+        return self._settle_if_known()
 
     def close(self) -> None:
         """Bring nothing more."""
@@ -145,8 +142,14 @@ class Syncing:
         self._sessions.want(self._tree, self._version, dev.sync)
         return True
 
-    def _settle(self, version: int) -> bool:
-        outcomes = self._sessions.brought(version)
+    def _settle_if_known(self) -> bool:
+        if not self._sessions.settled or self._settled == self._version:
+            return False
+        self._settled = self._version
+        return self._settle()
+
+    def _settle(self) -> bool:
+        outcomes = self._sessions.brought(self._version)
         saved, self._pending = self._pending, None
         names = self._names(saved) if saved else []
         for report in failures(outcomes, self._settings.dev.sync, names):
@@ -159,9 +162,24 @@ class Syncing:
         if not self.refused:
             self.missed = False
             self._live = saved or self._live
+            self._raised.clear()
             if saved is not None:
                 self._voice.emit(synced(outcomes, time.monotonic() - saved.at))
         return saved is not None or self.refused
 
     def _names(self, saved: Saved) -> list[str]:
         return [self._voice.name(path) for path in sorted(saved.paths)]
+
+
+def _placed(plan: BuildPlan, rules: Sequence[SyncRule]) -> Iterator[str]:
+    """Where the files that an image was built from lie in its containers, by these rules."""
+    context = plan.settings.context.resolve()
+    for rule in rules:
+        src = rule.src.resolve()
+        if not src.is_relative_to(context):
+            continue
+        inside = src.relative_to(context).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
+        for path in plan.hashes:
+            if path.startswith(prefix) and path != prefix:
+                yield f"{rule.dest.rstrip('/')}/{path.removeprefix(prefix)}"

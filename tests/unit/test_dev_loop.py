@@ -1,0 +1,388 @@
+"""The loop as a state machine: what it begins, cuts off and says, told events by hand.
+
+Releases and containers are stand-ins here; tests/cluster/dev has the real ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubekit.api.follow import Found, Listed, Lost
+from kubekit.dev import loop as loops
+from kubekit.dev import sessions
+from kubekit.dev.adapt import Adapted, Container
+from kubekit.dev.job import Ended, Made
+from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
+from kubekit.dev.pods import Pods
+from kubekit.dev.podsync import Fault, SyncOutcome
+from kubekit.dev.syncing import Saved
+from kubekit.errors import BuildError, KubekitError, Place, UnreachableError
+from kubekit.events import Event, FilesChanged, Reported, Synced, Watching
+from kubekit.image.files import context
+from kubekit.model import (
+    BuildSettings,
+    BuiltImage,
+    ClusterTarget,
+    DevSettings,
+    Manifest,
+    Manifests,
+    Settings,
+    SyncRule,
+)
+from kubekit.session import Run
+
+IMAGE = "x:kk-0123456789ab"
+DOCKERFILE = "FROM python:3.13-slim\nCOPY requirements.txt .\nCOPY src /app/src\n"
+
+
+class Release:
+    """A release that ends when the test says so."""
+
+    begun: list[Release]
+
+    def __init__(
+        self, settings: Settings, *_: object, built: BuiltImage | None, **more: Any
+    ) -> None:
+        self.builds = built is None
+        self.made = False
+        self.cut = False
+        self.settings = settings
+        self.deliver: Callable[[Made | Ended], None] = more["deliver"]
+        Release.begun.append(self)
+
+    def cut_off(self) -> None:
+        self.cut = True
+
+    def join(self) -> None:
+        pass
+
+    def apply(self) -> None:
+        """Get as far as applying."""
+        self.made = True
+        assert self.settings.build is not None
+        plan = context.plan(self.settings.build, name="x") if self.builds else None
+        container = Container(ref="Deployment/x", name="c", python="python", probe=None, ports={})
+        data = {"kind": "Deployment", "spec": {"selector": {"matchLabels": {"app": "x"}}}}
+        items = (Manifest(data=data, origin=Place(file=Path("x"))),)
+        self.deliver(
+            Made(
+                job=self,  # type: ignore[arg-type]
+                adapted=Adapted(manifests=Manifests(items=items), containers=(container,)),
+                built=BuiltImage(reference=IMAGE, ids=frozenset(), built=True, reason=""),
+                plan=plan,
+            )
+        )
+
+    def end(self, error: KubekitError | None = None) -> None:
+        """End."""
+        self.deliver(Ended(job=self, error=error))  # type: ignore[arg-type]
+
+
+class InPod:
+    """A container's side of the sync: answers what the test wants."""
+
+    outcomes: list[SyncOutcome | KubekitError]
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def bring(self, *_: object, **__: object) -> SyncOutcome:
+        found = InPod.outcomes.pop(0) if InPod.outcomes else SyncOutcome(files=1, mode="warm")
+        if isinstance(found, KubekitError):
+            raise found
+        return found
+
+    def forget(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class Stage:
+    """A loop that takes one event after the other, and what it said and did."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events: list[Event] = []
+        self.watched: list[Mapping[Path, bool]] = []
+        self.loop = Loop(
+            self.load,
+            ClusterTarget(context="x", profile="x"),
+            None,  # type: ignore[arg-type]
+            Run(emit=self.events.append),
+            pods=Pods(),
+            url="http://localhost:8000",
+            watch=self.watched.append,
+            changed=lambda: None,
+            hide=lambda _: None,
+        )
+
+    def load(self) -> Settings:
+        build = BuildSettings(context=self.folder, dockerfile=self.folder / "Dockerfile")
+        rule = SyncRule(src=self.folder / "src", dest="/app/src")
+        return Settings(
+            file=self.folder / "kubekit.yaml",
+            name="x",
+            namespace="x",
+            profile="x",
+            build=build,
+            manifests=(self.folder / "manifests",),
+            dev=DevSettings(sync=(rule,)),
+        )
+
+    def begin(self) -> Release:
+        """The first release, not ended."""
+        self.loop.queue.put(Stop())
+        self.loop.run()
+        return Release.begun[-1]
+
+    def live(self) -> None:
+        """Everything runs."""
+        first = self.begin()
+        first.apply()
+        first.end()
+        self.pods("a")
+        self.take()
+        self.settle()
+        self.events.clear()
+
+    def pods(self, *names: str) -> None:
+        self.loop.queue.put(Listed(kind="Pod", items=tuple(pod(name) for name in names)))
+
+    def save(self, name: str, text: str = "changed\n") -> None:
+        file = self.folder / name
+        file.write_text(text)
+        self.loop.queue.put(Saved(paths=frozenset({file}), at=time.monotonic()))
+        self.take()
+
+    def take(self) -> None:
+        """All events there are."""
+        while not self.loop.queue.empty():
+            self.loop._take(self.loop.queue.get())
+
+    def settle(self, seconds: float = 20) -> None:
+        """Take events until each container has told what became of the files."""
+        end = time.monotonic() + seconds
+        while not self.loop._files._sessions.settled or not self.loop.queue.empty():
+            assert time.monotonic() < end, self.events
+            self.take()
+            time.sleep(0.002)
+
+    def of(self, kind: type[Event]) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def pod(name: str) -> dict[str, Any]:
+    status = {
+        "name": "c",
+        "state": {"running": {}},
+        "containerID": f"docker://{name}",
+        "ready": True,
+    }
+    return {
+        "metadata": {
+            "name": name,
+            "uid": name,
+            "creationTimestamp": "2026-11-21T20:00:00Z",
+            "labels": {"app": "x"},
+        },
+        "spec": {"containers": [{"name": "c", "image": IMAGE}]},
+        "status": {"containerStatuses": [status]},
+    }
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    for name, text in {
+        "Dockerfile": DOCKERFILE,
+        "requirements.txt": "fastapi\n",
+        "src/main.py": "1\n",
+        "manifests/app.yaml": "",
+        "kubekit.yaml": "",
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    Release.begun, InPod.outcomes = [], []
+    monkeypatch.setattr(loops, "Job", Release)
+    monkeypatch.setattr(sessions, "PodSync", InPod)
+    stage = Stage(tmp_path)
+    yield stage
+    stage.loop.close()
+
+
+def test_files_are_watched_before_the_first_build_and_after_it_failed(stage: Stage) -> None:
+    first = stage.begin()
+    assert stage.watched
+    assert stage.watched[0][stage.folder / "src"]
+    first.end(BuildError("broken", id="dockerfile"))
+    stage.take()
+    stage.save("Dockerfile", f"{DOCKERFILE}RUN true\n")
+    assert len(Release.begun) == 2
+
+
+def test_a_source_is_synced_and_told_live(stage: Stage) -> None:
+    stage.live()
+    stage.save("src/main.py")
+    stage.settle()
+    (changed,) = stage.of(FilesChanged)
+    assert (changed.action, changed.files) == ("sync", ("src/main.py",))
+    (synced,) = stage.of(Synced)
+    assert (synced.files, synced.mode) == (1, "warm")
+    assert stage.of(Watching)[-1].well
+    assert len(Release.begun) == 1
+
+
+def test_the_same_text_saved_again_is_nothing(stage: Stage) -> None:
+    stage.live()
+    stage.save("src/main.py", "1\n")
+    stage.settle()
+    assert stage.events == []
+
+
+def test_a_refused_save_is_told_until_it_is_mended(stage: Stage) -> None:
+    stage.live()
+    fault = Fault(place=Place(file=Path("src/main.py"), line=1), text="(", message="SyntaxError: x")
+    InPod.outcomes = [SyncOutcome(faults=(fault,))]
+    stage.save("src/main.py", "(\n")
+    stage.settle()
+    assert [report.id for report in stage.of(Reported)] == ["syntax-error"]
+    assert not stage.of(Watching)[-1].well
+    stage.save("src/main.py", "2\n")
+    stage.settle()
+    assert stage.of(Watching)[-1].well
+
+
+def test_a_dependency_is_built_and_a_newer_one_cuts_that_off(stage: Stage) -> None:
+    stage.live()
+    stage.save("requirements.txt", "fastapi\nhttpx\n")
+    stage.save("requirements.txt", "fastapi\nhttpx2\n")
+    _, second = Release.begun
+    assert second.builds
+    assert second.cut
+    second.end(KubekitError("cut off"))
+    stage.take()
+    assert len(Release.begun) == 3
+    assert stage.of(Reported) == []
+
+
+def test_a_manifest_is_applied_with_the_image_there_is(stage: Stage) -> None:
+    stage.live()
+    stage.save("manifests/app.yaml")
+    assert not Release.begun[-1].builds
+
+
+def test_a_source_waits_for_the_pods_of_a_rollout(stage: Stage) -> None:
+    stage.live()
+    stage.save("manifests/app.yaml")
+    stage.pods()
+    stage.save("src/main.py")
+    assert stage.of(Synced) == []
+    Release.begun[-1].apply()
+    stage.pods("b")
+    stage.take()
+    stage.settle()
+    assert len(stage.of(Synced)) == 1
+    assert len(Release.begun) == 2
+
+
+def test_a_save_is_settled_when_the_pod_that_had_not_told_is_gone(stage: Stage) -> None:
+    stage.live()
+    stage.pods("a", "b")
+    stage.take()
+    stage.settle()
+    stage.events.clear()
+    stuck = stage.loop._files._sessions._open["docker://b"]
+    stuck.want = lambda *_: None  # type: ignore[method-assign]
+    stage.save("src/main.py")
+    end = time.monotonic() + 20
+    while stage.loop._files._sessions._open["docker://a"].told < stage.loop._files._version:
+        assert time.monotonic() < end
+        time.sleep(0.002)
+    stage.take()
+    assert stage.of(Synced) == []
+    stage.pods("a")
+    stage.take()
+    assert len(stage.of(Synced)) == 1
+
+
+def test_after_a_rollout_that_failed_a_source_is_built(stage: Stage) -> None:
+    stage.live()
+    stage.save("requirements.txt", "fastapi\nhttpx\n")
+    Release.begun[-1].apply()
+    Release.begun[-1].end(KubekitError("crashes"))
+    stage.take()
+    stage.save("src/main.py")
+    assert [one.builds for one in Release.begun] == [True, True, True]
+
+
+def test_after_a_build_that_failed_a_source_is_synced(stage: Stage) -> None:
+    stage.live()
+    stage.save("requirements.txt", "nosuch\n")
+    Release.begun[-1].end(BuildError("no such package", id="step"))
+    stage.take()
+    stage.save("src/main.py")
+    stage.settle()
+    assert len(Release.begun) == 2
+    assert len(stage.of(Synced)) == 1
+
+
+def test_what_broke_the_build_is_put_back_and_all_is_well(stage: Stage) -> None:
+    stage.live()
+    stage.save("requirements.txt", "nosuch\n")
+    Release.begun[-1].end(BuildError("no such package", id="step"))
+    stage.take()
+    assert not stage.of(Watching)[-1].well
+    stage.save("requirements.txt", "fastapi\n")
+    Release.begun[-1].apply()
+    Release.begun[-1].end()
+    stage.take()
+    assert stage.of(Watching)[-1].well
+
+
+@pytest.mark.parametrize("lost_first", [True, False])
+def test_a_cluster_that_comes_back_is_taken_up_again(stage: Stage, lost_first: bool) -> None:
+    stage.live()
+    stage.loop._kube = type("Kube", (), {"renew": lambda _: None})()
+    lost = Lost(kind="Pod", error=UnreachableError("away"), fatal=False)
+    stage.save("manifests/app.yaml")
+    ended = Ended(job=Release.begun[-1], error=UnreachableError("away"))  # type: ignore[arg-type]
+    for event in (lost, ended) if lost_first else (ended, lost):
+        stage.loop.queue.put(event)
+    stage.take()
+    assert len(Release.begun) == 2
+    stage.loop.queue.put(Found(kind="Pod"))
+    stage.take()
+    assert len(Release.begun) == 3
+
+
+def test_what_cannot_be_followed_at_all_ends_it(stage: Stage) -> None:
+    stage.live()
+    forbidden = KubekitError("pods may not be listed")
+    stage.loop.queue.put(Lost(kind="Pod", error=forbidden, fatal=True))
+    with pytest.raises(KubekitError, match="may not be listed"):
+        stage.take()
+
+
+def test_a_defect_of_a_thread_is_not_waited_for(stage: Stage) -> None:
+    stage.live()
+    stage.loop.queue.put(Crashed(error=ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        stage.take()
+
+
+def test_keys(stage: Stage) -> None:
+    stage.live()
+    stage.loop.queue.put(Pressed(key="s"))
+    stage.take()
+    stage.settle()
+    assert len(stage.of(Synced)) == 1
+    stage.loop.queue.put(Pressed(key="r"))
+    stage.take()
+    assert Release.begun[-1].builds
