@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -19,7 +20,7 @@ class Debugger:
 
     def __init__(self, port: int) -> None:
         self._sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self._stream = self._sock.makefile("rb")
+        self._stream = self._sock.makefile("rb", buffering=0)
         self._count = 0
         self._heard: list[Message] = []
 
@@ -33,6 +34,13 @@ class Debugger:
         assert [one["verified"] for one in set_["breakpoints"]] == [True], set_
         self.ask("configurationDone")
         self._answer(asked)
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether a breakpoint was met; waits a moment for what comes."""
+        while select.select([self._sock], [], [], 0.1)[0]:
+            self._heard.append(self._read())
+        return any(one.get("event") == "stopped" for one in self._heard)
 
     def stopped(self) -> tuple[int, Message]:
         """Wait for the breakpoint: the thread, and its innermost frame."""
@@ -96,7 +104,10 @@ class Debugger:
         while line := self._stream.readline().strip():
             name, _, value = line.partition(b":")
             size = int(value) if name.lower() == b"content-length" else size
-        body = self._stream.read(size)
-        assert body, f"the debugger has hung up: {self._heard}"
+        body = b""
+        while len(body) < max(1, size):
+            part = self._stream.read(size - len(body))
+            assert part, f"the debugger has hung up: {self._heard}"
+            body += part
         message: Message = json.loads(body)
         return message

@@ -132,7 +132,7 @@ class Door:
         loop.watch(self._listener, self._accept)
 
     def lead(self, port: int) -> None:
-        """Lead here from now on, and nobody to the program of before."""
+        """Lead here from now on, 0: nowhere yet, and nobody to the program of before."""
         self._to = port
         self.part()
 

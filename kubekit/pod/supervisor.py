@@ -259,6 +259,8 @@ class Supervisor:
         """End the program, and start it when it has gone: its port is free then."""
         if self.current is not None:
             self._awaited, self.current = self.current, None
+            if self._door:
+                self._door.lead(0)
             self._end(self._awaited, self._options.grace)
         elif self._awaited is None:
             self._start_again()

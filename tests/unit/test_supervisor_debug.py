@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import signal
 import socket
@@ -41,7 +43,12 @@ class Asking:
         self._thread.start()
 
     def _ask(self, box: Container, path: str) -> None:
-        self.answer = json.loads(box.get(path))
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            self.answer = json.loads(box.get(path))
+
+    def join(self) -> None:
+        """Wait until it has come to an end, whichever."""
+        self._thread.join(60)
 
     def result(self) -> Any:
         self._thread.join(60)
@@ -78,13 +85,29 @@ def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Container]:
     until(lambda: not adapters(tmp_path))
 
 
-def test_each_program_is_debugged_in_its_turn(box: Container, debugger: bytes) -> None:
+@pytest.fixture
+def served(
+    request: pytest.FixtureRequest, tmp_path: Path, debugger: bytes
+) -> Iterator[tuple[Container, int]]:
+    """A container with a debugger, and its port."""
+    with container(environment(NEWEST_TESTED, request.config), tmp_path) as box:
+        yield box, armed(box, debugger)
+    until(lambda: not adapters(tmp_path))
+
+
+def armed(box: Container, debugger: bytes) -> int:
+    """Let what is started next be debugged; at which port."""
     folder = box.folder / "debug"
     (folder / "zip").mkdir(parents=True)
     (folder / "zip/debugpy.zip").write_bytes(debugger)
     port = free_port()
-    box.write("main.py", app(1))
     box.options = ("--debug", str(port), str(folder))
+    return port
+
+
+def test_each_program_is_debugged_in_its_turn(box: Container, debugger: bytes) -> None:
+    port, folder = armed(box, debugger), box.folder / "debug"
+    box.write("main.py", app(1))
     box.serve()
     before = json.loads(box.get())["pid"]
     first = Debugger(port)
@@ -127,3 +150,71 @@ def test_each_program_is_debugged_in_its_turn(box: Container, debugger: bytes) -
     third.close()
     assert "kubekit:" not in box.output()
     assert "Traceback" not in box.output()
+
+
+FLASK = """
+from flask import Flask
+app = Flask(__name__)
+
+
+@app.get("/")
+def root():
+    said = "x" * VERSION
+    return {"said": said}
+"""
+
+
+def test_a_server_that_is_started_again_does_not_wait_at_a_breakpoint(
+    served: tuple[Container, int],
+) -> None:
+    box, port = served
+    box.write("main.py", FLASK.replace("VERSION", "1"))
+    box.start("flask", "--app", "main", "run", "--port", str(box.port))
+    until(box.answers)
+    first = Debugger(port)
+    first.attach(box.src / "main.py", STOP + 2)
+    asking = Asking(box, "/")
+    first.stopped()
+    box.write("main.py", FLASK.replace("VERSION", "2"))
+    assert box.reload()["mode"] == "restart"
+    assert first.event("terminated") == {"restart": True}
+    first.close()
+    asking.join()
+    # Attached to before it listens: it is waited for.
+    second = Debugger(port)
+    second.attach(box.src / "main.py", STOP + 2)
+    until(lambda: socket.create_connection(("127.0.0.1", box.port)).close() is None)
+    asking = Asking(box, "/")
+    thread, frame = second.stopped()
+    assert second.variables(frame)["said"] == "'xx'"
+    second.go_on(thread)
+    assert asking.result() == {"said": "xx"}
+    second.close()
+
+
+def test_each_worker_is_debugged_as_a_session_of_its_own(served: tuple[Container, int]) -> None:
+    box, port = served
+    box.write("main.py", app(1))
+    box.serve("--workers", "2")
+    entry = {"name": "x", "connect": {"host": "localhost", "port": port}}
+    main = Debugger(port)
+    main.attach(box.src / "main.py", STOP, **entry)
+    workers = []
+    for _ in range(2):
+        told = main.event("debugpyAttach")
+        assert told["connect"] == entry["connect"]
+        workers.append(Debugger(port))
+        workers[-1].attach(box.src / "main.py", STOP, **told)
+    asking = Asking(box, "/?word=a")
+    ready = until(lambda: [one for one in workers if one.has_stopped])
+    thread, frame = ready[0].stopped()
+    assert ready[0].variables(frame)["word"] == "'a'"
+    ready[0].go_on(thread)
+    assert asking.result()["said"] == "a"
+    box.write("main.py", app(2))
+    assert box.reload()["state"] == "ready"
+    assert main.event("terminated") == {"restart": True}
+    assert [one.event("terminated") for one in workers] == [{}, {}]
+    for one in (main, *workers):
+        one.close()
+    assert json.loads(box.get("/?word=a"))["said"] == "aa"
