@@ -10,11 +10,11 @@ from pathlib import Path
 from kubekit.api.kube import Kube
 from kubekit.dev.agent import PROGRAM, Agent
 from kubekit.dev.difference import Difference, difference
-from kubekit.dev.syncerrors import DriftError, SilentError, not_writable, refusal
+from kubekit.dev.syncerrors import ChangedError, DriftError, SilentError, not_writable, refusal
 from kubekit.dev.tree import Entry, Tree
 from kubekit.errors import Place
 from kubekit.model import Cancel, Object, SyncRule
-from kubekit.streams.exec import BrokenError, EndedError, Exec
+from kubekit.streams.exec import BrokenError, EndedError, Exec, GoneError
 
 _WRITABLE = ("fine", "missing")
 _WHY = {"denied": "permission denied", "readonly": "read-only file system"}
@@ -71,7 +71,7 @@ class SyncOutcome:
         why: why it was not warm.
         faults: the files that Python cannot compile; then nothing was written.
         failed: what the app's new code died of, a traceback; then the files are written.
-        kept: though it failed, the old code still serves.
+        kept: though it failed, the old code still serves; None if that is not known.
         ready: whether the app answered its probe in time; None if it was not asked.
         met: what it answered last.
     """
@@ -83,7 +83,7 @@ class SyncOutcome:
     why: str = ""
     faults: tuple[Fault, ...] = ()
     failed: str | None = None
-    kept: bool = False
+    kept: bool | None = False
     ready: bool | None = None
     met: str = ""
 
@@ -119,7 +119,7 @@ class PodSync:
         rules: Sequence[SyncRule],
         known: Iterable[str] = (),
         probe: Probe | None = None,
-        patience: float = 60.0,
+        patience: float = 75.0,
         program: str = PROGRAM,
     ) -> None:
         """Nothing is opened yet.
@@ -133,7 +133,8 @@ class PodSync:
             rules: where the destinations are.
             known: the paths of the tree that the container's image was built from.
             probe: how to see that the app answers after a reload.
-            patience: seconds for a reload, and for the app to answer.
+            patience: seconds for a reload, and for the app to answer: more than the supervisor
+                gives a program to start, so that it is the one to say that it did not.
             program: where the agent lies in the container.
         """
         self._kube = kube
@@ -160,7 +161,7 @@ class PodSync:
             cancel: gives up, from another thread; the next sync then begins with a new session.
 
         Raises:
-            GoneError: the container does not run (any more).
+            GoneError: the container does not run (any more), or is about to end.
             NoPythonError: it has no Python: rebuild instead.
             SyncError: it cannot be written; the subclasses say why.
             ChangedError: the tree changed meanwhile; read it again.
@@ -212,8 +213,14 @@ class PodSync:
         told = _Told()
         if not changes.count and not (self._owed and reload):
             return told
-        self._owed |= reload
-        self._sync(agent, changes, tree, told)
+        owed, self._owed = self._owed, self._owed or reload
+        try:
+            self._sync(agent, changes, tree, told)
+        except ChangedError:
+            self._owed = owed  # nothing was written
+            raise
+        if told.fields.get("faults"):
+            self._owed = owed
         if told.written:
             self._have = wanted
         return told
@@ -254,10 +261,14 @@ class PodSync:
                 size = sum(tree.sources[path].size for path in changes.puts)
                 told.fields |= {"files": changes.count, "size": size}
             elif kind == "reloaded":
-                self._owed = False
+                if answer["answer"]["state"] == "stopping":
+                    raise GoneError(f"{self._where} is about to end")
                 told.fields |= _reload(answer["answer"])
             elif kind == "ready":
                 told.fields |= {"ready": answer["well"], "met": answer["text"]}
+        if self._owed and "mode" in told.fields:
+            # What failed is tried again, also by a save that changes nothing.
+            self._owed = told.fields.get("failed") is not None or not told.fields.get("ready", True)
 
 
 def _ours(paths: Iterable[str], mounts: Sequence[str]) -> Iterable[str]:
@@ -274,5 +285,5 @@ def _fault(told: Object, tree: Tree) -> Fault:
 
 def _reload(answer: Object) -> dict[str, object]:
     if answer["state"] == "failed":
-        return {"mode": "", "failed": answer["text"], "kept": bool(answer.get("kept"))}
+        return {"mode": "", "failed": answer["text"], "kept": answer.get("kept")}
     return {"mode": answer.get("mode", "none"), "why": answer.get("why") or ""}

@@ -9,12 +9,19 @@ from dataclasses import dataclass, replace
 from kubekit.api.kube import Kube, TransientError
 from kubekit.dev.pods import Running
 from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
+from kubekit.dev.syncerrors import ChangedError, SyncError
 from kubekit.dev.tree import Tree
 from kubekit.errors import CancelledError, KubekitError
 from kubekit.model import Cancel, Object, SyncRule
 from kubekit.streams.exec import GoneError
 
 _AGAIN_SECONDS = 0.5
+_LONGEST_SECONDS = 5.0
+_TOLD_AFTER = 3
+"""A container that files cannot be brought into so often in a row: that is no hiccup any more."""
+
+_UNREACHABLE = "api-unreachable"
+"""The whole cluster does not answer: told by those who watch it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +142,8 @@ class _Session:
         self._cancel = Cancel()
         self._wanted: tuple[Tree, int] | None = None
         self._stale = False
+        self._tries = 0  # that failed, since one did not
+        self._changes = 0  # of files while they were sent, likewise
         self._wake = threading.Condition()
         self._thread = threading.Thread(target=self._work, name=f"sync-{running.pod}", daemon=True)
         self._thread.start()
@@ -183,23 +192,66 @@ class _Session:
             outcome = self._sync.bring(tree, reload=True, cancel=self._cancel)
         except (CancelledError, GoneError):
             raise
-        except TransientError:
-            self._cancel.wait(_AGAIN_SECONDS)  # the newest files are asked for again
+        except TransientError as error:
+            self._stumbled(error, version)  # the newest files are asked for again
             return
+        except ChangedError as error:
+            brought = replace(brought, error=self._unsteady(error))
         except KubekitError as error:
-            brought = Brought(running=self._running, version=version, error=error)
+            brought = replace(brought, error=error)
         else:
+            self._tries = self._changes = 0
             if not self.began:  # the program may not be up yet, and what it is not known
                 outcome = replace(outcome, why="")
             self.outcomes = {version: outcome}
             self.began = True
-            brought = Brought(running=self._running, version=version, outcome=outcome)
+            brought = replace(brought, outcome=outcome)
         self.told = version
         self._deliver(brought)
 
+    def _stumbled(self, error: TransientError, version: int) -> None:
+        """Wait for the next try, longer each time; once it is said why nothing comes of it."""
+        if error.id == _UNREACHABLE:
+            self._cancel.wait(_AGAIN_SECONDS)
+            return
+        self._tries += 1
+        if self._tries == _TOLD_AFTER:
+            stuck = SyncError(
+                f"files cannot be brought into Pod `{self._running.pod}`: {error.message}",
+                details=error.details,
+                hints=("it is tried again every few seconds, and with each save",),
+                id=error.id,
+            )
+            self._deliver(Brought(running=self._running, version=version, error=stuck))
+        pause = _pause(self._tries)
+        with self._wake:
+            self._wake.wait_for(lambda: self._is_over(version), pause)
+
+    def _is_over(self, version: int) -> bool:
+        return self._cancel.is_set() or self._wanted is None or self._wanted[1] > version
+
+    def _unsteady(self, error: ChangedError) -> KubekitError:
+        """What to tell of a file that changed; waits before the tree is read again, if it must."""
+        self._changes += 1
+        if self._changes > 1:
+            self._cancel.wait(_pause(self._changes - 1))
+        if self._changes != _TOLD_AFTER + 1:
+            return error
+        return SyncError(
+            f"{error.message}, again and again",
+            hints=("if a program writes it all the time, name it in `.dockerignore`",),
+            id=error.id,
+        )
+
+
+def _pause(tries: int) -> float:
+    return float(min(_LONGEST_SECONDS, _AGAIN_SECONDS * 2 ** min(tries - 1, 9)))
+
 
 def probe(told: Object | None, ports: dict[str, int]) -> Probe | None:
-    """How the agent asks what this readiness probe asks; None for one that is neither HTTP nor TCP.
+    """How the agent asks what this readiness probe asks; None where it is not to be asked.
+
+    That is one that is neither HTTP nor TCP, and one of a port that the container does not have.
 
     Args:
         told: as in the container's spec.
@@ -208,18 +260,24 @@ def probe(told: Object | None, ports: dict[str, int]) -> Probe | None:
     told = told or {}
     if "httpGet" in told:
         get = told["httpGet"]
-        return Probe(
-            port=_number(get["port"], ports),
-            path=get.get("path", "/"),
-            scheme=get.get("scheme", "HTTP"),
-            headers=tuple((one["name"], one["value"]) for one in get.get("httpHeaders") or ()),
-            seconds=float(told.get("timeoutSeconds", 1)),
-            host=get.get("host"),
+        port = _number(get["port"], ports)
+        return (
+            None
+            if port is None
+            else Probe(
+                port=port,
+                path=get.get("path", "/"),
+                scheme=get.get("scheme", "HTTP"),
+                headers=tuple((one["name"], one["value"]) for one in get.get("httpHeaders") or ()),
+                seconds=float(told.get("timeoutSeconds", 1)),
+                host=get.get("host"),
+            )
         )
     if "tcpSocket" in told:
-        return Probe(port=_number(told["tcpSocket"]["port"], ports))
+        port = _number(told["tcpSocket"]["port"], ports)
+        return None if port is None else Probe(port=port)
     return None
 
 
-def _number(port: int | str, ports: dict[str, int]) -> int:
-    return port if isinstance(port, int) else ports[port]
+def _number(port: int | str, ports: dict[str, int]) -> int | None:
+    return port if isinstance(port, int) else ports.get(port)
