@@ -216,6 +216,16 @@ def test_another_dockerfile(dev: Dev) -> None:
     dev.everywhere(built="again")
 
 
+def test_what_is_ignored_from_now_on_leaves_the_containers(dev: Dev) -> None:
+    dev.project.write("src/app/notes.md", "for people\n")
+    waited(lambda: not dev.differing(), "the notes")
+    dev.save(".dockerignore", "**/__pycache__\n.env\n**/*.md\n")
+    waited(lambda: not dev.differing(without=("app/notes.md",)), "the notes to be gone")
+    dev.calm()
+    dev.same(without=("app/notes.md",))
+    (dev.project.folder / "src/app/notes.md").unlink()
+
+
 def test_a_newer_change_ends_the_build_that_it_makes_pointless(dev: Dev) -> None:
     slow = "RUN sleep 900\nCOPY src"
     dev.edit("Dockerfile", "COPY src", slow)

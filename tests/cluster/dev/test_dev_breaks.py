@@ -138,7 +138,7 @@ def test_a_broken_dockerfile_and_a_build_that_fails(dev: Dev) -> None:
     dev.say("while the build is broken")
     dev.until("synced")
     dev.everywhere(text="while the build is broken")
-    dev.edit("Dockerfile", "RUN echo no luck && exit 3", "RUN echo luck")
+    dev.edit("Dockerfile", "RUN echo no luck && exit 3\n", "")
     dev.calm()
     dev.everywhere(text="while the build is broken")
 
