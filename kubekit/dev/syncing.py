@@ -180,6 +180,8 @@ def _placed(plan: BuildPlan, rules: Sequence[SyncRule]) -> Iterator[str]:
             continue
         inside = src.relative_to(context).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
-        for path in plan.hashes:
-            if path.startswith(prefix) and path != prefix:
-                yield f"{rule.dest.rstrip('/')}/{path.removeprefix(prefix)}"
+        paths = [path.removeprefix(prefix) for path in plan.hashes if path.startswith(prefix)]
+        is_out = tree.kept_out(paths)
+        for path in paths:
+            if path and not is_out(path):
+                yield f"{rule.dest.rstrip('/')}/{path}"

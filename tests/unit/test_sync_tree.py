@@ -41,6 +41,16 @@ def write(base: Path, path: str, content: str = "") -> None:
         ("git/x", False),
         ("a/49130", False),
         ("x.gitignore", False),
+        (".tox/py/x.py", True),
+        (".nox/x", True),
+        ("a/.idea/x.xml", True),
+        (".vscode/launch.json", True),
+        ("src/app.egg-info/PKG-INFO", True),
+        (".coverage", True),
+        (".coverage.host.1", True),
+        ("htmlcov/index.html", True),
+        (".coveragerc", False),
+        (".env", False),  # a change of the project's own is applied
     ],
 )
 def test_what_is_never_synced(path: str, noise: bool) -> None:
@@ -105,7 +115,52 @@ def test_a_folder_to_sync_that_is_gone_is_no_empty_tree(tmp_path: Path) -> None:
     assert list(read(rules, None).entries) == ["/app/a"]
 
 
-NAMES = st.sampled_from(["a", "b.py", "c.log", "d*", "__pycache__", "e[x]"])
+def test_secrets_and_virtual_environments_stay_here(tmp_path: Path) -> None:
+    for path in (
+        "a.py",
+        ".env.example",
+        ".env",
+        "deep/.env.local",
+        "deep/prod.env",
+        "env/b.py",
+        "venv/pyvenv.cfg",
+        "venv/lib/x.py",
+    ):
+        write(tmp_path, path)
+    rules = [SyncRule(src=tmp_path, dest="/app")]
+    entries = ["/app/.env.example", "/app/a.py", "/app/deep", "/app/env", "/app/env/b.py"]
+    tree = read(rules, None)
+    assert list(tree.entries) == entries
+    write(tmp_path, "venv/lib/y.py")
+    assert list(read(rules, None, tree, [tmp_path / "venv/lib/y.py"]).entries) == entries
+    (tmp_path / "venv/pyvenv.cfg").unlink()
+    tree = read(rules, None, tree, [tmp_path / "venv/pyvenv.cfg"])
+    assert "/app/venv/lib/y.py" in tree.entries
+    write(tmp_path, "venv/pyvenv.cfg")
+    assert list(read(rules, None, tree, [tmp_path / "venv/pyvenv.cfg"]).entries) == entries
+
+
+@pytest.mark.parametrize("touched", ["link/src", "link", "link/src/new"])
+def test_a_touched_folder_stands_for_all_below_it(tmp_path: Path, touched: str) -> None:
+    write(tmp_path, "real/src/a.py")
+    (tmp_path / "link").symlink_to("real")
+    rules = [SyncRule(src=tmp_path / "link/src", dest="/app")]
+    before = read(rules, None)
+    write(tmp_path, "real/src/new/b.py")
+    after = read(rules, None, before, [tmp_path / touched])
+    assert "/app/new/b.py" in after.entries
+
+
+def test_a_touched_rule_folder_that_is_a_link_is_read_anew(tmp_path: Path) -> None:
+    write(tmp_path, "real/a.py")
+    (tmp_path / "src").symlink_to("real")
+    rules = [SyncRule(src=tmp_path / "src", dest="/app")]
+    before = read(rules, None)
+    write(tmp_path, "real/b.py")
+    assert "/app/b.py" in read(rules, None, before, [tmp_path / "src"]).entries
+
+
+NAMES = st.sampled_from(["a", "b.py", "c.log", "d*", "__pycache__", "e[x]", "pyvenv.cfg", ".env"])
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["write", "link", "folder", "delete", "move"]),
@@ -140,9 +195,12 @@ def act(src: Path, what: str, path: str, other: str) -> list[Path]:
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(STEPS, st.lists(STEPS, min_size=1, max_size=3), st.booleans())
+@given(STEPS, st.lists(STEPS, min_size=1, max_size=3), st.booleans(), st.integers(-1, 2))
 def test_a_tree_patched_by_what_was_touched_is_the_tree_as_it_is(
-    first: list[tuple[str, str, str]], rounds: list[list[tuple[str, str, str]]], inside: bool
+    first: list[tuple[str, str, str]],
+    rounds: list[list[tuple[str, str, str]]],
+    inside: bool,
+    folder: int,
 ) -> None:
     with tempfile.TemporaryDirectory() as name:
         context = Path(name, "backend")
@@ -157,6 +215,8 @@ def test_a_tree_patched_by_what_was_touched_is_the_tree_as_it_is(
         tree = read(rules, build if inside else None)
         for steps in rounds:
             touched = [path for step in steps for path in act(src, *step)]
+            if folder >= 0:  # what is told is a folder above
+                touched = [[context, src, path.parent][folder] for path in touched]
             tree = read(rules, build if inside else None, tree, touched)
             assert tree == read(rules, build if inside else None)
             assert list(tree.entries) == sorted(tree.entries)

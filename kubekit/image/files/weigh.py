@@ -25,7 +25,9 @@ _LARGEST = 5
 _MOST = 0.75
 _KEY_BYTES = 64 << 10
 _SAMPLES = "example|sample|template|dist|defaults"
-_ENV = re.compile(rf"\.env(\.(?!({_SAMPLES})$).*)?|(?!({_SAMPLES})\.).+\.env")
+ENV = re.compile(rf"\.env(\.(?!({_SAMPLES})$).*)?|(?!({_SAMPLES})\.).+\.env")
+"""Names of files that hold the secrets of an environment."""
+
 _SECRET = re.compile(
     r"id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx)|[._]netrc|\.pypirc|\.pgpass|\.git-credentials"
     r"|kubeconfig|.*\.kubeconfig"
@@ -39,8 +41,10 @@ _FOLDERS = {
     "without a change of yours",
 }
 _VENV = "the virtual environment {names} is sent to the build: its programs fit only this machine"
-_OF_VENV = "/pyvenv.cfg"
-_TELLING = (*_FOLDERS, _OF_VENV)
+OF_VENV = "/pyvenv.cfg"
+"""How the path of what every virtual environment has at its top ends."""
+
+_TELLING = (*_FOLDERS, OF_VENV)
 _AFTER_SLASH = chr(ord("/") + 1)
 _path = operator.attrgetter("path")
 
@@ -58,7 +62,7 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
         if not stat.S_ISREG(file.mode):
             continue
         name = file.path.rpartition("/")[2]
-        if _ENV.fullmatch(name) or file.at == str(env_file):
+        if ENV.fullmatch(name) or file.at == str(env_file):
             env.append(file.path)
         elif (
             _SECRET.fullmatch(name)
@@ -112,8 +116,8 @@ def _clutter(files: Iterable[ContextFile]) -> dict[str, str]:
         # A worktree has a file called `.git`.
         if name in _FOLDERS and (stat.S_ISDIR(file.mode) or name == ".git"):
             found[path] = _FOLDERS[name]
-        elif path.endswith(_OF_VENV):
-            venvs[path.removesuffix(_OF_VENV)] = _VENV
+        elif path.endswith(OF_VENV):
+            venvs[path.removesuffix(OF_VENV)] = _VENV
     found |= venvs
     return {path: text for path, text in found.items() if not _is_below(path, found)}
 
