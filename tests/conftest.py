@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pytest
 
 import lab
+from kubekit import proc
 
 ROOT = Path(__file__).parent.parent
 KUBEKIT = Path(sys.executable).parent / "kubekit"
@@ -56,6 +59,50 @@ def kubekit(
         check=False,
     )
     return Result(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def until(look: Callable[[], Any], seconds: float = 90) -> Any:
+    """Wait for something to be there or true; so long that only what hangs is not seen."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"not seen after {seconds} s"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def threads(monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """The threads that this test starts, and those that they start: no other test's."""
+    found: list[threading.Thread] = []
+    mine = threading.current_thread()
+    start = threading.Thread.start
+
+    def started(thread: threading.Thread) -> None:
+        if (now := threading.current_thread()) is mine or now in found:
+            found.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", started)
+    return found
+
+
+def alive(threads: list[threading.Thread]) -> list[threading.Thread]:
+    """Those that run still."""
+    return [one for one in threads if one.is_alive()]
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The programs that `kubekit.proc` runs in this test, however short."""
+    found: list[subprocess.Popen[bytes]] = []
+    start = proc._started
+
+    def started(*given: Any) -> subprocess.Popen[bytes]:
+        found.append(start(*given))
+        return found[-1]
+
+    monkeypatch.setattr(proc, "_started", started)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -45,14 +45,14 @@ class Local:
             return b""
         if data := self.process.stdout.read(1 << 16):
             return data
-        raise EndedError("it ended", code=self.process.wait(10), text="")
+        raise EndedError("it ended", code=self.process.wait(90), text="")
 
     def close(self) -> None:
         assert self.process.stdin
         assert self.process.stdout
         with contextlib.suppress(OSError):
             self.process.stdin.close()
-        self.process.wait(10)
+        self.process.wait(90)
         self.process.stdout.close()
 
 
@@ -73,5 +73,5 @@ def bring(agent: Agent, tree: Tree, known: set[str], **options: object) -> list[
 
 def send(agent: Agent, have: dict[str, Entry], tree: Tree, **options: object) -> list[Object]:
     """Sync from a given state."""
-    told = {"reload": False, "patience": 10.0, "probe": None, **options}
+    told = {"reload": False, "patience": 90.0, "probe": None, **options}
     return list(agent.sync(difference(have, tree.entries), tree, **told))  # type: ignore[arg-type]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -65,7 +64,7 @@ def deletion() -> Iterator[threading.Event]:
         with alone("here", "tasks") as mine:
             assert mine
             ready.set()
-            enough.wait(30)
+            enough.wait(90)
 
     thread = threading.Thread(target=delete)
     thread.start()
@@ -88,7 +87,10 @@ def test_who_builds_waits_for_one_that_deletes_however_long_and_tells_it_once(
     assert "deletes images of `tasks`" in waiting.text
 
 
-def test_a_short_wait_is_not_told(deletion: threading.Event) -> None:
+def test_a_short_wait_is_not_told(
+    deletion: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleanup, "_SOON", 60.0)
     told: list[Event] = []
     threading.Timer(0.2, deletion.set).start()
     with building(told=told):
@@ -99,10 +101,8 @@ def test_a_short_wait_is_not_told(deletion: threading.Event) -> None:
 def test_a_wait_ends_with_ctrl_c_and_nothing_is_built(deletion: threading.Event) -> None:
     cancel = Cancel()
     threading.Timer(0.1, cancel.set).start()
-    start = time.monotonic()
     with pytest.raises(CancelledError), building(cancel=cancel):
         raise AssertionError
-    assert time.monotonic() - start < 5
     assert not deletion.is_set()
 
 

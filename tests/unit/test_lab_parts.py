@@ -106,13 +106,13 @@ def test_a_new_version_takes_the_place_of_the_old(store: Store, progress: Progre
 
 def test_one_group_shares_nothing_with_itself(store: Store, progress: Progress) -> None:
     inside: list[str] = []
-    together: set[frozenset[str]] = set()
+    together: list[frozenset[str]] = []
 
     def part(name: str, group: str) -> Part:
         def make(_: Path, __: Store) -> None:
             inside.append(name)
             time.sleep(0.05)
-            together.add(frozenset(inside))
+            together.append(frozenset(inside))
             inside.remove(name)
 
         return Part(name, make, group=group)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 from pathlib import Path
 from typing import Any
 
@@ -433,15 +432,10 @@ def reference() -> tuple[Manifests, Settings]:
     return render(own, image="tasks:kk-0123456789ab", env=parsed), own
 
 
-def test_the_backend_of_this_project_has_no_finding_and_takes_no_time() -> None:
+def test_the_backend_of_this_project_has_no_finding() -> None:
     manifests, own = reference()
     assert len(manifests.items) == 5
-    taken = []
-    for _ in range(5):
-        start = time.perf_counter()
-        assert lint(manifests, own, image="tasks:kk-0123456789ab") == []
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < 0.005
+    assert lint(manifests, own, image="tasks:kk-0123456789ab") == []
 
 
 # --- whatever the shape

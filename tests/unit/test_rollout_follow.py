@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +36,25 @@ def test_all_followers_are_given_one_moment_together(
         ]
         for follower in followers:
             follower.start()
-        time.sleep(0.2)
-        began = time.monotonic()
+        silent.settimeout(90)
+        asking = [silent.accept()[0] for _ in followers]
+        assert all(one.recv(1) for one in asking)
+        given: list[float] = []
+        join = follow.Follower.join
+
+        def joined(follower: follow.Follower, seconds: float) -> None:
+            given.append(seconds)
+            join(follower, seconds)
+
+        monkeypatch.setattr(follow.Follower, "join", joined)
         follow.stop(followers)
-        took = time.monotonic() - began
         hanging = [follower for follower in followers if follower._thread.is_alive()]
+    for one in asking:
+        one.close()
     for follower in followers:
-        follower.join(5)
+        join(follower, 60)
     assert len(hanging) == 4, "the test shows nothing if they had ended by themselves"
-    assert took < 6.0, "one after the other they take 8 s"
+    assert max(given[1:]) < 0.5, "the first has used up the moment of all"
 
 
 def test_a_token_that_runs_out_is_renewed_and_one_that_is_wrong_is_told() -> None:

@@ -361,7 +361,7 @@ def daemon(root: Path) -> Iterator[Daemon]:
     }
     thread = threading.Thread(target=Server(here, methods).run)
     thread.start()
-    there.settimeout(10)
+    there.settimeout(90)
     yield Daemon(there)
     there.close()
     thread.join()
@@ -448,7 +448,7 @@ def test_a_session_hangs_up_however_its_serving_ends(root: Path) -> None:
     here, there = socket.socketpair()
     with there, Session(lambda _path, _headers: here, made(root), {}):
         there.sendall(b"GET / HTTP/1.1\r\n\r\n" * 10)
-        there.settimeout(5)
+        there.settimeout(90)
         with contextlib.suppress(ConnectionResetError):
             while there.recv(1 << 16):
                 pass
