@@ -21,6 +21,7 @@ _TURN_SECONDS = 0.125
 """Between two drawings of what changes by itself."""
 _LOOK_SECONDS = 0.25
 """How often the terminal's size is looked at: what is drawn must fit, without a signal handler."""
+_HICCUP_SECONDS = 1.0
 # Not "to the end" from the first column: at the top of the screen tmux takes that for `clear`, and
 # keeps what was there in its scrollback.
 _ERASE = "\r\x1b[K\x1b[C\x1b[J\r"
@@ -173,13 +174,17 @@ class Live:
         self._wake.set()
 
     def _run(self) -> None:
-        with contextlib.suppress(OSError, ValueError):  # the next line from outside meets it, too
+        with contextlib.suppress(ValueError):  # closed: the next line from outside meets it, too
             while not self._ended:
                 self._wake.wait(self._pause())
                 self._wake.clear()
-                with self._lock:
-                    if not self._going or self._late():
-                        self._draw()
+                try:
+                    with self._lock:
+                        if not self._going or self._late():
+                            self._draw()
+                except OSError:  # a hiccup, as of a connection over ssh
+                    self._spoilt = True
+                    self._wake.wait(_HICCUP_SECONDS)
 
     def _late(self) -> bool:
         return time.monotonic() - self._at >= _BURST_SECONDS

@@ -5,6 +5,7 @@ The chain: Settings -> ClusterTarget -> BuildPlan -> BuiltImage -> Manifests -> 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import threading
 import time
@@ -354,12 +355,16 @@ class Cancel:
         self._lock = threading.Lock()
 
     def set(self) -> None:
-        """Ask every stage to stop, from any thread and more than once; not in a signal handler."""
+        """Ask every stage to stop, from any thread and more than once; not in a signal handler.
+
+        Whatever a callback raises is raised once all of them were called.
+        """
         self._event.set()
         with self._lock:
             callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
-            callback()
+        with contextlib.ExitStack() as stack:
+            for callback in reversed(callbacks):
+                stack.callback(callback)
 
     def is_set(self) -> bool:
         """Whether to stop."""

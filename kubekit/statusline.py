@@ -12,7 +12,8 @@ KEYS = "r rebuild  s re-sync  l logs  o open  q quit"
 _SHORT_KEYS = "? keys"
 _STYLES = {"live": "green", "busy": "yellow", "bad": "bold red"}
 _DOING = {"sync": "syncing", "rebuild": "rebuilding", "apply": "applying"}
-_RELEASING = ("rebuilding", "applying")
+_STARTING = "starting"
+_RELEASING = (_STARTING, "rebuilding", "applying")
 """States that only a release ends, whatever is synced meanwhile."""
 _GAP = "   "
 _LONG_PATH = 30
@@ -34,7 +35,7 @@ class Status:
     """
 
     mood: Literal["live", "busy", "bad"] = "busy"
-    state: str = "starting"
+    state: str = _STARTING
     url: str | None = None
     more: str = ""
     files: str = ""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import time
 
 import pyte
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from kubekit.console import TextView
 from kubekit.events import Reported, StageStarted, Synced, Watching
 from kubekit.lines import Line, Signs
+from kubekit.live import Live
 from kubekit.screen import Terminal
 
 STATUS = "* live"
@@ -74,6 +77,29 @@ def test_a_lone_line_does_not_wait_for_another() -> None:
     terminal.stream("one")
     assert tty.rows == ["one"]
     terminal.close()
+
+
+def test_drawing_goes_on_after_a_hiccup_of_the_terminal() -> None:
+    class Failing(Tty):
+        failures = 0
+
+        def write(self, text: str, /) -> int:
+            if self.failures:
+                self.failures -= 1
+                raise OSError(errno.EIO, "it does not answer")
+            return super().write(text)
+
+    tty, rows = Failing(), ["before"]
+    live = Live(tty, lambda: rows, lambda: True)
+    live.show()
+    with live._lock:
+        tty.failures, rows = 1, ["after"]
+    end = time.monotonic() + 30
+    while tty.rows != ["after"] and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not tty.failures
+    assert tty.rows == ["after"]
+    live.close()
 
 
 def test_lines_longer_than_the_terminal_do_not_move_the_status() -> None:

@@ -44,6 +44,9 @@ def text(found: Status, width: int = 200) -> str:
     [
         ((), "● starting"),
         ((Listening(url=URL, text=""),), f"● starting  {URL}"),
+        ((SAVED, SYNCED), "● starting  app/main.py synced in 0.12 s"),
+        ((SAVED, FAILED), "● starting"),
+        ((SAVED, SYNCED, LIVE), f"● live  {URL}   2 pods   app/main.py synced in 0.12 s"),
         ((LIVE,), f"● live  {URL}   2 pods"),
         ((LIVE, SAVED), f"● syncing  {URL}   2 pods"),
         ((LIVE, SAVED, SYNCED), f"● live  {URL}   2 pods   app/main.py synced in 0.12 s"),
