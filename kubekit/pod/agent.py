@@ -50,6 +50,9 @@ _WELL = range(200, 400)
 _TRY_SECONDS = 0.5
 """What every try to reach the app is given, also when the time is nearly up."""
 
+_STATE_SECONDS = 1.0
+"""It answers at once, unless it imports something."""
+
 _START_SECONDS = 3.0
 """How long the supervisor of a container that has just been started may take to listen."""
 
@@ -414,13 +417,18 @@ def sync(wire: Wire, request: Frame, dests: list[bytes]) -> None:
         return
     wire.tell(re="written", seconds=time.monotonic() - began)
     until = time.monotonic() + request["patience"]
-    if request["reload"]:
-        answer = reloaded(wire, until)
-        wire.tell(re="reloaded", answer=answer)
-        if answer["state"] == "failed":
-            return
-    if request["probe"]:
-        wire.tell(re="ready", **answered(wire, request["probe"], until))
+    with Supervisor(wire) as supervisor:
+        if request["reload"]:
+            answer = supervisor.ask("reload", request["patience"])
+            if answer["state"] == "late":
+                text = f"nothing is known of the new code after {request['patience']:.0f} s"
+                answer = {"state": "failed", "kept": None, "text": text}
+            wire.tell(re="reloaded", answer=answer)
+            if answer["state"] != "ready":
+                return
+        if request["probe"]:
+            found = answered(wire, request["probe"], until, supervisor)
+            wire.tell(**found)
 
 
 def commit(
@@ -567,46 +575,88 @@ def empty(caches: bytes) -> None:
 # ---- reload and readiness
 
 
-def reloaded(wire: Wire, until: float) -> Frame:
-    """Ask the supervisor for a reload; its own answer, or that there is none."""
-    name = os.environ.get("KUBEKIT_DEV")
-    if not name:
-        return {"state": "ready", "mode": "none", "seconds": 0.0, "why": "no supervisor"}
-    began = time.monotonic()
-    with socket.socket(socket.AF_UNIX) as line:
+def address(name: str) -> str:
+    """The supervisor's socket, as `asking.py` has it."""
+    own = ""
+    with contextlib.suppress(OSError):
+        own = str(os.stat("/proc/self/ns/mnt").st_ino)
+    return f"\0kubekit-dev-{name[:60]}-{own}"
+
+
+class Supervisor:
+    """Process 1 of this container, which runs the app; asked on one connection."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._name = os.environ.get("KUBEKIT_DEV")
+        self._line: socket.socket | None = None
+
+    def __enter__(self) -> Supervisor:  # noqa: PYI034 - Self is of Python 3.11
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._line:
+            self._line.close()
+
+    def ask(self, do: str, seconds: float) -> Frame:
+        """Its own answer, or that there is none."""
+        if not self._name:
+            return {"state": "ready", "mode": "none", "seconds": 0.0, "why": "nothing reloads it"}
+        if self._line is None:
+            self._line, why = self._connected(address(self._name))
+            if self._line is None:
+                why = f"what reloads it does not listen: {why}"
+                return {"state": "ready", "mode": "none", "seconds": 0.0, "why": why}
+        try:
+            self._line.sendall(json.dumps({"do": do}).encode() + b"\n")
+            return self._heard(self._line, seconds)
+        except ConnectionError:
+            return {"state": "stopping"}
+
+    def state(self) -> Frame:
+        """What has become of the app since it was asked to reload."""
+        return self.ask("state", _STATE_SECONDS) if self._line else {"state": "late"}
+
+    def _connected(self, at: str) -> tuple[socket.socket | None, str]:
+        """The connection, or why there is none."""
+        until = time.monotonic() + _START_SECONDS
+        line = socket.socket(socket.AF_UNIX)
         while True:
             try:
-                line.connect(b"\0kubekit-dev-" + os.fsencode(name))
-                break
+                line.connect(at)
             except OSError as error:
-                if time.monotonic() > began + _START_SECONDS:
-                    why = f"the supervisor does not listen: {error.strerror}"
-                    return {"state": "ready", "mode": "none", "seconds": 0.0, "why": why}
-            if wire.stirs(0.02):
+                if time.monotonic() > until:
+                    line.close()
+                    return None, error.strerror or str(error)
+            else:
+                return line, ""
+            if self._wire.stirs(0.02):
                 raise EndError
-        line.sendall(b'{"do": "reload"}\n')
-        return hear(wire, line, until)
+
+    def _heard(self, line: socket.socket, seconds: float) -> Frame:
+        """The line that it answers: if it ends, so does the container."""
+        text = b""
+        until = time.monotonic() + seconds
+        while not text.endswith(b"\n"):
+            ends: list[Any] = [line, self._wire.source]
+            ready = select.select(ends, [], [], max(0.0, until - time.monotonic()))[0]
+            if self._wire.source in ready:
+                raise EndError
+            if not ready:
+                return {"state": "late"}
+            if not (data := line.recv(_BLOCK)):
+                return {"state": "stopping"}
+            text += data
+        # Before the last there may be one to a request that was not waited for.
+        answer: Frame = json.loads(text.splitlines()[-1])
+        return answer
 
 
-def hear(wire: Wire, line: socket.socket, until: float) -> Frame:
-    """The line that the supervisor answers."""
-    text = b""
-    while not text.endswith(b"\n"):
-        ends: list[Any] = [line, wire.source]
-        ready = select.select(ends, [], [], max(0.0, until - time.monotonic()))[0]
-        if wire.source in ready:
-            raise EndError
-        data = line.recv(_BLOCK) if ready else b""
-        if not data:
-            why = "ended" if ready else "gave no answer in time"
-            return {"state": "failed", "kept": False, "text": f"the supervisor {why}"}
-        text += data
-    answer: Frame = json.loads(text)
-    return answer
+def answered(wire: Wire, probe: Frame, until: float, supervisor: Supervisor) -> Frame:
+    """Ask as the readiness probe does until it passes; what it met last if it never does.
 
-
-def answered(wire: Wire, probe: Frame, until: float) -> Frame:
-    """Ask as the readiness probe does until it passes; what it met last if it never does."""
+    A program that is started again may die of its new code meanwhile: that ends it.
+    """
     began = time.monotonic()
     pause = 0.005
     while True:
@@ -615,7 +665,10 @@ def answered(wire: Wire, probe: Frame, until: float) -> Frame:
         )
         seconds = time.monotonic() - began
         if well or time.monotonic() > until:
-            return {"well": well, "text": text, "seconds": seconds}
+            return {"re": "ready", "well": well, "text": text, "seconds": seconds}
+        state = supervisor.state()
+        if state["state"] in ("failed", "stopping"):
+            return {"re": "reloaded", "answer": state}
         if wire.stirs(pause):
             raise EndError
         pause = min(0.1, pause * 1.5)

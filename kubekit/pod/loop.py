@@ -6,16 +6,22 @@ Mounted into pods beside `supervisor.py`: standard library only, Python 3.10 and
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import socket
+import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
 
 class Loop:
     """Waits without polling.
+
+    What a call raises is printed: a fault in one of them must not end process 1, and with it the
+    container. Only what is no `Exception` goes through.
 
     Args:
         signals: the signals that it takes.
@@ -27,6 +33,7 @@ class Loop:
         self._alarms: list[tuple[float, Callable[[], None]]] = []
         self._poll = select.poll()
         self._calls: dict[int, tuple[Any, Callable[[], None]]] = {}
+        self._pid = os.getpid()
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self._woken.setblocking(False)
@@ -39,12 +46,21 @@ class Loop:
         """Wait for what is next and call what is meant for it; with work left, do not wait."""
         for fd, _ in self._poll.poll(self._patience() if idle else 0):
             if fd in self._calls:
-                self._calls[fd][1]()
+                self._guarded(self._calls[fd][1])
         now = time.monotonic()
         due = [one for one in self._alarms if one[0] <= now]
         self._alarms = [one for one in self._alarms if one[0] > now]
         for _, call in due:
-            call()
+            self._guarded(call)
+
+    def _guarded(self, call: Callable[..., None], *given: int) -> None:
+        try:
+            call(*given)
+        except Exception:
+            if os.getpid() != self._pid:  # a fork that did not come off
+                raise
+            sys.stderr.write(f"kubekit: a fault in its supervisor:\n{traceback.format_exc()}")
+            sys.stderr.flush()
 
     def _patience(self) -> float | None:
         if not self._alarms:
@@ -69,7 +85,7 @@ class Loop:
 
     def _woke(self) -> None:
         for number in self._wake.recv(4096):
-            self._signalled(number)
+            self._guarded(self._signalled, number)
 
     @contextlib.contextmanager
     def held(self) -> Any:

@@ -26,7 +26,7 @@ _NOT_FOUND, _NOT_RUN = 127, 126
 """What a shell ends with when it cannot start a program."""
 
 
-class Forked(Exception):  # noqa: N818
+class Forked(BaseException):
     """Unwinds the stack of the supervisor in the process that is to become the program."""
 
     def __init__(self, channel: serving.Channel) -> None:
@@ -213,6 +213,8 @@ class Processes:
                 heard = channel.hear()
             except OSError:  # nothing yet, or closed
                 return
+            except ValueError:  # no message, or a part of one
+                continue
             if heard is None:
                 self._loop.forget(channel.end)
                 return

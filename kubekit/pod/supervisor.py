@@ -19,12 +19,13 @@ import signal
 import socket
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from kubekit.pod import asking, changes, debugging, processes, serving, warm
+    from kubekit.pod import asking, changes, debugging, families, processes, serving, warm
     from kubekit.pod import loop as loops
     from kubekit.pod import program as programs
 else:
@@ -37,9 +38,12 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    programs, serving, warm, changes, loops, asking, debugging, processes = map(
+    programs, serving, warm, changes, loops, asking, families, debugging, processes = map(
         _beside,
-        ("program", "serving", "warm", "changes", "loop", "asking", "debugging", "processes"),
+        (
+            *("program", "serving", "warm", "changes", "loop", "asking", "families"),
+            *("debugging", "processes"),
+        ),
     )
 
 START_SECONDS = 60.0
@@ -48,6 +52,9 @@ START_SECONDS = 60.0
 _LEFT_SECONDS = 5.0
 _GLANCE_SECONDS = 0.03
 _CRASH_SECONDS = 10.0
+_LIVED_SECONDS = 2.0
+"""A program that listens on nothing is up when it has lived so long."""
+
 _KILL_SECONDS = 5.0
 _FORWARDED = tuple(
     getattr(signal, f"SIG{name}")
@@ -84,13 +91,19 @@ class Supervisor:
         self.preload = warm.Preload(options.synced)
         self._served = self._stopping = False
         self._awaited: processes.Generation | None = None
+        self._starting: processes.Generation | None = None
+        self._listened = False
         self._ended: int | None = None
         self._last: int | None = None
         self._requested = 0.0
 
     def run(self) -> int:
         """Until the program ends; returns the exit code for this process."""
-        asking.listen(self._loop, os.environ.get("KUBEKIT_DEV", ""), self._request)
+        try:
+            asking.listen(self._loop, os.environ.get("KUBEKIT_DEV", ""), self._request)
+        except OSError as error:
+            sys.stderr.write(f"kubekit: no reload can be asked for: {error.strerror}\n")
+            sys.stderr.flush()
         if self._options.debug:
             debugging.prepare(self._options.debugger, forks=self._manner == "warm")
         self._serve(self._processes.start(self._manner))
@@ -112,6 +125,16 @@ class Supervisor:
     # ---- what the programs tell
 
     def _told(
+        self, of: processes.Generation, channel: serving.Channel, message: Any, fds: list[int]
+    ) -> None:
+        """Do what a message is for. What comes wrongly from a program is no end of this one."""
+        try:
+            self._heard(of, channel, message, fds)
+        except Exception:  # noqa: BLE001
+            sys.stderr.write(f"kubekit: not understood: {message!r}\n{traceback.format_exc()}")
+            sys.stderr.flush()
+
+    def _heard(
         self, of: processes.Generation, channel: serving.Channel, message: Any, fds: list[int]
     ) -> None:
         key = tuple(message.get("key") or ())
@@ -192,10 +215,12 @@ class Supervisor:
             client.tell({"state": "failed", "kept": True, "text": "not a request"})
 
     def _state(self) -> dict[str, Any]:
+        if self._stopping:
+            return {"state": "stopping"}
         if self._failure:
             return self._failure
         serves = self.current is not None and (self.current.ready or self._manner != "warm")
-        state = "ready" if serves and not self.candidate else "starting"
+        state = "ready" if serves and not (self.candidate or self._starting) else "starting"
         mode = self._mode()
         return {"state": state, "mode": mode, "seconds": 0.0, "why": self._reason(mode)}
 
@@ -215,6 +240,8 @@ class Supervisor:
 
     def _answer(self, answer: dict[str, Any]) -> None:
         """Answer all who wait: a request that another one overtook is answered with that one."""
+        if self._stopping:
+            answer = {"state": "stopping"}
         answer.setdefault("seconds", round(time.monotonic() - self._requested, 3))
         self._failure = answer if answer["state"] == "failed" else None
         for client in self._clients:
@@ -225,15 +252,31 @@ class Supervisor:
         self._requested = time.monotonic()
         mode = self._mode()
         if self._stopping:
-            self._answer({"state": "failed", "kept": False, "text": "the container is stopping"})
+            self._answer({"state": "stopping"})
         elif mode == "own":
             if self._manner == "hup" and self.current:
+                before = families.family(self.current.pid)
                 self.current.signal(signal.SIGHUP)
-            self._answer({"state": "ready", "mode": mode, "why": self._why})
+                self._when_replaced(self.current, before, self._requested)
+            else:
+                self._answer({"state": "ready", "mode": mode, "why": self._why})
         elif mode == "restart":
             self._again()
         else:
             self._anew()
+
+    def _when_replaced(
+        self, generation: processes.Generation, before: set[int], requested: float
+    ) -> None:
+        """Answer when none of its workers of before is left, which may take them a while."""
+        if generation is not self.current or requested != self._requested:
+            return
+        left = families.family(generation.pid) - {generation.pid}
+        if (left and not left & before) or time.monotonic() > requested + _CRASH_SECONDS:
+            self._answer({"state": "ready", "mode": "own", "why": self._why})
+        else:
+            again = (generation, before, requested)
+            self._loop.later(_GLANCE_SECONDS, lambda: self._when_replaced(*again))
 
     def _anew(self) -> None:
         """Start a new program beside the one that serves."""
@@ -247,7 +290,7 @@ class Supervisor:
 
     def _too_slow(self, generation: processes.Generation) -> None:
         if generation is self.candidate:
-            generation.text = f"the new program does not serve after {START_SECONDS:.0f} s"
+            generation.text = f"the new code did not start within {START_SECONDS:.0f} s"
             self._kill(generation)
 
     def _end(self, generation: processes.Generation, grace: float) -> None:
@@ -258,7 +301,8 @@ class Supervisor:
     def _again(self) -> None:
         """End the program, and start it when it has gone: its port is free then."""
         if self.current is not None:
-            self._awaited, self.current = self.current, None
+            self._listened |= families.listen(families.family(self.current.pid))
+            self._awaited, self.current, self._starting = self.current, None, None
             if self._door:
                 self._door.lead(0)
             self._end(self._awaited, self._options.grace)
@@ -278,8 +322,27 @@ class Supervisor:
 
     def _start_again(self) -> None:
         self._awaited = None
-        self._serve(self._processes.start(self._manner))
-        self._answer({"state": "ready", "mode": "restart", "why": self._reason("restart")})
+        self._starting = generation = self._processes.start(self._manner)
+        self._serve(generation)
+        self._when_up(generation)
+
+    def _when_up(self, generation: processes.Generation) -> None:
+        """Answer when the program that was started again is as far as the one before it was."""
+        if generation is not self._starting:
+            return
+        age = time.monotonic() - generation.since
+        up = age > _LIVED_SECONDS
+        if self._listened:
+            up = families.listen(families.family(generation.pid))
+        if up or generation.ready:
+            self._starting = None
+            self._answer({"state": "ready", "mode": "restart", "why": self._reason("restart")})
+        elif age > START_SECONDS:
+            self._starting = None
+            text = f"the new code does not listen on a port after {START_SECONDS:.0f} s"
+            self._answer({"state": "failed", "kept": False, "text": text, "mode": "restart"})
+        else:
+            self._loop.later(max(_GLANCE_SECONDS, age / 20), lambda: self._when_up(generation))
 
     # ---- signals and ends
 
@@ -347,7 +410,9 @@ class Supervisor:
         age = time.monotonic() - generation.since
         if self._stopping or self.candidate is not None:
             return
-        if generation.number > 1 and not generation.ready and age < _CRASH_SECONDS:
+        early = age < _CRASH_SECONDS or generation is self._starting
+        self._starting = None
+        if generation.number > 1 and not generation.ready and early:
             self._failed(generation, code)
         else:
             self._ended = processes.exit_code(code)

@@ -260,12 +260,12 @@ def test_what_a_killed_agent_left_is_cleared_and_a_living_ones_is_not(dest: Path
 
 def test_a_large_file_passes_through_little_memory(src: Path, dest: Path) -> None:
     with (src / "large.bin").open("wb") as stream:
-        for number in range(50):
+        for number in range(100):
             stream.write(bytes([number]) * (1 << 20))
     with session(dest) as agent:
         before = peak(agent)
         assert words(bring(agent, tree_of(src, dest), set())) == ["written"]
-        assert peak(agent) - before < 8 << 10
+        assert peak(agent) - before < 40 << 10, "less than half of it"
     assert (dest / "large.bin").read_bytes() == (src / "large.bin").read_bytes()
 
 
@@ -308,8 +308,9 @@ class Supervisor:
     def __init__(self, *answers: Object | None) -> None:
         self.name = uuid.uuid4().hex
         self.asked: list[Object] = []
+        self.state: Object = {"state": "ready"}
         self._line = socket.socket(socket.AF_UNIX)
-        self._line.bind(f"\0kubekit-dev-{self.name}")
+        self._line.bind(inside.address(self.name))
         self._line.listen()
         self._answers = answers
         self._thread = threading.Thread(target=self._serve)
@@ -319,16 +320,21 @@ class Supervisor:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(20)
+        self._thread.join(90)
         self._line.close()
 
     def _serve(self) -> None:
         for answer in self._answers:
             client, _ = self._line.accept()
             with client:
-                self.asked.append(json.loads(client.makefile().readline()))
-                if answer is not None:
-                    client.sendall(json.dumps(answer).encode() + b"\n")
+                lines = client.makefile()
+                self.asked.append(json.loads(lines.readline()))
+                if answer is None:
+                    continue
+                client.sendall(json.dumps(answer).encode() + b"\n")
+                for line in lines:  # until nobody asks how it is any more
+                    assert json.loads(line) == {"do": "state"}
+                    client.sendall(json.dumps(self.state).encode() + b"\n")
 
     @property
     def env(self) -> dict[str, str]:
@@ -422,11 +428,24 @@ def test_a_supervisor_that_ends_or_is_silent_is_not_waited_for_for_ever(
     write(src, "a.py")
     with Supervisor(None) as supervisor, session(dest, env=supervisor.env) as agent:
         told = bring(agent, tree_of(src, dest), set(), reload=True)
-        assert told[1]["answer"]["text"] == "the supervisor ended"
+        assert told[1]["answer"] == {"state": "stopping"}
         # Nobody accepts any more, though connections are taken.
         write(src, "a.py", "x = 1\n")
         told = bring(agent, tree_of(src, dest), set(), reload=True, patience=0.2)
-        assert "in time" in told[1]["answer"]["text"]
+        answer = told[1]["answer"]
+        assert (answer["state"], answer["kept"]) == ("failed", None)
+        assert answer["text"].startswith("nothing is known of the new code")
+
+
+def test_code_that_dies_after_its_start_is_told_instead_of_the_probe(src: Path, dest: Path) -> None:
+    write(src, "a.py")
+    ready = {"state": "ready", "mode": "restart", "seconds": 0.1, "why": ""}
+    failed = {"state": "failed", "kept": False, "text": "Traceback ...\nImportError: no x"}
+    with Supervisor(ready) as supervisor, session(dest, env=supervisor.env) as agent:
+        supervisor.state = failed
+        told = bring(agent, tree_of(src, dest), set(), reload=True, probe=probe(1), patience=300.0)
+    assert words(told) == ["written", "reloaded", "reloaded"]
+    assert told[2]["answer"] == failed
 
 
 def test_an_agent_whose_session_ends_does_not_go_on_waiting(src: Path, dest: Path) -> None:
@@ -439,7 +458,7 @@ def test_an_agent_whose_session_ends_does_not_go_on_waiting(src: Path, dest: Pat
     # The context manager waits for its end, ten seconds at most.
 
 
-def wait(look: Callable[[], object], seconds: float = 20) -> None:
+def wait(look: Callable[[], object], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not look():
         assert time.monotonic() < end
