@@ -79,8 +79,12 @@ def test_who_builds_waits_for_one_that_deletes_however_long_and_tells_it_once(
 ) -> None:
     monkeypatch.setattr(cleanup, "_SOON", 0.1)
     told: list[Event] = []
-    threading.Timer(0.5, deletion.set).start()
-    with building(told=told):
+
+    def heard(event: Event) -> None:
+        told.append(event)
+        threading.Timer(0.5, deletion.set).start()
+
+    with beside("here", "tasks", emit=heard, cancel=Cancel()):
         assert deletion.is_set()
     (waiting,) = told
     assert isinstance(waiting, Progress)

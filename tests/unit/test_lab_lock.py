@@ -41,7 +41,7 @@ def test_the_second_waits_and_says_for_whom(tmp_path: Path) -> None:
             holder.stdin.close()
 
         with exclusive(tmp_path / "lock", say=say):
-            assert holder.wait(10) == 0
+            assert holder.wait(90) == 0
     assert len(said) == 1
     assert f"waiting for pid {holder.pid}" in said[0]
 
@@ -50,7 +50,7 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     said: list[str] = []
     with hold(tmp_path / "lock") as holder:
         holder.kill()
-        holder.wait(10)
+        holder.wait(90)
         with exclusive(tmp_path / "lock", say=said.append):
             pass
     assert said == []

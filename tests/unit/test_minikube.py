@@ -61,14 +61,14 @@ def test_a_failure_has_minikubes_words(home: Path) -> None:
 
 
 def test_a_command_in_a_node_ends_with_its_own_code(home: Path) -> None:
-    done = minikube.run_in("dev", "dev", "exit 97", timeout=10, cancel=Cancel())
+    done = minikube.run_in("dev", "dev", "exit 97", timeout=90, cancel=Cancel())
     assert done.code == 97
     assert (home / "asked").read_text() == "-p dev ssh -n dev -- exit 97\n"
 
 
 def test_a_node_that_does_not_run_is_no_ending_of_a_command() -> None:
     with pytest.raises(UnreachableError) as caught:
-        minikube.run_in("dev", "dev-m02", "true", timeout=10, cancel=Cancel())
+        minikube.run_in("dev", "dev-m02", "true", timeout=90, cancel=Cancel())
     assert caught.value.id == "node-unreachable"
     assert caught.value.message.startswith("node `dev-m02` of Minikube profile `dev`")
     assert caught.value.hints[0] == "start it: `minikube node start dev-m02 -p dev`"
