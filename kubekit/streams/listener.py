@@ -7,16 +7,19 @@ pods are opened in threads of their own, since that blocks, and kept for the nex
 from __future__ import annotations
 
 import contextlib
+import functools
 import queue
 import selectors
 import socket
 import threading
 import time
+import traceback
 from collections import Counter, deque
 from collections.abc import Callable
 
 from kubekit.api.kube import Kube
-from kubekit.events import Emit, Listening
+from kubekit.errors import KubekitError
+from kubekit.events import Emit, Listening, Warned
 from kubekit.streams.link import Link
 from kubekit.streams.portforward import NoWayError, Tunnel, open_tunnel
 from kubekit.streams.ports import owner, take
@@ -40,7 +43,7 @@ class Listener:
     Args:
         port: the local one; the next free one is taken if it is busy.
         choose: asked for each client, in the listener's own thread.
-        emit: told once, where it listens.
+        emit: told where it listens; and once, in its own thread, of a defect that a client met.
         why: why no pod is ready, in words; asked in the listener's own thread, for whom it held.
         hold_seconds: for how long a client is held.
 
@@ -62,6 +65,8 @@ class Listener:
         self._kube = kube
         self._namespace = namespace
         self._choose = choose
+        self._emit = emit
+        self._told = False
         self._why = why
         self._hold_seconds = hold_seconds
         self._doors, self.port = take(port)
@@ -140,7 +145,7 @@ class Listener:
         for number, (link, pod, port) in enumerate(self._asking):
             if pod == tunnel.pod:
                 del self._asking[number]
-                if link.serve(tunnel, port):
+                if self._serve(link, tunnel, port):
                     return
                 self.release(tunnel)
                 return
@@ -152,6 +157,39 @@ class Listener:
     def forget(self, link: Link) -> None:
         """It is over."""
         self._links.discard(link)
+
+    def _serve(self, link: Link, tunnel: Tunnel, port: int) -> bool:
+        try:
+            return link.serve(tunnel, port)
+        except Exception as error:  # noqa: BLE001 - see `_guarded`
+            self._break_off(link, error)
+            return True
+
+    def _guarded(self, then: Callable[[], None], link: Link | None = None) -> None:
+        """Call back. Whatever it raises ends one client's connection, and not everybody's port."""
+        try:
+            then()
+        except Exception as error:  # noqa: BLE001 - it is told, and others go on
+            bound = getattr(then, "__self__", None)
+            self._break_off(bound if isinstance(bound, Link) else link, error)
+
+    def _break_off(self, link: Link | None, error: Exception) -> None:
+        if link is not None:
+            self._links.discard(link)
+            with contextlib.suppress(Exception):  # it may be what is broken
+                link.abort()
+        if self._told:
+            return
+        self._told = True
+        what = f"a connection to {self.url} was broken off by a defect of kubekit"
+        with contextlib.suppress(Exception):  # whoever shows events meets that, too
+            self._emit(
+                Warned(
+                    text=f"{what}: {type(error).__name__}: {error}",
+                    hints=("others go on; please report it",),
+                    details=tuple("".join(traceback.format_exception(error)).splitlines()),
+                )
+            )
 
     def _do(self, action: Callable[[], None]) -> None:
         self._inbox.put(action)
@@ -168,10 +206,10 @@ class Listener:
                 self._let_in(door)
             while not self._closed.is_set():
                 for key, _ in self._selector.select(self._pause()):
-                    key.data()
+                    self._guarded(key.data)
                 soon, self._soon = self._soon, {}
                 for then in soon:
-                    then()
+                    self._guarded(then)
                 self._lapse()
         finally:
             self._tear_down()
@@ -185,25 +223,27 @@ class Listener:
                 client, _ = door.accept()
             except BlockingIOError:
                 return
+            except ConnectionAbortedError:  # it went before its turn
+                continue
             except OSError:  # no file descriptor is left: those who wait are taken later
                 self._closed.wait(_EXHAUSTED_SECONDS)
                 return
             link = Link(self, client, self._hold_seconds)
             self._links.add(link)
-            self.place(link)
-            link.turn()
+            self._guarded(functools.partial(self.place, link), link)
+            self._guarded(link.turn)
 
     def _ring(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self._hears.recv(4096)
         while not self._inbox.empty():
-            self._inbox.get()()
+            self._guarded(self._inbox.get())
 
     def _retry(self) -> None:
         if self._closed.is_set():
             return
         for link in [one for one in self._links if one.held]:
-            self.place(link)
+            self._guarded(functools.partial(self.place, link), link)
         if (chosen := self._choose()) is not None:
             self._fill(chosen[0])
 
@@ -218,7 +258,7 @@ class Listener:
     def _lapse(self) -> None:
         now = time.monotonic()
         for link in [one for one in self._links if one.due is not None and one.due <= now]:
-            link.lapse()
+            self._guarded(link.lapse)
         for tunnel in [one for one, since in self._idle.items() if since + _IDLE_SECONDS <= now]:
             self._discard(tunnel)
 
@@ -233,9 +273,8 @@ class Listener:
     def _open(self, pod: str) -> None:
         try:
             tunnel = open_tunnel(self._kube, self._namespace, pod)
-        except NoWayError as error:
-            failed = error
-            self._do(lambda: self._failed(pod, failed))
+        except Exception as error:  # noqa: BLE001 - else those who wait would wait for ever
+            self._do(functools.partial(self._failed, pod, error))
         else:
             self._do(lambda: self._opened(tunnel))
             if self._closed.is_set():
@@ -250,13 +289,16 @@ class Listener:
         self.release(tunnel)
         self._go_on()
 
-    def _failed(self, pod: str, error: NoWayError) -> None:
+    def _failed(self, pod: str, error: Exception) -> None:
         """All who wait for this pod look for another one: waiting in a line would take too long."""
+        final = isinstance(error, NoWayError) and error.final
+        if not isinstance(error, NoWayError | KubekitError):
+            self._break_off(None, error)
         self._opening[pod] -= 1
         failing = [link for link, wanted, _ in self._asking if wanted == pod]
         self._asking = deque(one for one in self._asking if one[1] != pod)
         for link in failing:
-            link.fail(str(error), final=error.final)
+            self._guarded(functools.partial(link.fail, str(error), final=final), link)
         self._go_on()
 
     def _go_on(self) -> None:
@@ -273,6 +315,9 @@ class Listener:
             tunnel.flush()
         except NoWayError:
             self._discard(tunnel)
+        except Exception:
+            self._discard(tunnel)
+            raise
 
     def _discard(self, tunnel: Tunnel) -> None:
         del self._idle[tunnel]

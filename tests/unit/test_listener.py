@@ -1,0 +1,93 @@
+"""What a defect costs: one client's connection, and never the port."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from kubekit.events import Event, Warned
+from kubekit.streams import listener as module
+from kubekit.streams.listener import Listener
+
+
+def listening(choose: Callable[[], tuple[str, int] | None], events: list[Event]) -> Listener:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kube: Any = None
+    return Listener(kube, "here", port=port, choose=choose, emit=events.append)
+
+
+def connected(listener: Listener) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", listener.port), timeout=30)
+
+
+def test_a_defect_ends_one_connection_and_is_told_once() -> None:
+    events: list[Event] = []
+    turn = itertools.count()
+    asked = threading.Semaphore(0)
+
+    def choose() -> None:
+        asked.release()
+        if next(turn) < 2:
+            raise LookupError("a defect")
+
+    listener = listening(choose, events)
+    try:
+        for _ in range(2):
+            with pytest.raises(ConnectionResetError), connected(listener) as client:
+                client.recv(1)
+        with connected(listener):
+            for _ in range(3):
+                assert asked.acquire(timeout=30)
+            assert listener._thread.is_alive()
+        (warned,) = [event for event in events if isinstance(event, Warned)]
+        assert "LookupError: a defect" in warned.text
+        assert any("choose" in line for line in warned.details)
+    finally:
+        listener.close()
+
+
+def test_whatever_opening_a_connection_raises_it_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = threading.Semaphore(0)
+
+    def broken(*_: object) -> None:
+        tried.release()
+        raise LookupError("a defect")
+
+    monkeypatch.setattr(module, "open_tunnel", broken)
+    listener = listening(lambda: ("app", 8000), [])
+    try:
+        with connected(listener):
+            for _ in range(3):
+                assert tried.acquire(timeout=30)
+    finally:
+        listener.close()
+
+
+def test_a_client_that_has_gone_at_once_costs_nobody_the_port(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket.socket, "setsockopt", _gone)
+    asked = threading.Semaphore(0)
+    events: list[Event] = []
+    listener = listening(asked.release, events)
+    try:
+        for _ in range(2):
+            with connected(listener):
+                assert asked.acquire(timeout=30)
+        assert not any(isinstance(event, Warned) for event in events)
+    finally:
+        listener.close()
+
+
+def _gone(sock: socket.socket, level: int, name: int, value: Any) -> None:
+    if (level, name) == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
+        raise OSError(22, "Invalid argument")
+    super(socket.socket, sock).setsockopt(level, name, value)
