@@ -92,8 +92,14 @@ class Syncing:
     def bring(self, saved: Saved) -> None:
         """Bring the files as they are now into every container that runs."""
         before = self._tree
-        if not self._read() or self._tree == before:
+        if not self._renew():
             return
+        if self._tree != before:
+            self._note(saved, before)
+        self._want()  # last: what it wakes would delay what is told
+
+    def _note(self, saved: Saved, before: tree.Tree | None) -> None:
+        """Tell what was saved, and keep it until it is known what became of it."""
         trees = [one for one in (before, self._tree) if one is not None]
         known = {source.at for one in trees for source in one.sources.values()}
         named = tuple(path for path in saved.paths if str(path) in known) or tuple(saved.paths)
@@ -130,6 +136,13 @@ class Syncing:
         self._raised.add(event.text)
 
     def _read(self) -> bool:
+        """Bring the files as they are now everywhere; False if they cannot be read."""
+        if not self._renew():
+            return False
+        self._want()
+        return True
+
+    def _renew(self) -> bool:
         dev, build = self._settings.dev, self._settings.build
         try:
             self._tree = tree.read(dev.sync, build, self._tree, self._touched)
@@ -139,8 +152,11 @@ class Syncing:
             return False
         self._touched = set()
         self._version += 1
-        self._sessions.want(self._tree, self._version, dev.sync)
         return True
+
+    def _want(self) -> None:
+        if self._tree is not None:
+            self._sessions.want(self._tree, self._version, self._settings.dev.sync)
 
     def _settle_if_known(self) -> bool:
         if not self._sessions.settled or self._settled == self._version:
