@@ -36,6 +36,11 @@ class Debugger:
         self._answer(asked)
 
     @property
+    def heard(self) -> list[str]:
+        """What was said and not asked for yet, in short."""
+        return [str(one.get("event") or one.get("command")) for one in self._heard]
+
+    @property
     def has_stopped(self) -> bool:
         """Whether a breakpoint was met; waits a moment for what comes."""
         while select.select([self._sock], [], [], 0.1)[0]:

@@ -7,6 +7,7 @@ from within one.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -195,6 +196,10 @@ class _Link:
             return
         except (OSError, ValueError):
             data, whole = b"", []
+        if self.is_closed:
+            if not data:
+                self._loop.forget(source)
+            return
         for message in whole:
             if source is self._client:
                 self._is_part = self._is_part or b'"subProcessId"' in message
@@ -225,10 +230,13 @@ class _Link:
             self._loop.later(_FULL_SECONDS, lambda: self._flush(to))
 
     def _close(self) -> None:
+        """Hang up; at debugpy later: one who goes while it greets is the last one it takes."""
         if not self.is_closed:
             self.is_closed = True
             self._loop.forget(self._client)
-            self._loop.forget(self._adapter)
+            with contextlib.suppress(OSError):
+                self._adapter.shutdown(socket.SHUT_WR)
+            self._loop.later(_LEAVE_SECONDS, lambda: self._loop.forget(self._adapter))
 
 
 def messages(data: bytes) -> tuple[list[bytes], bytes]:

@@ -62,7 +62,15 @@ class Asking:
         self._thread.start()
 
     def _ask(self, dev: Dev, path: str) -> None:
-        self._answer = json.loads(dev.get(path))
+        try:
+            self._answer = json.loads(dev.get(path))
+        except (OSError, ValueError) as error:
+            self._answer = error
+
+    @property
+    def so_far(self) -> Any:
+        """What has come, None yet."""
+        return self._answer
 
     def result(self) -> Any:
         self._thread.join(PATIENCE)
@@ -77,7 +85,11 @@ def stopped(
     debugger = Debugger(entry["connect"]["port"])
     debugger.attach(here, LINE, **entry)
     asking = Asking(dev, f"/hello/{word}")
-    thread, frame = debugger.stopped()
+    try:
+        thread, frame = debugger.stopped()
+    except TimeoutError as error:
+        told = f"{asking.so_far!r}\n{debugger.heard}\n{dev.told()[-3000:]}"
+        raise AssertionError(told) from error
     assert (frame["source"]["path"], frame["line"]) == (str(here), LINE)
     return debugger, thread, debugger.variables(frame), asking
 
