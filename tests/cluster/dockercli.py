@@ -22,7 +22,7 @@ from kubekit.model import DockerEndpoint
 from lab import gobuild, paths
 from lab.parts import Store
 
-_READY_SECONDS = 60
+_READY_SECONDS = 120
 
 Listing = dict[str, str]
 """Path -> kind, permissions and content, as far as an image keeps them."""

@@ -22,7 +22,7 @@ from lab import parts, paths, process, session
 from lab.parts import Part, Store
 
 USER, PASSWORD = "deployer-of-tests", "a-password-of-the-tests"
-_START_SECONDS = 20
+_START_SECONDS = 90
 _EC = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
 
 
@@ -104,7 +104,7 @@ def serve(folder: Path, host: str) -> Iterator[Registry]:
         yield Registry(address=f"{host}:{_port(log, running)}", folder=folder, ca=folder / "ca.pem")
     finally:
         running.terminate()
-        running.wait(timeout=10)
+        running.wait(timeout=90)
 
 
 def _config(folder: Path, host: str) -> str:

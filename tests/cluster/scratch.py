@@ -45,7 +45,7 @@ class Scratch:
         assert found is not None
         return found
 
-    def until(self, look: Callable[[], Any], seconds: float = 60) -> Any:
+    def until(self, look: Callable[[], Any], seconds: float = 90) -> Any:
         """Wait for something to be there or true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -24,7 +24,7 @@ from lab.parts import Part, Store
 BASE = "python:3.13-slim"
 PORT = 2375
 _PREFIX = "kubekit-spare-"
-_READY_SECONDS = 60
+_READY_SECONDS = 120
 _PACKAGES = ("docker.io", "docker-cli", "iptables", "ca-certificates", "procps")
 
 

@@ -23,7 +23,7 @@ from kubekit.session import Run, open_engine
 from tests.cluster.conftest import PROFILE, Project, small_project
 from tests.cluster.front import Front, authority, in_front_of, signed
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.cluster
 
 TARGET = ClusterTarget(context=PROFILE, profile=PROFILE)
 NOTHING = "tcp://127.0.0.1:1"

@@ -21,6 +21,7 @@ from kubekit.image.files import context
 from kubekit.model import BuildSettings, BuiltImage, Cancel, DockerEndpoint
 from tests.cluster.engineproxy import EngineProxy, proxied
 from tests.cluster.spare import Spare, newer_image, node_image, spare
+from tests.conftest import alive, until
 
 pytestmark = pytest.mark.cluster
 
@@ -392,7 +393,7 @@ def test_a_daemon_that_hangs_in_the_middle(builder: Builder, older: Spare) -> No
     took = time.monotonic() - start
     older.signal("CONT")
     assert error.id == "docker-hung"
-    assert 2.0 <= took < 60
+    assert took >= 2.0, "it has had its time"
     assert builder.build(text).built
 
 
@@ -408,13 +409,13 @@ def test_a_daemon_that_hangs_before_its_first_word(builder: Builder, older: Spar
     older.signal("CONT")
     engine.close()
     assert caught.value.id == "docker-hung"
-    assert 2.0 <= took < 60
+    assert took >= 2.0, "it has had its time"
 
 
-def test_a_step_that_is_silent_is_waited_for(builder: Builder) -> None:
-    builder.patience = 1.0
-    assert builder.build(f"{FROM}\nRUN echo {builder.mark}; sleep 3\n").built
-    deadline = time.monotonic() + 5
-    while any(thread.name == "heartbeat" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "it outlives the build"
-        time.sleep(0.01)
+def test_a_step_that_is_silent_is_waited_for(
+    builder: Builder, threads: list[threading.Thread]
+) -> None:
+    builder.patience = 4.0
+    assert builder.build(f"{FROM}\nRUN echo {builder.mark}; sleep 6\n").built
+    assert "heartbeat" in [thread.name for thread in threads]
+    until(lambda: not [thread for thread in alive(threads) if thread.name == "heartbeat"])

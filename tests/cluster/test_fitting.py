@@ -14,7 +14,7 @@ from kubekit.rollout.finders.fitting import misfit
 from tests.cluster.conftest import PROFILE
 from tests.cluster.scratch import Scratch, scratch
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.cluster
 
 WORDS = {
     "selector": r"didn't match Pod's node affinity/selector|didn't satisfy .*\[NodeAffinity\]",
@@ -102,7 +102,7 @@ def test_the_scheduler_agrees(space: Scratch, case: str) -> None:
     before = misfit(spec, live(space))
     made = space.pod(name, spec)
     try:
-        verdict = space.until(lambda: scheduled(space.get_pod(name)), 20)
+        verdict = space.until(lambda: scheduled(space.get_pod(name)))
         after = misfit(made["spec"], live(space))
     finally:
         path = f"/api/v1/namespaces/{space.name}/pods/{name}"
@@ -132,6 +132,6 @@ def test_a_device_may_come_with_its_plugin(space: Scratch) -> None:
     """The scheduler has no place for it now; a plugin that registers later brings it."""
     spec = {"containers": [asking(GPU, "limits")]}
     space.pod("device", spec)
-    verdict = space.until(lambda: scheduled(space.get_pod("device")), 20)
+    verdict = space.until(lambda: scheduled(space.get_pod("device")))
     assert verdict["reason"] == "Unschedulable"
     assert misfit(spec, live(space)) is None

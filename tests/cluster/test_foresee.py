@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.conftest import Project
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.cluster
 
 TEMPLATE = "      enableServiceLinks: false\n"
 ACCOUNT = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: robot}\n---\n"

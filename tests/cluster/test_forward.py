@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from kubekit.errors import CancelledError
 from kubekit.model import Cancel
 from tests.cluster.conftest import PROFILE
 from tests.cluster.scratch import Scratch, scratch
+from tests.conftest import alive, until
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.cluster
 
 USUAL = (80, 3000, 5000, 8000, 8080, 8888, 9000)
 SERVERS = """
@@ -106,10 +106,9 @@ def test_ports_open_on_loopback_are_told_from_those_that_are_not(world: Scratch)
 def test_a_closed_port_is_known_before_the_quiet_has_passed(
     world: Scratch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forward, "_QUIET_SECONDS", 30.0)
-    began = time.monotonic()
-    assert listening(world.kube, world.name, "app", (6666,), seconds=60) == frozenset()
-    assert time.monotonic() - began < 30
+    monkeypatch.setattr(forward, "_QUIET_SECONDS", 1000.0)
+    # None, had it waited for the quiet.
+    assert listening(world.kube, world.name, "app", (6666,), seconds=90) == frozenset()
 
 
 @pytest.mark.parametrize("port", [5432, 9000, 9001, 9002, 9003])
@@ -129,22 +128,24 @@ def test_of_a_pod_that_does_not_run_nothing_is_known(world: Scratch, pod: str) -
     assert listening(world.kube, world.name, pod, USUAL) is None
 
 
-def test_no_thread_is_left_and_others_may_ask_meanwhile(world: Scratch) -> None:
+def test_no_thread_is_left_and_others_may_ask_meanwhile(
+    world: Scratch, threads: list[threading.Thread]
+) -> None:
     found: list[object] = []
-    before = set(threading.enumerate())
 
     def scan() -> None:
-        found.append(listening(world.kube, world.name, "app", USUAL, seconds=20))
+        found.append(listening(world.kube, world.name, "app", USUAL, seconds=90))
 
-    threads = [threading.Thread(target=scan) for _ in range(4)]
-    for thread in threads:
+    asking = [threading.Thread(target=scan) for _ in range(4)]
+    for thread in asking:
         thread.start()
     pods = [len(world.kube.list(f"/api/v1/namespaces/{world.name}/pods")) for _ in range(50)]
-    for thread in threads:
+    for thread in asking:
         thread.join()
     assert found == [{3000, 8000, 9000}] * 4
     assert set(pods) == {3}
-    assert set(threading.enumerate()) <= before
+    assert set(threads) >= set(asking)
+    until(lambda: not alive(threads))
 
 
 def test_an_interrupted_run_does_not_go_on_listening(world: Scratch) -> None:
@@ -200,10 +201,8 @@ def test_why_no_pod_was_reached(world: Scratch, service: str, port: int, words: 
 
 
 def test_an_app_that_is_silent_is_given_up(world: Scratch) -> None:
-    began = time.monotonic()
     answer = service_answers(world.kube, world.name, "app", 9003, seconds=1)
     assert answer == "no answer within 1 s"
-    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("service", ["bare", "nosuch"])
@@ -227,4 +226,4 @@ def test_a_token_with_the_right_opens_the_way_and_without_it_says_so(
             return listening(kube, world.name, "app", (3000, 80))
         return None
 
-    assert world.until(allowed, 10) == {3000}
+    assert world.until(allowed) == {3000}

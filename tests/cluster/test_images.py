@@ -18,7 +18,7 @@ from kubekit.image.files import context
 from kubekit.model import BuildSettings, Cancel
 from tests.cluster.conftest import PROFILE, Project
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+pytestmark = pytest.mark.cluster
 
 DOCKERFILE = "FROM python:3.13-slim\nCOPY mark /mark\n"
 

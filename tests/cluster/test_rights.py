@@ -12,7 +12,7 @@ import pytest
 
 from tests.cluster.conftest import PROFILE, Project
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.cluster
 
 APP = """\
 import sys

@@ -16,7 +16,7 @@ import pytest
 from tests.cluster.conftest import Project
 from tests.conftest import Result
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.cluster
 
 MANIFEST = "manifests/app.yaml.j2"
 CRASH = """\

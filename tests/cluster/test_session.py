@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import http.server
 import json
@@ -11,7 +12,6 @@ import socket
 import stat
 import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,6 +31,7 @@ from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.model import BuildSecret, BuildSettings, BuiltImage, Cancel, DockerEndpoint
 from tests.cluster.conftest import PROFILE
+from tests.conftest import alive, until
 
 pytestmark = pytest.mark.cluster
 
@@ -111,8 +112,13 @@ class Project:
         assert self.here() in self.said(), self.said()
 
 
-def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+def sockets() -> set[str]:
+    """Those that this process has open, each by a name that no other has."""
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the listing's own
+            found.add(str(file.readlink()))
+    return {one for one in found if one.startswith("socket:")}
 
 
 @pytest.fixture
@@ -232,9 +238,11 @@ def test_many_files_and_a_large_one(project: Project) -> None:
     assert project.sent() == ["sent 1 bytes of 1 file"]
 
 
-def test_two_at_once_and_many_in_a_row_leave_nothing(project: Project) -> None:
+def test_two_at_once_and_many_in_a_row_leave_nothing(
+    project: Project, threads: list[threading.Thread]
+) -> None:
     project.matches()
-    threads, files = threading.active_count(), open_files()
+    before = sockets()
 
     def one(number: int) -> bool:
         text = f"FROM python:3.13-slim\nCOPY app /ctx/\n# {uuid.uuid4()}\n"
@@ -253,8 +261,9 @@ def test_two_at_once_and_many_in_a_row_leave_nothing(project: Project) -> None:
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         assert all(pool.map(one, range(30)))
-    assert threading.active_count() == threads
-    assert open_files() <= files + 2  # idle connections
+    assert threads
+    until(lambda: not alive(threads))
+    until(lambda: len(sockets() - before) <= 2)  # idle connections
 
 
 TOKEN = f"kk-{uuid.uuid4()}"
@@ -388,12 +397,10 @@ def test_an_end_in_the_middle_of_a_transfer(project: Project, how: str) -> None:
                 timer.start()
 
     timer = threading.Thread(target=end)
-    start = time.monotonic()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(context, "content", content)
         with pytest.raises(CancelledError if how == "cancelled" else UnreachableError) as caught:
             project.build()
-    assert time.monotonic() - start < 60
     assert how == "cancelled" or "closed the connection" in caught.value.message
     project.cancel = Cancel()
     (project.root / "large").unlink()

@@ -19,7 +19,7 @@ import pytest
 from tests.cluster.conftest import PROFILE
 from tests.conftest import Result, kubekit
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.cluster
 
 IMAGE = "python:3.13-slim"
 PASSWORD = f"pw-{uuid.uuid4().hex}"
