@@ -146,9 +146,11 @@ class _Shown:
 
         self._run.cancel.on_set(stop)
         logs = [self._history(reader) for reader in readers.values()]
-        for line in heapq.merge(*logs, key=attrgetter("at")):
-            self._run.emit(line)
-        self._run.cancel.forget(stop)
+        try:
+            for line in heapq.merge(*logs, key=attrgetter("at")):
+                self._run.emit(line)
+        finally:
+            self._run.cancel.forget(stop)
         self._check_cancel()
 
     def _history(self, reader: Reader) -> Iterator[LogLine]:
@@ -197,6 +199,12 @@ class _Shown:
                 updates.put(error)
                 raise
 
+        def trouble(source: Source, error: KubekitError) -> None:
+            try:
+                self._tell_trouble(source, error)
+            except Exception as failure:  # noqa: BLE001 - it is raised in the main thread
+                updates.put(failure)
+
         return Logs(
             self._kube,
             self._namespace,
@@ -204,7 +212,7 @@ class _Shown:
             clean=self._masks.clean,
             since=self._since,
             containers=self._wanted.containers,
-            trouble=self._tell_trouble,
+            trouble=trouble,
             readers=readers,
         )
 

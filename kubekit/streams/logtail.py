@@ -199,7 +199,7 @@ class Tail:
     Args:
         reader: of its log; may have read some of it already.
         deliver: takes each line; False ends it.
-        trouble: is told once why the log cannot be had.
+        trouble: is told once why the log cannot be had; of a defect, too, which ends the thread.
     """
 
     def __init__(
@@ -261,6 +261,10 @@ class Tail:
             except KubekitError as error:
                 self._trouble(self._reader.source, error)
                 return
+            except Exception as error:
+                what = f"{type(error).__name__}: {error}"
+                self._trouble(self._reader.source, KubekitError(what))
+                raise
             run = self._next(run)
 
     def _next(self, run: str) -> str:
