@@ -74,7 +74,7 @@ def refusal(answer: Object, where: str) -> SyncError | ChangedError:
         return not_writable(path, text, where)
     if code == "CLASH":
         return ForeignError(
-            f"the folder `{path}` in {where} must go, and holds files that were made there",
+            f"`{path}` is no folder any more, but in {where} it is one with files the app has made",
             hints=(_REBUILD,),
         )
     kind = DriftError if code in _DRIFT else SyncError

@@ -16,8 +16,13 @@ _MODES = {
     "warm": "warm reload",
     "cold": "reload",
     "restart": "restarted",
-    "own": "by its own reload",
     "none": "",
+}
+
+_STAYS = {
+    True: "the app stays on the old code",
+    False: "the app does not run",
+    None: "whether the old code still runs is not known",
 }
 
 
@@ -36,6 +41,12 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
     how = f"{_MODES[mode]}, " if _MODES.get(mode) else ""
     size = sum(one.size for one in outcomes)
     text = f"live in {seconds:.2f} s{f' ({how}{what})' if changed else ''}"
+    if mode == "own":
+        # When it has done so cannot be seen from outside.
+        text = f"given to the app's server in {seconds:.2f} s, which reloads by itself ({what})"
+    elif not changed and mode == "none":
+        has = "have" if len(outcomes) > 1 else "has"
+        text = f"live: {where} {has} all files already"
     return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 
@@ -70,11 +81,11 @@ def _failures(
             place=str(fault.place),
         )
     if outcome.failed is not None:
-        stays = "the app stays on the old code" if outcome.kept else "the app does not run"
+        stays = _STAYS[outcome.kept]
         yield Reported(
             id="reload-failed",
             exit_code=6,
-            message=f"{_last(outcome.failed)}: after {_changes(saved)}",
+            message=f"{_changes(saved)}: {_last(outcome.failed)}",
             details=tuple(_own(outcome.failed, rules)),
             hints=(f"{stays}: correct it, and save",),
             place=_place(outcome.failed, rules),
@@ -83,8 +94,7 @@ def _failures(
         yield Reported(
             id="not-answering",
             exit_code=6,
-            message=f"the app took {_changes(saved)}, and its readiness probe does not pass:"
-            f" {outcome.met}",
+            message=f"{_changes(saved)}: the app's readiness probe does not pass: {outcome.met}",
             hints=("see its log above; the next save is tried all the same",),
         )
 
@@ -103,15 +113,15 @@ def raised(
     place = _place(text, rules)
     if place is None:
         return None
-    files = ", ".join(saved)
-    return Warned(text=f"{place}: {_last(text)}, {seconds:.0f} s after {files} changed")
+    after = f"{seconds:.0f} s after {_changes(saved)}"
+    return Warned(text=f"{place}: {_last(text)}, {after}")
 
 
 def _changes(saved: Sequence[str]) -> str:
     if not saved:
-        return "a sync"
+        return "the files were brought anew"
     more = f" and {len(saved) - 1} more" if len(saved) > 1 else ""
-    return f"{saved[0]} changed{more}"
+    return f"`{saved[0]}`{more} changed"
 
 
 def _last(traceback: str) -> str:
