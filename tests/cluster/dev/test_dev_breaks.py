@@ -90,7 +90,7 @@ def test_an_import_error_is_told_with_the_projects_own_line(dev: Dev) -> None:
     dev.save(ANSWER, 'TEXT = "never"\nimport nosuchmodule\n')
     told = dev.report("reload-failed")
     assert "ModuleNotFoundError: No module named 'nosuchmodule'" in told["message"]
-    assert f"{ANSWER} changed" in told["message"]
+    assert f"`{ANSWER}` changed" in told["message"]
     assert told["place"] == f"{ANSWER}:2"
     assert any("import nosuchmodule" in line for line in told["details"])
     assert text(dev) == "before the import error"
