@@ -132,7 +132,7 @@ def test_no_request_is_lost_over_twenty_reloads(box: Container, options: tuple[s
 
 def test_an_idle_connection_goes_over_to_the_new_code(box: Container) -> None:
     box.write("main.py", app(1))
-    box.serve()
+    box.serve("--timeout-keep-alive", "300")
     used = http.client.HTTPConnection("127.0.0.1", box.port, timeout=PATIENCE)
     used.request("GET", "/")
     used.getresponse().read()
