@@ -166,7 +166,7 @@ class Stage:
         while not self.loop.queue.empty():
             self.loop._take(self.loop.queue.get())
 
-    def settle(self, seconds: float = 20) -> None:
+    def settle(self, seconds: float = 90) -> None:
         """Take events until each container has told what became of the files."""
         end = time.monotonic() + seconds
         while not self.loop._files._sessions.settled or not self.loop.queue.empty():
@@ -301,7 +301,7 @@ def test_a_save_is_settled_when_the_pod_that_had_not_told_is_gone(stage: Stage) 
     stuck = stage.loop._files._sessions._open["docker://b"]
     stuck.want = lambda *_: None  # type: ignore[method-assign]
     stage.save("src/main.py")
-    end = time.monotonic() + 20
+    end = time.monotonic() + 90
     while stage.loop._files._sessions._open["docker://a"].told < stage.loop._files._version:
         assert time.monotonic() < end
         time.sleep(0.002)

@@ -23,7 +23,7 @@ def listening(choose: Callable[[], tuple[str, int] | None], events: list[Event])
 
 
 def connected(listener: Listener) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", listener.port), timeout=30)
+    return socket.create_connection(("127.0.0.1", listener.port), timeout=90)
 
 
 def test_a_defect_ends_one_connection_and_is_told_once() -> None:
@@ -43,7 +43,7 @@ def test_a_defect_ends_one_connection_and_is_told_once() -> None:
                 client.recv(1)
         with connected(listener):
             for _ in range(3):
-                assert asked.acquire(timeout=30)
+                assert asked.acquire(timeout=90)
             assert listener._thread.is_alive()
         (warned,) = [event for event in events if isinstance(event, Warned)]
         assert "LookupError: a defect" in warned.text
@@ -66,7 +66,7 @@ def test_whatever_opening_a_connection_raises_it_is_tried_again(
     try:
         with connected(listener):
             for _ in range(3):
-                assert tried.acquire(timeout=30)
+                assert tried.acquire(timeout=90)
     finally:
         listener.close()
 
@@ -81,7 +81,7 @@ def test_a_client_that_has_gone_at_once_costs_nobody_the_port(
     try:
         for _ in range(2):
             with connected(listener):
-                assert asked.acquire(timeout=30)
+                assert asked.acquire(timeout=90)
         assert not any(isinstance(event, Warned) for event in events)
     finally:
         listener.close()
