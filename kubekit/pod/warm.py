@@ -24,19 +24,21 @@ from importlib.machinery import (
 from types import CodeType
 from typing import Any
 
+_FORK = "does not survive a fork"
+_PATCHES = "changes modules as they are imported"
 UNSAFE = {
     # What starts threads of its own, or holds what a child cannot use, as soon as it is imported.
-    "grpc": "https://github.com/bblfsh/python-driver/issues/55",
-    "jax": "https://github.com/google/jax/issues/1805",
-    "polars": "https://docs.pola.rs/user-guide/misc/multiprocessing/",
-    "tensorflow": "https://github.com/tornadoweb/tornado/issues/2115",
-    "torch": "https://github.com/pytorch/pytorch/issues/40403",
+    "grpc": _FORK,  # https://github.com/bblfsh/python-driver/issues/55
+    "jax": _FORK,  # https://github.com/google/jax/issues/1805
+    "polars": _FORK,  # https://docs.pola.rs/user-guide/misc/multiprocessing/
+    "tensorflow": _FORK,  # https://github.com/tornadoweb/tornado/issues/2115
+    "torch": _FORK,  # https://github.com/pytorch/pytorch/issues/40403
     # What changes other modules, and so must come before them in every process.
-    "ddtrace": "it changes modules as they are imported",
-    "eventlet": "it replaces modules of the standard library",
-    "newrelic": "it changes modules as they are imported",
+    "ddtrace": _PATCHES,
+    "eventlet": "replaces modules of the standard library",
+    "newrelic": _PATCHES,
 }
-"""Modules that no warm process may hold, and where that is known from."""
+"""Modules that no warm process may hold, why, and where that is known from."""
 
 Codes = dict[str, tuple[bytes, CodeType]]
 """Path -> the bytes that were compiled, and what they were compiled to."""
@@ -193,7 +195,7 @@ class Preload:
         banned = next((one for one in news["names"] if one.split(".")[0] in UNSAFE), "")
         if banned:
             root = banned.split(".", maxsplit=1)[0]
-            self.cold = self.cold or f"`{root}` must not be imported before a fork: {UNSAFE[root]}"
+            self.cold = self.cold or f"`{root}` {UNSAFE[root]}"
         if not self.cold and news["names"]:
             self._queue += news["names"]
             self._path = news["path"]

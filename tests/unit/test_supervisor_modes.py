@@ -165,7 +165,7 @@ PACKAGES = {
         "import sys, foreign\nsys.modules['other_name'] = foreign\n",
         "the project puts `foreign` in the place of `other_name`",
     ),
-    "known": ("x = 1\n", "import polars\nimport foreign\n", "`polars` must not be imported"),
+    "known": ("x = 1\n", "import polars\nimport foreign\n", "`polars` does not survive a fork"),
 }
 
 
