@@ -160,12 +160,11 @@ class Watch:
         with self._lock:
             holders = {Path(one.path): _holder(Path(one.path), self._roots) for one in touched}
             paths = {path for path, holder in holders.items() if holder}
-            stale = {
-                path
-                for one in touched
-                if one.is_folder
-                for path in self._unwatched_below(Path(one.path))
-            }
+            leading = {path for root in self._roots for path in (root, *root.parents)}
+            folders = {Path(one.path) for one in touched if one.is_folder}
+            # What leads to a root may also be a link that leads elsewhere now.
+            folders |= leading.intersection(holders)
+            stale = {path for folder in folders for path in self._unwatched_below(folder)}
             if len(touched) > _MANY:
                 hit = {holder: self._roots[holder] for holder in holders.values() if holder}
                 stale |= {root for root in self._roots if _holder(root, hit)}

@@ -159,6 +159,19 @@ def test_a_folder_that_takes_the_place_of_one_is_watched(told: Told, tmp_path: P
     told.until(tmp_path / "src/pkg/a.py")
 
 
+def test_a_link_that_leads_to_another_folder_is_followed(told: Told, tmp_path: Path) -> None:
+    for name in ("v1", "v2"):
+        (tmp_path / name / "src").mkdir(parents=True)
+    (tmp_path / "current").symlink_to("v1")
+    src = tmp_path / "current/src"
+    told.watch.on({tmp_path: False, src: True})
+    (tmp_path / "next").symlink_to("v2")
+    (tmp_path / "next").rename(tmp_path / "current")
+    told.until(src)
+    (tmp_path / "v2/src/a.py").write_text("1")
+    told.until(src / "a.py")
+
+
 def test_a_folder_that_is_moved_in_is_watched(told: Told, tmp_path: Path) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "out/pkg/sub").mkdir(parents=True)
