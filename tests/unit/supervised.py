@@ -39,6 +39,9 @@ PACKAGES = (
 PATIENCE = 90.0
 """Seconds that a test waits for what must come; never a measure of how quick it was."""
 
+PATIENT_WORKERS = ("--timeout-worker-healthcheck", "300")
+"""For uvicorn, which kills a worker that a loaded machine does not let answer for five seconds."""
+
 
 def interpreter(version: str) -> str | None:
     """A Python of this version on this machine, None without one."""
@@ -138,9 +141,11 @@ class Container:
             )
         return self
 
-    def serve(self, *options: str, app: str = "main:app", **env: str) -> Container:
+    def serve(
+        self, *options: str, app: str = "main:app", grace: float = 5, **env: str
+    ) -> Container:
         """Start uvicorn, and wait until it answers."""
-        self.start("uvicorn", app, "--port", str(self.port), *options, **env)
+        self.start("uvicorn", app, "--port", str(self.port), *options, grace=grace, **env)
         until(self.answers)
         return self
 

@@ -16,7 +16,14 @@ import pytest
 
 from kubekit.dev.debug import zipped
 from tests.dap import Debugger
-from tests.unit.supervised import NEWEST_TESTED, Container, container, environment, until
+from tests.unit.supervised import (
+    NEWEST_TESTED,
+    PATIENT_WORKERS,
+    Container,
+    container,
+    environment,
+    until,
+)
 
 APP = """
 import os
@@ -195,7 +202,7 @@ def test_a_server_that_is_started_again_does_not_wait_at_a_breakpoint(
 def test_each_worker_is_debugged_as_a_session_of_its_own(served: tuple[Container, int]) -> None:
     box, port = served
     box.write("main.py", app(1))
-    box.serve("--workers", "2")
+    box.serve("--workers", "2", *PATIENT_WORKERS)
     entry = {"name": "x", "connect": {"host": "localhost", "port": port}}
     main = Debugger(port)
     main.attach(box.src / "main.py", STOP, **entry)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.supervised import NEWEST_TESTED, PATIENCE, Container, container, environment, until
+from tests.unit.supervised import (
+    NEWEST_TESTED,
+    PATIENCE,
+    PATIENT_WORKERS,
+    Container,
+    container,
+    environment,
+    until,
+)
 
 APP = """
 from fastapi import FastAPI
@@ -31,7 +39,8 @@ def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Container]:
 
 def serve(box: Container, *options: str, drain: float) -> None:
     """Start it, and bring it to its second generation."""
-    box.start("uvicorn", "main:app", "--port", str(box.port), *options, drain=drain)
+    patient = ("--timeout-keep-alive", "300")  # uvicorn's own are five seconds
+    box.start("uvicorn", "main:app", "--port", str(box.port), *options, *patient, drain=drain)
     until(box.answers)
     box.warmed()
     assert box.reload()["state"] == "ready"
@@ -63,7 +72,7 @@ def said_to_a_new_one(box: Container) -> str | None:
 
 @pytest.mark.parametrize(
     "options",
-    [("--http", "h11"), ("--http", "httptools"), ("--workers", "2")],
+    [("--http", "h11"), ("--http", "httptools"), ("--workers", "2", *PATIENT_WORKERS)],
     ids=lambda options: options[1],
 )
 def test_all_who_ask_meanwhile_are_answered_and_sent_elsewhere(
