@@ -65,7 +65,8 @@ class Syncing:
     def follow(self, running: Iterable[Running]) -> bool:
         """These containers run now, and no others; whether that settles what was not known yet."""
         self._sessions.follow(running)
-        return self._pending is not None and self.count > 0 and self._settle_if_known()
+        unknown = self._pending is not None or self.refused
+        return unknown and self.count > 0 and self._settle_if_known()
 
     def built(self, image: str, plan: BuildPlan) -> None:
         """The image was built from this: what of it goes is deleted where the image runs."""
@@ -159,10 +160,21 @@ class Syncing:
             self._sessions.want(self._tree, self._version, self._settings.dev.sync)
 
     def _settle_if_known(self) -> bool:
-        if not self._sessions.settled or self._settled == self._version:
+        if not self._sessions.settled:
             return False
+        if self._settled == self._version:
+            return self._mended()
         self._settled = self._version
         return self._settle()
+
+    def _mended(self) -> bool:
+        """Whether the containers that would not have it have made room for some that do."""
+        outcomes = self._sessions.brought(self._version)
+        well = len(outcomes) == self.count and all(one.well for one in outcomes)
+        if not (self.refused and well):
+            return False
+        self.refused = self.missed = False
+        return True
 
     def _settle(self) -> bool:
         outcomes = self._sessions.brought(self._version)
