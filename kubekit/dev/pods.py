@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Listed, Update
-from kubekit.dev.adapt import Container
+from kubekit.dev.adapt import FOLDER, Container
 from kubekit.model import Manifests, Object
 from kubekit.rollout.reading import is_ready
 from kubekit.streams.targets import target_port
@@ -121,8 +121,10 @@ class Pods:
         return any(labels >= one.items() for one in self._selectors)
 
     def _is_current(self, pod: Object) -> bool:
-        named = {one.name for one in self._containers}
-        return all(id_ in self._current for name, id_, _ in _running(pod) if name in named)
+        expected = {one.name for one in self._containers}
+        named = {one["name"] for one in pod["spec"]["containers"]} & expected
+        ids = {name: id_ for name, id_, _ in _running(pod)}
+        return all(ids.get(name) in self._current for name in named)
 
 
 def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
@@ -134,8 +136,16 @@ def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
 
 
 def _running(pod: Object) -> Iterator[tuple[str, str, str]]:
-    """Name, ID and image of each container that runs."""
-    images = {one["name"]: one.get("image", "") for one in pod["spec"]["containers"]}
+    """Name, ID and image of each container that runs with our programs in it.
+
+    Those of a plain `build-and-apply`, which a rollout of `dev` is about to replace, have none.
+    """
+    images = {one["name"]: one.get("image", "") for one in pod["spec"]["containers"] if _ours(one)}
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
-        if "running" in (status.get("state") or {}):
-            yield status["name"], status.get("containerID", ""), images.get(status["name"], "")
+        if status["name"] in images and "running" in (status.get("state") or {}):
+            yield status["name"], status.get("containerID", ""), images[status["name"]]
+
+
+def _ours(container: Object) -> bool:
+    mounts = container.get("volumeMounts") or ()
+    return any(one.get("mountPath") == FOLDER for one in mounts)

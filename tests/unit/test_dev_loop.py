@@ -179,6 +179,7 @@ class Stage:
 
 
 def pod(name: str) -> dict[str, Any]:
+    mounts = [{"name": "kubekit-programs", "mountPath": "/.kubekit"}]
     status = {
         "name": "c",
         "state": {"running": {}},
@@ -192,7 +193,7 @@ def pod(name: str) -> dict[str, Any]:
             "creationTimestamp": "2026-11-21T20:00:00Z",
             "labels": {"app": "x"},
         },
-        "spec": {"containers": [{"name": "c", "image": IMAGE}]},
+        "spec": {"containers": [{"name": "c", "image": IMAGE, "volumeMounts": mounts}]},
         "status": {"containerStatuses": [status]},
     }
 
@@ -386,3 +387,13 @@ def test_keys(stage: Stage) -> None:
     stage.loop.queue.put(Pressed(key="r"))
     stage.take()
     assert Release.begun[-1].builds
+
+
+def test_a_pod_without_our_programs_is_nobody_to_sync_with(stage: Stage) -> None:
+    first = stage.begin()
+    first.apply()
+    plain = pod("plain")
+    del plain["spec"]["containers"][0]["volumeMounts"]
+    stage.loop.queue.put(Listed(kind="Pod", items=(plain,)))
+    stage.take()
+    assert stage.loop._files.count == 0
