@@ -293,6 +293,21 @@ def test_a_source_waits_for_the_pods_of_a_rollout(stage: Stage) -> None:
     assert len(Release.begun) == 2
 
 
+def test_what_one_pod_refused_is_well_when_another_has_taken_its_place(stage: Stage) -> None:
+    stage.live()
+    InPod.outcomes = [SyncOutcome(mode="", failed="ImportError: x")]
+    stage.save("src/main.py")
+    stage.settle()
+    assert stage.loop._files.refused
+    stage.pods("b")
+    stage.take()
+    end = time.monotonic() + 90
+    while stage.loop._files.refused:
+        assert time.monotonic() < end
+        stage.take()
+        time.sleep(0.002)
+
+
 def test_a_save_is_settled_when_the_pod_that_had_not_told_is_gone(stage: Stage) -> None:
     stage.live()
     stage.pods("a", "b")
