@@ -19,6 +19,7 @@ from kubekit.dev.syncing import Saved, Syncing
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
+from kubekit.image.files.context import ignore_path
 from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
 from kubekit.session import Run
 
@@ -172,7 +173,8 @@ class Loop:
         if self._settings.file in change.apply and not self._reload():
             return
         if change.rebuild:
-            self._files.reread(self._settings)  # other rules may keep other files out
+            if self._settings.build and ignore_path(self._settings.build) in change.rebuild:
+                self._files.reread(self._settings)  # other rules may keep other files out
             self._voice.changed("rebuild", change.rebuild, "building")
             self._release(build=True)
         elif change.sync and self._needs_image():
