@@ -20,9 +20,13 @@ UV = str(Path(sys.executable).parent / "uv")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
 IMPORT_ALL = """
-import importlib, pkgutil, kubekit
+import importlib, pathlib, pkgutil, kubekit, kubekit.pod
 for module in pkgutil.walk_packages(kubekit.__path__, "kubekit."):
-    importlib.import_module(module.name)
+    if not module.name.startswith("kubekit.pod."):
+        importlib.import_module(module.name)
+# Programs for another place, which nothing here imports.
+for file in pathlib.Path(kubekit.pod.__path__[0]).glob("*.py"):
+    compile(file.read_text("utf-8"), file, "exec")
 """
 
 
