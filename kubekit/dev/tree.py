@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,7 +91,7 @@ def kept_out(paths: Iterable[str]) -> Callable[[str], bool]:
     """Tell which of these paths are never synced: noise, secrets, virtual environments.
 
     Args:
-        paths: from one folder.
+        paths: of the files of one folder.
     """
     venvs = {path.removesuffix(OF_VENV) for path in paths if path.endswith(OF_VENV)}
     below = tuple(f"{venv}/" for venv in venvs)
@@ -98,7 +99,7 @@ def kept_out(paths: Iterable[str]) -> Callable[[str], bool]:
     def is_out(path: str) -> bool:
         if is_noise(path) or path in venvs or path.startswith(below):
             return True
-        return ".env" in path and ENV.fullmatch(path.rpartition("/")[2]) is not None
+        return ".env" in path and any(ENV.fullmatch(part) for part in path.split("/"))
 
     return is_out
 
@@ -263,7 +264,9 @@ def _walked(
         for file in found
         if file.path.startswith(prefix)
     ]
-    is_out = kept_out([*(file.path for file in files), *_venvs_around(src, tops)])
+    # A folder of that name makes no virtual environment.
+    regular = [file.path for file in files if stat.S_ISREG(file.mode)]
+    is_out = kept_out([*regular, *_venvs_around(src, tops)])
     return (file for file in files if not is_out(file.path))
 
 
@@ -271,7 +274,7 @@ def _venvs_around(src: Path, tops: Iterable[str]) -> Iterator[str]:
     """What tells of virtual environments that these paths lie in, and that were not walked."""
     for top in tops:
         for above in PurePosixPath(top).parents:
-            if above.name and os.path.lexists(src / above / OF_VENV[1:]):
+            if above.name and (src / above / OF_VENV[1:]).is_file():
                 yield f"{above}{OF_VENV}"
 
 

@@ -17,6 +17,7 @@ def authority(folder: Path) -> None:
     """A new authority with a client's certificate, as Minikube keeps them: ca, cert and key."""
     folder.mkdir(parents=True, exist_ok=True)
     new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    new += ["-addext", "keyUsage=critical,keyCertSign,digitalSignature"]  # Python 3.13 asks for it
     names = ["-nodes", "-days", "2", "-subj", "/CN=test"]
     keys = ["-keyout", f"{folder}/ca-key.pem", "-out", f"{folder}/ca.pem"]
     subprocess.run([*new, *names, *keys], check=True, capture_output=True)
