@@ -16,7 +16,9 @@ from pathlib import Path
 
 from kubekit.image.changes import Memory, Record
 from kubekit.image.files import context
-from kubekit.image.files.hashes import HashCache
+from kubekit.image.files.dockerignore import Ignore
+from kubekit.image.files.hashes import HashCache, fingerprints
+from kubekit.image.files.walk import walk
 from kubekit.model import BuildSettings
 
 PER_FOLDER = 10
@@ -63,16 +65,17 @@ def measure(root: Path, rounds: int) -> dict[str, list[tuple[float, float]]]:
         return context.plan(BuildSettings(context=root, dockerfile=dockerfile), name="bench")
 
     made = context.plan(BuildSettings(context=root, dockerfile=whole), name="bench")
-    cache, memory = HashCache.of(root, whole).file, Memory(root.parent / "record")
+    known, memory = HashCache.of(root, whole), Memory(root.parent / "record")
     time.sleep(2.5)  # what has just been written is not remembered
 
     def cold() -> None:
-        cache.unlink(missing_ok=True)
+        known.file.unlink(missing_ok=True)
         plan(whole)
 
     cases: dict[str, Callable[[], object]] = {
         "bare walk": lambda: bare(str(root)),
         "plan, COPY . /srv, cold": cold,
+        "walk and hash of it, warm": lambda: fingerprints(walk(root, Ignore()), known, {}),
         "plan, COPY . /srv, warm": lambda: plan(whole),
         "plan, COPY app /srv": lambda: plan(some),
         "record written": lambda: memory.write(Record.of(made, {})),
