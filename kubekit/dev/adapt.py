@@ -27,7 +27,9 @@ FOLDER = "/.kubekit"
 SOCKET_VARIABLE = "KUBEKIT_DEV"
 """What names the supervisor's socket."""
 
-_LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
+LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
+"""The kinds whose pods go on until they are ended."""
+
 _PROGRAMS = "kubekit-programs"
 _FILES = "kubekit-files"
 _GRACE_SECONDS = 5
@@ -93,7 +95,7 @@ def adapt(
     for manifest in manifests.items:
         spec, path = _pod_spec(manifest)
         mine = [one for one in spec.get("containers") or () if one.get("image") == image]
-        if not dests or not mine or manifest.kind not in _LASTING:
+        if not dests or not mine or manifest.kind not in LASTING:
             items.append(manifest)
             continue
         data = copy.deepcopy(manifest.data)

@@ -8,13 +8,14 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from kubekit.dev.adapt import FOLDER
 from kubekit.dev.difference import Difference
 from kubekit.dev.syncerrors import NoPythonError, SilentError
 from kubekit.dev.tree import Entry, Source, Tree
 from kubekit.model import Cancel, Object
 from kubekit.streams.exec import EndedError, GoneError
 
-PROGRAM = "/.kubekit/agent.py"
+PROGRAM = f"{FOLDER}/agent.py"
 _LENGTH = struct.Struct(">I")
 _BLOCK = 1 << 20
 _ANSWER_SECONDS = 60.0

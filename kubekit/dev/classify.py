@@ -86,7 +86,7 @@ def classify(
             apply.append(path)
         elif _is_synced(path, settings):
             sync.append(path)
-        elif settings.build is not None and _may_be_built(path, settings):
+        elif _may_be_built(path, settings):
             build.append(path)
     return Change(
         sync=tuple(sync), rebuild=_rebuilt(build, settings, plan, failed=failed), apply=tuple(apply)

@@ -11,22 +11,15 @@ from kubekit.checks import check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
 from kubekit.errors import KubekitError
 from kubekit.model import BuildPlan, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
-from kubekit.release import Released, release
+from kubekit.release import release
 from kubekit.session import Run, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How a release ended: exactly one of `released` and `error` is there.
-
-    Attributes:
-        job: which one.
-        built: the image it got as far as, also if the rollout failed.
-        plan: what that image was built from.
-    """
+    """How a release ended: well, or with an error."""
 
     job: Job
-    released: Released | None = None
     error: KubekitError | None = None
 
 
@@ -91,24 +84,19 @@ class Job:
         """End it as soon as possible; Ended comes all the same."""
         self._cancel.set()
 
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether a newer change has made it pointless."""
-        return self._cancel.is_set()
-
     def join(self) -> None:
         """Wait for its end."""
         self._thread.join()
 
     def _work(self) -> None:
         try:
-            released = self._release()
+            self._release()
         except KubekitError as error:
             self._deliver(Ended(job=self, error=error))
         else:
-            self._deliver(Ended(job=self, released=released))
+            self._deliver(Ended(job=self))
 
-    def _release(self) -> Released:
+    def _release(self) -> None:
         settings = self._settings
         check_tolerated(settings)
         prepared = prepare(settings)
@@ -121,9 +109,7 @@ class Job:
             self._deliver(Made(job=self, adapted=made, built=built, plan=prepared.plan))
             return made.manifests
 
-        return release(
-            settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted
-        )
+        release(settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted)
 
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
         if built is None or not self._syncs or not self._settings.dev.sync:

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Listed, Update
-from kubekit.dev.adapt import FOLDER, Container
+from kubekit.dev.adapt import FOLDER, LASTING, Container
 from kubekit.model import Manifests, Object
 from kubekit.rollout.reading import is_ready
 from kubekit.streams.targets import target_port
-
-_LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +129,7 @@ def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
     for item in items:
         if item["kind"] == "Pod":
             yield item["metadata"].get("labels") or {"": ""}
-        elif item["kind"] in _LASTING:
+        elif item["kind"] in LASTING:
             yield (item["spec"].get("selector") or {}).get("matchLabels") or {"": ""}
 
 

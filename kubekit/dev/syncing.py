@@ -38,7 +38,7 @@ class Syncing:
     def __init__(
         self, kube: Kube, settings: Settings, voice: Voice, deliver: Callable[[Brought], None]
     ) -> None:
-        """Read the files for the first time; a folder that cannot be read is told."""
+        """Nothing is read before `reread`."""
         self.refused = False
         self.missed = False
         self._settings = settings
@@ -51,7 +51,6 @@ class Syncing:
         self._pending: Saved | None = None  # what is not known to be live yet
         self._live: Saved | None = None  # what the app took last
         self._raised: set[str] = set()
-        self._read()
 
     @property
     def count(self) -> int:

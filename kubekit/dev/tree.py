@@ -14,9 +14,9 @@ from typing import NamedTuple
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files.context import ignore_file, ignore_path
 from kubekit.image.files.dockerignore import Ignore
-from kubekit.image.files.hashes import HashCache, fingerprints
+from kubekit.image.files.hashes import HashCache, fingerprints, is_settled
 from kubekit.image.files.sources import Sources
-from kubekit.image.files.walk import STAMP, walk
+from kubekit.image.files.walk import walk
 from kubekit.image.files.weigh import ENV, OF_VENV
 from kubekit.model import BuildSettings, ContextFile, SyncRule
 
@@ -25,9 +25,6 @@ Known = tuple[bytes, str]
 
 _FEW = 100
 """Of more paths than this, each asked of everything in its folder, all is read as quickly."""
-
-_FRESH = 2 * 10**9
-"""Nanoseconds; see `kubekit.image.files.hashes`: what is younger is read again."""
 
 _NOISE = re.compile(
     r"(?:^|/)(?:"
@@ -235,7 +232,7 @@ def _part(rule: SyncRule, walked: Iterable[ContextFile], kept: Mapping[str, Know
     prints = fingerprints(files, cache, known)
     files = [file for file in files if file.path in prints]
     dest = rule.dest.rstrip("/")
-    old = {file.path: (file.stamp, prints[file.path]) for file in files if _is_old(file, now)}
+    old = {file.path: (file.stamp, prints[file.path]) for file in files if is_settled(file, now)}
     return Tree(
         {f"{dest}/{file.path}": _entry(prints[file.path]) for file in files},
         {f"{dest}/{file.path}": Source(file.at, file.size) for file in files},
@@ -291,11 +288,6 @@ def _no_folder(rule: SyncRule) -> FilesError:
         place=Place(file=rule.src),
         id="sync-source",
     )
-
-
-def _is_old(file: ContextFile, now: int) -> bool:
-    _, modified, changed, _, _ = STAMP.unpack(file.stamp)
-    return bool(max(modified, changed) < now - _FRESH)
 
 
 def _entry(fingerprint: str) -> Entry:

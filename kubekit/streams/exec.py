@@ -61,11 +61,6 @@ class EndedError(WorkloadError):
         self.code = code
         self.text = text
 
-    @property
-    def is_missing(self) -> bool:
-        """Whether the container has no such program."""
-        return self.code is None or self.code in _NO_SUCH_PROGRAM
-
 
 class Exec:
     """A program that runs in a container, from its start to `close`; used by one thread at a time.

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kubekit.dev import tree as module
-from kubekit.dev.tree import is_noise, read
+from kubekit.dev.tree import Tree, is_noise, read
 from kubekit.errors import FilesError
+from kubekit.image.files import hashes
 from kubekit.model import BuildSettings, SyncRule
 
 
@@ -92,7 +92,7 @@ def test_the_tree_follows_dockerignore_and_overlapping_rules(tmp_path: Path) -> 
 def test_what_is_known_is_not_read_again_and_what_changed_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_FRESH", -(10**12))  # as if all were written long ago
+    monkeypatch.setattr(hashes, "_FRESH", -(10**12))  # as if all were written long ago
     for name in ("a", "b"):
         write(tmp_path, name, "1")
     rules = [SyncRule(src=tmp_path, dest="/app")]
@@ -100,7 +100,7 @@ def test_what_is_known_is_not_read_again_and_what_changed_is(
     stamp, _ = before.known[rules[0]]["a"]
     kept = {rules[0]: {**before.known[rules[0]], "a": (stamp, "file:644:told")}}
     write(tmp_path, "b", "22")
-    after = read(rules, None, module.Tree(before.entries, before.sources, kept))
+    after = read(rules, None, Tree(before.entries, before.sources, kept))
     assert after.entries["/app/a"].content == "told"
     assert after.entries["/app/b"] != before.entries["/app/b"]
 

@@ -76,7 +76,11 @@ def fingerprints(
         if stat.S_ISREG(file.mode):
             missed.append(file)
     if _is_worth(missed):
-        kept = [file for file in files if _is_old(file, now) and file.path in found]
+        kept = [
+            file
+            for file in files
+            if stat.S_ISREG(file.mode) and is_settled(file, now) and file.path in found
+        ]
         cache.write([(file.path, file.stamp, found[file.path]) for file in kept])
     return found
 
@@ -110,9 +114,10 @@ def _is_worth(files: Sequence[ContextFile]) -> bool:
     return opening > _WORTH or opening + sum(file.size for file in files) > _WORTH
 
 
-def _is_old(file: ContextFile, now: int) -> bool:
+def is_settled(file: ContextFile, now: int) -> bool:
+    """Whether another write would show in its stamp, at this time in nanoseconds."""
     _, modified, changed, _, _ = STAMP.unpack(file.stamp)
-    return stat.S_ISREG(file.mode) and max(modified, changed) < now - _FRESH
+    return bool(max(modified, changed) < now - _FRESH)
 
 
 def _fingerprint(file: ContextFile) -> str:
