@@ -10,9 +10,10 @@ import contextlib
 from collections.abc import Iterator
 
 from kubekit.api.kube import Kube
-from kubekit.api.ownership import OwnedSet, owned_sets
+from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import remove_namespace
-from kubekit.api.removal import teardown as remove
+from kubekit.api.teardown import projects_in
+from kubekit.api.teardown import teardown as remove
 from kubekit.checks import check_tolerated, prepare
 from kubekit.cluster import minikube
 from kubekit.cluster.target import no_profile, read_profile, resolve
@@ -34,6 +35,7 @@ from kubekit.rollout.wait import Rollout
 from kubekit.session import Run, connect, open_store
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
+from kubekit.turn import Turn, its_turn
 from kubekit.why import diagnose
 
 
@@ -59,7 +61,11 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         if dry_run:
             rehearse(settings, kube, prepared, target, run)
             return Rollout(workloads={})
-        released = release(settings, prepared, target, kube, run)
+        owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+        with its_turn(
+            target, kube, owned, command="build-and-apply", emit=run.emit, cancel=run.cancel
+        ) as turn:
+            released = release(settings, prepared, target, turn.lease.guard(kube), run)
         run.emit(_good_end(settings, target, released, run.clock.now() - start))
     return released.rollout
 
@@ -115,22 +121,32 @@ def teardown(
     data: bool = False,
     images: bool = False,
     stop: bool = False,
+    turn: Turn | None = None,
 ) -> None:
     """Delete what kubekit made for this project (or for every one) in the namespace; wait for it.
+
+    A `dev` that is at work on it is asked to end first.
 
     Args:
         every_project: all projects kubekit has objects of in this namespace.
         data: PersistentVolumeClaims too.
         images: the images kubekit built for them, too.
         stop: then stop the Minikube profile.
+        turn: of the run that this is the end of; None to wait for one's turn.
+
+    Raises:
+        UsageError: another run is at work on it.
     """
     start = run.clock.now()
     profile = cluster_profile(settings) if stop else None
     target, kube = connect(settings, run)
-    owned = {OwnedSet(project=settings.name, namespace=settings.namespace): None}
+    mine = OwnedSet(project=settings.name, namespace=settings.namespace)
+    owned = {mine: None} if settings.name else {}
     if every_project:
-        owned |= dict.fromkeys(owned_sets(kube, settings.namespace))
-    kept = _remove(kube, list(owned), data=data, run=run)
+        owned |= dict.fromkeys(projects_in(kube, settings.namespace))
+    with contextlib.ExitStack() as stack:
+        turns = [turn] if turn else [_turn(target, kube, one, run, stack) for one in owned]
+        kept = _remove(kube, settings.namespace, turns, data=data, run=run)
     if images:
         opened = open_store(target, run, repository=settings.repository)
         with run.stage("images", "deleting images") as stage, opened as store:
@@ -147,15 +163,27 @@ def teardown(
     run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
 
 
-def _remove(kube: Kube, owned: list[OwnedSet], *, data: bool, run: Run) -> list[str]:
+def _turn(
+    target: ClusterTarget, kube: Kube, owned: OwnedSet, run: Run, stack: contextlib.ExitStack
+) -> Turn:
+    turn = its_turn(target, kube, owned, command="teardown", emit=run.emit, cancel=run.cancel)
+    return stack.enter_context(turn)
+
+
+def _remove(kube: Kube, namespace: str, turns: list[Turn], *, data: bool, run: Run) -> list[str]:
     """Remove these sets and, if nothing else is in it, the namespace; what was kept."""
-    namespace = owned[0].namespace
     deleted = 0
     kept: list[str] = []
     with run.stage("teardown", f"deleting from namespace `{namespace}`") as stage:
-        for one in owned:
+        for turn in turns:
+            turn.lease.clear(kube)
             removed = remove(
-                kube, one, data=data, emit=run.emit, clock=run.clock, cancel=run.cancel
+                turn.lease.guard(kube),
+                turn.owned,
+                data=data,
+                emit=run.emit,
+                clock=run.clock,
+                cancel=run.cancel,
             )
             deleted += removed.deleted
             kept += removed.kept

@@ -10,7 +10,7 @@ import copy
 import email.utils
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +93,7 @@ class Kube:
         self.context = context
         self._cancel = cancel
         self._ahead = float("-inf")
+        self._guard: Callable[[str], None] | None = None
         self.renew()
 
     def renew(self) -> None:
@@ -127,6 +128,12 @@ class Kube:
         """The same cluster for a part of the run that ends by itself."""
         part = copy.copy(self)
         part._cancel = cancel  # noqa: SLF001 - of this class
+        return part
+
+    def guarded(self, guard: Callable[[str], None]) -> Kube:
+        """The same cluster; `guard` is called with the path before anything there is changed."""
+        part = copy.copy(self)
+        part._guard = guard  # noqa: SLF001 - of this class
         return part
 
     @property
@@ -177,6 +184,8 @@ class Kube:
             ApiError: the server refused it.
             UnreachableError: the server could not be reached in time.
         """
+        if self._guard is not None and method != "GET" and "dryRun" not in (query or {}):
+            self._guard(path)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_delay(patience),
@@ -203,9 +212,16 @@ class Kube:
         answer = self.request("GET", path, query=query, patience=patience)
         return list(answer.data.get("items") or [])
 
-    def apply(self, path: str, obj: Object, *, dry_run: bool = False) -> Answer:
-        """Server-side apply, strictly validated, as field manager ``kubekit``, never by force."""
+    def apply(
+        self, path: str, obj: Object, *, dry_run: bool = False, force: bool = False
+    ) -> Answer:
+        """Server-side apply, strictly validated, as field manager ``kubekit``.
+
+        By `force` fields that others own are taken over.
+        """
         query = {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        if force:
+            query["force"] = "true"
         if dry_run:
             query["dryRun"] = "All"
         return self.request("PATCH", path, query=query, body=obj, content_type=_APPLY)

@@ -141,13 +141,13 @@ def members(kube: Kube, owned: OwnedSet, kinds: Iterable[str]) -> list[Member]:
             return []
         items = kube.list(resource.path(owned.namespace), selector=owned.selector)
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
-        return [(resource, {**kind, **item}) for item in items if _is_real(resource, item)]
+        return [(resource, {**kind, **item}) for item in items if is_real(resource, item)]
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         return [member for found in pool.map(of_kind, sorted(kinds)) for member in found]
 
 
-def _is_real(resource: Resource, obj: Object) -> bool:
+def is_real(resource: Resource, obj: Object) -> bool:
     """Whether the label is kubekit's own word, not a copy of it.
 
     Controllers copy labels to what they make (a Service's to its EndpointSlices), and so do people

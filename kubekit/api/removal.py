@@ -1,4 +1,4 @@
-"""Taking away what kubekit made: pruning after an apply, and teardown.
+"""Taking away what kubekit made and nobody needs any more: pruning, and the empty namespace.
 
 Every delete names the object's uid, so that one which was replaced meanwhile is left alone.
 """
@@ -6,9 +6,8 @@ Every delete names the object's uid, so that one which was replaced meanwhile is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
-from kubekit.api.deleting import holders, why_namespace
+from kubekit.api.deleting import why_namespace
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
@@ -21,7 +20,6 @@ from kubekit.api.ownership import (
 )
 from kubekit.api.references import references
 from kubekit.api.resources import (
-    CONFIG_MAP,
     KNOWN,
     NAMESPACE,
     REPLICA_SETS,
@@ -58,14 +56,6 @@ _NATIVE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.
 _NATIVE_KINDS = frozenset({"Event", "Endpoints", "EndpointSlice", "Lease", "PodMetrics"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Removed:
-    """What a teardown did: how many objects it deleted, and which it kept for their data."""
-
-    deleted: int
-    kept: tuple[str, ...]
-
-
 def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list[Member]:
     """Members of the set that these manifests do not contain, and that may be pruned.
 
@@ -95,31 +85,6 @@ def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
     if doomed:
         _shrink(kube, owned, manifests, {obj["metadata"]["uid"] for _, obj in doomed})
     return len(doomed)
-
-
-def teardown(
-    kube: Kube, owned: OwnedSet, *, data: bool, emit: Emit, clock: Clock, cancel: Cancel
-) -> Removed:
-    """Delete every member of the set and wait until the objects and their pods are gone.
-
-    All usual kinds are looked through beside those the parent names: it may have been deleted by
-    hand, or never written before a kill.
-
-    Raises:
-        UnreachableError: something is still there after two minutes; the details name it.
-    """
-    kinds = {resource.group_kind for resource in KNOWN.values()} | (
-        read_kinds(kube, owned) or frozenset()
-    )
-    found = members(kube, owned, kinds)
-    kept = [pair for pair in found if pair[1]["kind"] in DATA_KINDS and not data]
-    doomed = [pair for pair in found if pair not in kept]
-    for resource, obj in _in_reverse(doomed):
-        path = resource.path(owned.namespace, obj["metadata"]["name"])
-        kube.delete(path, uid=obj["metadata"]["uid"])
-    _await_gone(kube, owned, doomed, emit=emit, clock=clock, cancel=cancel)
-    _close_set(kube, owned, {resource.group_kind for resource, _ in kept})
-    return Removed(deleted=len(doomed), kept=tuple(ref(obj) for _, obj in kept))
 
 
 def remove_namespace(
@@ -187,66 +152,6 @@ def _named_configs(kube: Kube, namespace: str) -> set[tuple[str, str]]:
         for item in kube.list(resource.path(namespace))
         for reference in references(item)
     }
-
-
-def _in_reverse(found: Iterable[Member]) -> list[Member]:
-    """Last applied, first deleted; kinds not in the usual order go before the rest."""
-    order = {resource.group_kind: index for index, resource in enumerate(KNOWN.values())}
-    return sorted(found, key=lambda pair: order.get(pair[0].group_kind, len(order)), reverse=True)
-
-
-def _await_gone(
-    kube: Kube,
-    owned: OwnedSet,
-    doomed: list[Member],
-    *,
-    emit: Emit,
-    clock: Clock,
-    cancel: Cancel,
-) -> None:
-    deadline = clock.now() + _GONE_SECONDS
-    left = doomed
-    while True:
-        left = [pair for pair in left if _still_there(kube, owned.namespace, pair, emit)]
-        if not left:
-            return
-        if clock.now() > deadline:
-            raise UnreachableError(
-                f"{ref(left[0][1])} is still there after {_GONE_SECONDS:.0f} s",
-                hints=("see what holds it: `metadata.finalizers` of the objects named below",),
-                details=tuple(_held(obj) for _, obj in left),
-                id="still-deleting",
-            )
-        emit(
-            Progress(stage="teardown", text=f"waiting for {', '.join(ref(obj) for _, obj in left)}")
-        )
-        _pause(cancel)
-
-
-def _still_there(kube: Kube, namespace: str, pair: Member, emit: Emit) -> bool:
-    resource, obj = pair
-    live = kube.get(resource.path(namespace, obj["metadata"]["name"]))
-    if live is not None and live["metadata"]["uid"] == obj["metadata"]["uid"]:
-        return True
-    emit(ObjectChanged(ref=ref(obj), action="deleted"))
-    return False
-
-
-def _held(obj: Object) -> str:
-    held = holders(obj)
-    return f"{ref(obj)} is held by its finalizer {held}" if held else ref(obj)
-
-
-def _close_set(kube: Kube, owned: OwnedSet, kinds: set[str]) -> None:
-    """Shrink the parent to the kinds that are kept, or delete it with the last of them."""
-    path = CONFIG_MAP.path(owned.namespace, owned.parent)
-    parent = kube.get(path)
-    if parent is None:
-        return
-    if kinds:
-        write_kinds(kube, owned, kinds)
-    else:
-        kube.delete(path, uid=parent["metadata"]["uid"], propagation="Background")
 
 
 def _foreign(kube: Kube, namespace: str) -> Iterator[str]:

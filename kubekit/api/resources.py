@@ -48,6 +48,7 @@ EVENTS = Resource(api_version="v1", kind="Event", plural="events")
 SERVICES = Resource(api_version="v1", kind="Service", plural="services")
 DEPLOYMENTS = Resource(api_version="apps/v1", kind="Deployment", plural="deployments")
 REPLICA_SETS = Resource(api_version="apps/v1", kind="ReplicaSet", plural="replicasets")
+LEASES = Resource(api_version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 SLICES = Resource(api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices")
 
 KNOWN = _known(

@@ -13,6 +13,7 @@ from pathlib import Path
 from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
+from kubekit.api.ownership import OwnedSet
 from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import PODS
 from kubekit.dev.debug import PORT, debugging, zipped
@@ -28,6 +29,7 @@ from kubekit.redact import Redactor
 from kubekit.session import Run, connect
 from kubekit.streams.listener import Listener
 from kubekit.streams.logs import Logs
+from kubekit.turn import DEV, its_turn
 
 _PORT = 8000
 
@@ -61,21 +63,26 @@ def dev(
     target, kube = connect(settings, run)
     tell, masked = run.emit, _Masked(run.emit)
     run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
-    try:
-        with ExitStack() as stack:
-            session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
-            session.go_on(keyboard)
-    except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
-        if settings.dev.teardown and not keep:
-            workflow.teardown(settings, Run(emit=lambda _: None))
-        raise
-    if keep or not settings.dev.teardown:
-        text = f"what runs in namespace `{settings.namespace}` stays"
-        hints = ("take it away with `kubekit teardown`",)
-        run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
-        return
-    # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
-    workflow.teardown(settings, Run(emit=masked, clock=run.clock, cancel=Cancel()))
+    keep = keep or not settings.dev.teardown
+    owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+    with its_turn(target, kube, owned, command=DEV, emit=run.emit, cancel=run.cancel) as turn:
+        kube = turn.lease.guard(kube)
+        try:
+            with ExitStack() as stack:
+                session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
+                session.go_on(keyboard)
+        except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
+            if not keep:
+                workflow.teardown(settings, Run(emit=lambda _: None), turn=turn)
+            raise
+        if not keep:
+            # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
+            end = Run(emit=masked, clock=run.clock, cancel=Cancel())
+            workflow.teardown(settings, end, turn=turn)
+            return
+    text = f"what runs in namespace `{settings.namespace}` stays"
+    hints = ("take it away with `kubekit teardown`",)
+    run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
 
 
 def _debugger(settings: Settings) -> bytes:

@@ -1,0 +1,207 @@
+"""Teardown: every object of a project found, deleted, and waited for until its pods are gone, too.
+
+Every delete names the object's uid, so that one which was replaced meanwhile is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from kubekit.api.deleting import holders
+from kubekit.api.kube import ApiError, Kube
+from kubekit.api.ownership import (
+    MANAGED_BY_LABEL,
+    MANAGER,
+    MEMBER_LABEL,
+    PART_OF_LABEL,
+    Member,
+    OwnedSet,
+    is_real,
+    members,
+    owned_sets,
+    read_kinds,
+    write_kinds,
+)
+from kubekit.api.removal import DATA_KINDS
+from kubekit.api.resources import CONFIG_MAP, KNOWN, LEASES, PODS, Resource, listable, ref
+from kubekit.errors import CancelledError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Progress, Warned
+from kubekit.model import Cancel, Clock, Object
+
+_STEP_SECONDS = 0.1
+_GONE_SECONDS = 120.0
+_GRACE_SECONDS = 30
+"""What a pod may take to end where it does not say."""
+_NAMED = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """What a teardown did: how many objects it deleted, and which it kept for their data."""
+
+    deleted: int
+    kept: tuple[str, ...]
+
+
+def projects_in(kube: Kube, namespace: str) -> list[OwnedSet]:
+    """Every project kubekit has something of there, also where its parent was lost."""
+    found = dict.fromkeys(owned_sets(kube, namespace))
+    left = kube.list(LEASES.path(namespace), selector=f"{MANAGED_BY_LABEL}={MANAGER}")
+    labels = [lease["metadata"]["labels"] for lease in left]
+    labels += [
+        obj["metadata"]["labels"]
+        for _, obj in _labelled(kube, namespace, listable(kube), MEMBER_LABEL)
+    ]
+    for one in labels:
+        owned = OwnedSet(project=one.get(PART_OF_LABEL, ""), namespace=namespace)
+        if one.get(MEMBER_LABEL, owned.id) == owned.id:
+            found[owned] = None
+    return list(found)
+
+
+def teardown(
+    kube: Kube, owned: OwnedSet, *, data: bool, emit: Emit, clock: Clock, cancel: Cancel
+) -> Removed:
+    """Delete every member of the set and wait until the objects and their pods are gone.
+
+    All usual kinds are looked through beside those the parent names; where it was deleted by hand,
+    or never written before a kill, every kind there is.
+
+    Raises:
+        UnreachableError: something is still there after two minutes; the details name it.
+    """
+    found = _found(kube, owned, emit)
+    kept = [pair for pair in found if pair[1]["kind"] in DATA_KINDS and not data]
+    doomed = [pair for pair in found if pair not in kept]
+    for resource, obj in _in_reverse(doomed):
+        path = resource.path(owned.namespace, obj["metadata"]["name"])
+        kube.delete(path, uid=obj["metadata"]["uid"])
+    _await_gone(kube, owned, doomed, emit=emit, clock=clock, cancel=cancel)
+    _close_set(kube, owned, {resource.group_kind for resource, _ in kept})
+    return Removed(deleted=len(doomed), kept=tuple(ref(obj) for _, obj in kept))
+
+
+def _found(kube: Kube, owned: OwnedSet, emit: Emit) -> list[Member]:
+    named = read_kinds(kube, owned)
+    found = members(kube, owned, named or ())
+    others = {kind.group_kind: kind for kind in KNOWN.values()}
+    if named is None:
+        try:
+            others = {kind.group_kind: kind for kind in listable(kube)}
+        except (ApiError, UnreachableError) as error:
+            emit(Warned(text=f"only the usual kinds are looked through: {error.message}"))
+    rest = [kind for name, kind in others.items() if name not in (named or ())]
+    return found + _labelled(kube, owned.namespace, rest, owned.selector)
+
+
+def _labelled(
+    kube: Kube, namespace: str, resources: Iterable[Resource], selector: str
+) -> list[Member]:
+    """Objects with kubekit's label of all these kinds; none of those that may not be listed."""
+
+    def of_kind(resource: Resource) -> list[Member]:
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+        with contextlib.suppress(ApiError):
+            items = kube.list(resource.path(namespace), selector=selector)
+            return [(resource, {**kind, **item}) for item in items if is_real(resource, item)]
+        return []
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        return [member for found in pool.map(of_kind, resources) for member in found]
+
+
+def _in_reverse(found: Iterable[Member]) -> list[Member]:
+    """Last applied, first deleted; kinds not in the usual order go before the rest."""
+    order = {resource.group_kind: index for index, resource in enumerate(KNOWN.values())}
+    return sorted(found, key=lambda pair: order.get(pair[0].group_kind, len(order)), reverse=True)
+
+
+def _await_gone(
+    kube: Kube,
+    owned: OwnedSet,
+    doomed: list[Member],
+    *,
+    emit: Emit,
+    clock: Clock,
+    cancel: Cancel,
+) -> None:
+    seconds = _GONE_SECONDS + max((_grace(obj) for _, obj in doomed), default=0)
+    deadline = clock.now() + seconds
+    left = doomed
+    while left := _still_there(kube, owned, left, emit):
+        if clock.now() > deadline:
+            raise UnreachableError(
+                f"{ref(left[0][1])} is still there after {seconds:.0f} s",
+                hints=("see what holds it: `metadata.finalizers` of the objects named below",),
+                details=tuple(_held(obj) for _, obj in left),
+                id="still-deleting",
+            )
+        emit(Progress(stage="teardown", text=_waiting(kube, owned.namespace, left)))
+        if cancel.wait(_STEP_SECONDS):
+            raise CancelledError("interrupted")
+
+
+def _still_there(kube: Kube, owned: OwnedSet, before: list[Member], emit: Emit) -> list[Member]:
+    """Those that are still there, as they are now; of the others it is told that they are gone."""
+    live: dict[str, Object] = {}
+    for resource in dict.fromkeys(resource for resource, _ in before):
+        for item in kube.list(resource.path(owned.namespace), selector=owned.selector):
+            live[item["metadata"]["uid"]] = item
+    left = []
+    for resource, obj in before:
+        now = live.get(obj["metadata"]["uid"])
+        if now is None:
+            emit(ObjectChanged(ref=ref(obj), action="deleted"))
+        else:
+            left.append((resource, {**obj, **now}))
+    return left
+
+
+def _waiting(kube: Kube, namespace: str, left: list[Member]) -> str:
+    """What is waited for, and why, as far as it can be seen."""
+    pods = [pod for pod in kube.list(PODS.path(namespace)) if _belongs(pod, left)]
+    named = [f"Pod/{pod['metadata']['name']} to end" for pod in pods]
+    named = named or [_held(obj) for _, obj in left]
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"waiting for {', '.join(named[:_NAMED])}{more}"
+
+
+def _belongs(pod: Object, left: list[Member]) -> bool:
+    """Whether a pod that ends is of one of these: a ReplicaSet is called after its Deployment."""
+    refs = {ref(obj) for _, obj in left}
+    owners = pod["metadata"].get("ownerReferences") or ()
+    named = {(one["kind"], one["name"]) for one in owners}
+    named |= {("Deployment", name.rpartition("-")[0]) for kind, name in named}
+    ending = bool(pod["metadata"].get("deletionTimestamp"))
+    return ending and any(f"{kind}/{name}" in refs for kind, name in named)
+
+
+def _grace(obj: Object) -> int:
+    """How long the pods of this object may take to end."""
+    spec = obj.get("spec") or {}
+    if obj["kind"] == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    pod = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
+    if not isinstance(pod, dict):
+        return 0
+    return int(pod.get("terminationGracePeriodSeconds", _GRACE_SECONDS))
+
+
+def _held(obj: Object) -> str:
+    held = holders(obj)
+    return f"{ref(obj)} is held by its finalizer {held}" if held else ref(obj)
+
+
+def _close_set(kube: Kube, owned: OwnedSet, kinds: set[str]) -> None:
+    """Shrink the parent to the kinds that are kept, or delete it with the last of them."""
+    path = CONFIG_MAP.path(owned.namespace, owned.parent)
+    parent = kube.get(path)
+    if parent is None:
+        return
+    if kinds:
+        write_kinds(kube, owned, kinds)
+    else:
+        kube.delete(path, uid=parent["metadata"]["uid"], propagation="Background")

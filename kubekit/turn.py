@@ -1,0 +1,126 @@
+"""One run at a time for a project in a namespace: on this machine by a lock, elsewhere by a Lease.
+
+The lock is held from the start, the Lease only once something is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kubekit.api.kube import Kube
+from kubekit.api.lease import Lease, Signature
+from kubekit.api.ownership import OwnedSet
+from kubekit.cluster.target import minikube_home
+from kubekit.errors import CancelledError, UnreachableError, UsageError
+from kubekit.events import Emit, Progress
+from kubekit.model import Cancel, ClusterTarget
+from kubekit.runfile import Holder, RunFile
+
+DEV = "dev"
+"""The command that a teardown asks to end; any other one ends by itself."""
+
+_STEP_SECONDS = 0.05
+_DEV_SECONDS = 180.0
+"""How long `dev` may take to end: it tears down itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """It is this run's turn, until the end of `its_turn`."""
+
+    owned: OwnedSet
+    lease: Lease
+
+
+@contextlib.contextmanager
+def its_turn(
+    target: ClusterTarget,
+    kube: Kube,
+    owned: OwnedSet,
+    *,
+    command: str,
+    emit: Emit,
+    cancel: Cancel,
+) -> Iterator[Turn]:
+    """Be the only run for this project there.
+
+    Args:
+        target: the cluster.
+        kube: its API.
+        owned: the project and the namespace.
+        command: of this run; ``teardown`` asks a `dev` to end and waits for it.
+        emit: gets Progress.
+        cancel: ends the wait.
+
+    Raises:
+        UsageError: another run is at work, with what it is.
+    """
+    lock = RunFile(_key(target, kube, owned))
+    if not lock.take(command):
+        holder = lock.holder()
+        if command != "teardown" or holder is None or holder.command != DEV or not holder.alive():
+            raise _busy(owned, holder)
+        _end(lock, holder, command, emit=emit, cancel=cancel)
+    with contextlib.closing(lock):
+        lease = Lease(kube, owned, Signature(command=command, mark=lock.mark or uuid.uuid4().hex))
+        with contextlib.closing(lease):
+            yield Turn(owned=owned, lease=lease)
+
+
+def _key(target: ClusterTarget, kube: Kube, owned: OwnedSet) -> str:
+    """A name for the project there; two Minikubes may have profiles of one name."""
+    # A Minikube comes back on another port, so its address does not name it.
+    cluster = f"{minikube_home()}\0{target.profile}" if target.profile else kube.host
+    seed = f"{cluster}\0{owned.namespace}\0{owned.project}"
+    return f"{owned.project}-{hashlib.sha256(seed.encode()).hexdigest()[:16]}"
+
+
+def _end(lock: RunFile, holder: Holder, command: str, *, emit: Emit, cancel: Cancel) -> None:
+    """Ask `dev` to end, and take its place."""
+    emit(Progress(stage="teardown", text=f"asking `kubekit dev` (pid {holder.pid}) to end"))
+    deadline = time.monotonic() + _DEV_SECONDS
+    try:
+        os.kill(holder.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise UnreachableError(
+            f"`kubekit dev` (pid {holder.pid}) runs as another user and cannot be ended",
+            hints=("end it there with Ctrl-C, then run `kubekit teardown` again",),
+            id="busy",
+        ) from None
+    while not lock.take(command):
+        if time.monotonic() > deadline:
+            raise UnreachableError(
+                f"`kubekit dev` (pid {holder.pid}) was asked to end, and runs still",
+                hints=(f"end it with `kill -9 {holder.pid}`, then run `kubekit teardown` again",),
+                id="busy",
+            )
+        if cancel.wait(_STEP_SECONDS):
+            raise CancelledError("interrupted")
+
+
+def _busy(owned: OwnedSet, holder: Holder | None) -> UsageError:
+    which = f"for `{owned.project}` in namespace `{owned.namespace}`"
+    if holder is None or not holder.alive():
+        return UsageError(
+            f"another run of kubekit is at work {which}",
+            hints=("wait for its end, or use a namespace of your own: `--namespace`",),
+            id="busy",
+        )
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.since))
+    return UsageError(
+        f"`kubekit {holder.command}` is at work {which}: pid {holder.pid}, since {since}",
+        hints=(
+            f"wait for its end, or end it: `kill {holder.pid}`",
+            "or use a namespace of your own: `--namespace`",
+        ),
+        id="busy",
+    )
