@@ -4,6 +4,7 @@ Heavy imports stand inside the commands: `--help`, `--version` and completion ne
 """
 
 import contextlib
+import dataclasses
 import functools
 import inspect
 import itertools
@@ -124,6 +125,24 @@ _REGISTRY: dict[str, Any] = {
         None,
     ),
 }
+_CONSENT: dict[str, Any] = {
+    "take_ownership": (
+        Annotated[
+            bool,
+            typer.Option("--take-ownership", help="Take fields that another manager has set."),
+        ],
+        False,
+    ),
+    "recreate": (
+        Annotated[
+            bool,
+            typer.Option(
+                "--recreate", help="Delete and make anew what cannot be changed in place."
+            ),
+        ],
+        False,
+    ),
+}
 # Whoever reads logs means by `-f` to follow them; the file has its long name alone there.
 _FILE_LONG: dict[str, Any] = {
     "file": (Annotated[str | None, typer.Option(metavar="PATH", help="kubekit.yaml to use.")], None)
@@ -198,7 +217,7 @@ def _up(settings: "Settings", run: "Run") -> None:
     workflow.up(settings, run)
 
 
-@_command(app, "build-and-apply", settings={**_JUDGING, **_REGISTRY})
+@_command(app, "build-and-apply", settings={**_JUDGING, **_REGISTRY, **_CONSENT})
 def _build_and_apply(
     settings: "Settings",
     run: "Run",
@@ -210,7 +229,7 @@ def _build_and_apply(
 
     \b
     kubekit build-and-apply                once, also in CI
-    kubekit build-and-apply --dry-run      what it would do
+    kubekit build-and-apply --dry-run      what it would do, field by field
     kubekit build-and-apply -n try-this    a copy in a namespace of its own
     kubekit build-and-apply --patience 3   on a machine that is slow today
     kubekit build-and-apply --context staging --registry registry.example.com/team
@@ -220,7 +239,7 @@ def _build_and_apply(
     workflow.build_and_apply(settings, run, dry_run=dry_run)
 
 
-@_command(app, "dev", settings={**_JUDGING, **_REGISTRY}, loading=True)
+@_command(app, "dev", settings={**_JUDGING, **_REGISTRY, **_CONSENT}, loading=True)
 def _dev(
     load: "Callable[[], Settings]",
     run: "Run",
@@ -516,14 +535,17 @@ def _flags(common: dict[str, Any]) -> dict[str, Any]:
 def _load(common: dict[str, Any], *, files: bool) -> "Settings":
     from kubekit.cluster import target as cluster
     from kubekit.config import load as config
+    from kubekit.model import Consent
 
-    return config.load(
+    settings = config.load(
         flags=_flags(common),
         environ=os.environ,
         cwd=Path.cwd(),
         active_profile=cluster.active_profile,
         check=files,
     )
+    given = {key: common[key] for key in _CONSENT if key in common}
+    return dataclasses.replace(settings, consent=Consent(**given))
 
 
 def _on_signals(cancel: "Cancel") -> None:

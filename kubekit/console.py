@@ -272,13 +272,20 @@ class TextView:
                 self._screen.write([line])
             case BuildStep() | BuildLog() | ContextSent():
                 self._build(event)
-            case ObjectChanged(ref=ref, action=action, detail=detail):
-                if action != "unchanged" or self._verbosity > 0:
-                    style = "dim" if action == "unchanged" else ""
-                    text = f"{ref} {action} {detail}"
-                    self._screen.write([Line(text, lead="    ", style=style)])
+            case ObjectChanged():
+                self._object(event)
             case _:
                 self._loop(event)
+
+    def _object(self, event: ObjectChanged) -> None:
+        same, more = event.action == "unchanged", self._verbosity > 0
+        if same and not more:
+            return
+        text = f"{event.ref} {event.action} {event.detail}"
+        lines = [Line(text, lead="    ", style="dim" if same else "")]
+        if more or event.action.startswith("would"):
+            lines += [Line(change, lead="        ", style="dim") for change in event.changes]
+        self._screen.write(lines)
 
     def _build(self, event: BuildStep | BuildLog | ContextSent) -> None:
         match event:

@@ -80,12 +80,18 @@ class ContextSent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectChanged(Event):
-    """One object was created, configured, left unchanged, pruned or deleted (or would be)."""
+    """One object was created, configured, left unchanged, pruned or deleted (or would be).
+
+    Attributes:
+        detail: why, where that is not the manifest alone.
+        changes: each field that differs, ``spec.replicas: 1 -> 2``; of a Secret without values.
+    """
 
     type: ClassVar[str] = "object"
     ref: str
     action: str
     detail: str = ""
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,6 +66,20 @@ class DevSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Consent:
+    """What a person has allowed this one run, and never a file.
+
+    Attributes:
+        take_ownership: fields that another field manager owns are taken over.
+        recreate: a Deployment, Job or Service is deleted and made anew where a field of it cannot
+            be changed.
+    """
+
+    take_ownership: bool = False
+    recreate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that was asked for, each value with where it came from.
 
@@ -78,6 +92,7 @@ class Settings:
         patience: the judge's waiting windows are this many times as long as usual.
         tolerate: ids of causes that are told, but never end the run.
         origins: setting -> where its value came from, such as ``flag --namespace``.
+        consent: what this run may do beyond the usual.
     """
 
     file: Path
@@ -96,6 +111,7 @@ class Settings:
     dev: DevSettings = field(default_factory=DevSettings)
     allow_contexts: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
+    consent: Consent = Consent()
 
     @property
     def root(self) -> Path:
@@ -317,7 +333,7 @@ class AppliedObject:
     """One object after the apply.
 
     Attributes:
-        action: ``created``, ``configured`` or ``unchanged``.
+        action: ``created``, ``configured``, ``recreated`` or ``unchanged``.
         live: the object as the API server answered it.
     """
 

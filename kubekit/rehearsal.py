@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubekit.api.apply import trial
+from kubekit.api.apply import told, trial
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import stale
@@ -89,10 +89,10 @@ def _unchecked(settings: Settings, rendered: Manifests, run: Run) -> None:
 
 def _checked(settings: Settings, kube: Kube, rendered: Manifests, run: Run) -> None:
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
+    steps = trial(kube, rendered, owned=owned, emit=run.emit, consent=settings.consent)
     for step in steps:
-        action = step.action if step.action == "unchanged" else f"would be {step.action}"
-        run.emit(ObjectChanged(ref=step.manifest.ref, action=action))
+        would = "" if step.action == "unchanged" else "would be "
+        run.emit(told(step, f"{would}{step.action}"))
     for _, obj in stale(kube, rendered.items, owned=owned):
         run.emit(ObjectChanged(ref=ref(obj), action="would be pruned"))
     foresee(kube, steps, namespace=settings.namespace, tolerate=frozenset(settings.tolerate))

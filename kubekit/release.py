@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from kubekit.api.apply import prepare_namespace, trial, write
+from kubekit.api.apply import Step, halfway, prepare_namespace, trial, write
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import discard_namespace, prune
@@ -15,11 +16,12 @@ from kubekit.errors import CancelledError, KubekitError
 from kubekit.events import ObjectChanged
 from kubekit.image import cleanup
 from kubekit.image.docker.engine import on_host
+from kubekit.manifests.phases import is_before
 from kubekit.model import Applied, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
 from kubekit.publish import provide
 from kubekit.rollout.preflight import foresee
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
-from kubekit.session import Run, open_store
+from kubekit.session import Run, Stage, open_store
 
 Adapt = Callable[[Manifests, BuiltImage | None], Manifests]
 
@@ -68,9 +70,9 @@ def release(
     with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
         image, rendered = _image(settings, prepared, target, run, built)
         rendered = adapt(rendered, image)
-        applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
+        applied = _apply(settings, kube, rendered, owned, image, run)
     with run.stage("rollout", "waiting until it is ready") as stage:
-        rollout = _wait(settings, kube, applied, image, run)
+        rollout = _wait(settings, kube, _unfinished(applied), image, run)
         text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
         stage.did(text or "nothing to wait for", changed=bool(applied.writes))
         if image is not None and image.built:
@@ -103,24 +105,85 @@ def _image(
 
 
 def _apply(
-    kube: Kube, rendered: Manifests, owned: OwnedSet, tolerate: frozenset[str], run: Run
+    settings: Settings,
+    kube: Kube,
+    rendered: Manifests,
+    owned: OwnedSet,
+    image: BuiltImage | None,
+    run: Run,
 ) -> Applied:
+    """Write the objects; what is to run before the rest has been waited for then."""
     with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
-        made = prepare_namespace(kube, owned.namespace, emit=run.emit, cancel=run.cancel)
+        steps = _tried(settings, kube, rendered, owned, run)
+        first, rest = _phases(steps)
+        applied = write(kube, first, owned=owned, emit=run.emit, later=rest)
+        _say_written(applied, stage)
+    if not rest:
+        return applied
+    _go_before(settings, kube, applied, rest, image, run)
+    with run.stage("apply", "the other objects") as stage:
+        since = math.floor(kube.server_now()) - 1  # what comes now is judged from now on
+        others = write(kube, rest, owned=owned, emit=run.emit)
+        _say_written(others, stage)
+    return Applied(objects=(*applied.objects, *others.objects), since=since)
+
+
+def _tried(
+    settings: Settings, kube: Kube, rendered: Manifests, owned: OwnedSet, run: Run
+) -> list[Step]:
+    """What would happen to each object; of a refusal nothing stays."""
+    made = prepare_namespace(kube, owned.namespace, emit=run.emit)
+    try:
+        steps = trial(kube, rendered, owned=owned, emit=run.emit, consent=settings.consent)
+        foresee(kube, steps, namespace=owned.namespace, tolerate=frozenset(settings.tolerate))
+    except BaseException:
+        if made is not None:
+            _take_back(kube, owned.namespace, made, run)
+        raise
+    return steps
+
+
+def _phases(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
+    """The steps up to the last one that runs before the rest, and the rest; they are in order."""
+    count = max((n for n, step in enumerate(steps, 1) if is_before(step.manifest)), default=None)
+    return steps[:count], steps[count:] if count else ()
+
+
+def _go_before(
+    settings: Settings,
+    kube: Kube,
+    applied: Applied,
+    rest: Sequence[Step],
+    image: BuiltImage | None,
+    run: Run,
+) -> None:
+    """Wait for what runs before the rest, to the end of it if it has one."""
+    objects = tuple(item for item in applied.objects if is_before(item.manifest))
+    with run.stage("before", ", ".join(item.manifest.ref for item in objects)) as stage:
         try:
-            steps = trial(kube, rendered, owned=owned, emit=run.emit, cancel=run.cancel)
-            foresee(kube, steps, namespace=owned.namespace, tolerate=tolerate)
-        except BaseException:
-            if made is not None:
-                _take_back(kube, owned.namespace, made, run)
+            rollout = _wait(settings, kube, replace(applied, objects=objects), image, run)
+        except KubekitError as error:
+            error.details += halfway(applied.objects, None, rest)
             raise
-        applied = write(kube, steps, owned=owned, emit=run.emit)
-        total = len(applied.objects)
-        text = (
-            f"{applied.writes} of {total} objects written" if applied.writes else "nothing to write"
-        )
-        stage.did(text, changed=bool(applied.writes))
-    return applied
+        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
+        changed = any(item.action != "unchanged" for item in objects)
+        stage.did(text, changed=changed)
+
+
+def _unfinished(applied: Applied) -> Applied:
+    """Without the Jobs that were waited for: they may have been taken away since they ended."""
+    objects = tuple(
+        item
+        for item in applied.objects
+        if not (item.manifest.kind == "Job" and is_before(item.manifest))
+    )
+    return replace(applied, objects=objects)
+
+
+def _say_written(applied: Applied, stage: Stage) -> None:
+    total = len(applied.objects)
+    text = f"{applied.writes} of {total} objects written" if applied.writes else "nothing to write"
+    stage.did(text, changed=bool(applied.writes))
 
 
 def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:

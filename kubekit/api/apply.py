@@ -1,35 +1,29 @@
 """Applying the manifests: all of them tried first, then only those written that differ.
 
-Server-side apply, strictly validated, as one field manager and never by force. What the API server
-would make of each object is asked first (``dryRun=All``) and compared with what is live: an equal
-one is not written, and one refusal means that nothing is written at all.
+Server-side apply, strictly validated, as one field manager. What the API server would make of each
+object is asked first (``dryRun=All``) and compared with what is live: an equal one is not written,
+and one refusal means that nothing is written at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kubekit.api.deleting import holders, why_namespace
+from kubekit.api import autoscaled, handover
+from kubekit.api.attempt import Attempt
+from kubekit.api.difference import changes, comparable
 from kubekit.api.kube import Answer, ApiError, Kube
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
 from kubekit.api.refusals import explained
 from kubekit.api.resources import NAMESPACE, Resource, find
-from kubekit.errors import (
-    CancelledError,
-    KubekitError,
-    Place,
-    RefusedError,
-    UnreachableError,
-    WorkloadError,
-)
-from kubekit.events import Emit, ObjectChanged, Progress, Warned
-from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, Object
+from kubekit.api.settling import settled
+from kubekit.errors import KubekitError, Place, RefusedError
+from kubekit.events import Emit, ObjectChanged, Warned
+from kubekit.model import Applied, AppliedObject, Consent, Manifest, Manifests, Object
 
-DELETION_SECONDS = 60.0
-_STEP_SECONDS = 0.2
 _NAMESPACE_MANAGER = "kubekit-namespace"
-_VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +31,13 @@ class Step:
     """What would happen to one object.
 
     Attributes:
-        action: ``created``, ``configured`` or ``unchanged``.
+        action: ``created``, ``configured``, ``recreated`` or ``unchanged``.
         sent: the object as it is sent, a member of the project's set.
         live: the object after the apply as far as it is known.
         date: the server's time of the trial, seconds since the epoch.
+        force: fields of other managers are taken.
+        detail: why, where that is not the manifest alone.
+        changes: each field that differs.
     """
 
     manifest: Manifest
@@ -49,15 +46,18 @@ class Step:
     sent: Object
     live: Object
     date: float
+    force: bool = False
+    detail: str = ""
+    changes: tuple[str, ...] = ()
 
 
-def prepare_namespace(kube: Kube, namespace: str, *, emit: Emit, cancel: Cancel) -> str | None:
+def prepare_namespace(kube: Kube, namespace: str, *, emit: Emit) -> str | None:
     """Make the namespace if it is missing; the new one's uid, None if it was there.
 
     One that is being deleted is waited for first.
     """
     path = NAMESPACE.path("", namespace)
-    live = _settled(kube, path, f"namespace `{namespace}`", emit=emit, cancel=cancel)
+    live = settled(kube, path, f"namespace `{namespace}`", emit=emit)
     if live is not None:
         return None
     body = {
@@ -78,17 +78,23 @@ def prepare_namespace(kube: Kube, namespace: str, *, emit: Emit, cancel: Cancel)
 
 
 def trial(
-    kube: Kube, manifests: Manifests, *, owned: OwnedSet, emit: Emit, cancel: Cancel
+    kube: Kube,
+    manifests: Manifests,
+    *,
+    owned: OwnedSet,
+    emit: Emit,
+    consent: Consent = Consent(),  # noqa: B008 - frozen
 ) -> list[Step]:
     """Ask the API server what it would make of each object; nothing is written.
 
     Raises:
         RefusedError: it refuses at least one; all refusals are told at once.
     """
+    by_autoscalers = autoscaled.scaled(manifests.items)
 
     def attempt(manifest: Manifest) -> Step | KubekitError:
         try:
-            return _try(kube, manifest, owned=owned, emit=emit, cancel=cancel)
+            return _try(kube, manifest, by_autoscalers, owned=owned, emit=emit, consent=consent)
         except RefusedError as error:
             return explained(kube, error, manifest, namespace=owned.namespace)
 
@@ -100,50 +106,110 @@ def trial(
     return [result for result in results if isinstance(result, Step)]
 
 
-def write(kube: Kube, steps: list[Step], *, owned: OwnedSet, emit: Emit) -> Applied:
+def write(
+    kube: Kube, steps: Sequence[Step], *, owned: OwnedSet, emit: Emit, later: Sequence[Step] = ()
+) -> Applied:
     """Write the objects that differ, in order.
 
+    Args:
+        later: what will be written after these.
+
     Raises:
-        RefusedError: one was refused after all; the details say which were written before it.
+        KubekitError: one could not be written; the details say which were and which were not.
     """
-    if any(step.action != "unchanged" for step in steps):
-        _announce(kube, owned, steps)
+    if any(step.action != "unchanged" for step in (*steps, *later)):
+        _announce(kube, owned, (*steps, *later))
     done: list[AppliedObject] = []
-    for step in steps:
+    for index, step in enumerate(steps):
         live = step.live
-        if step.action != "unchanged":
-            live = _write(kube, step, done, namespace=owned.namespace)
-        emit(ObjectChanged(ref=step.manifest.ref, action=step.action))
+        try:
+            if step.action != "unchanged":
+                live = _write(kube, step, namespace=owned.namespace, emit=emit)
+        except KubekitError as error:
+            failure = _refusal(kube, error, step, namespace=owned.namespace)
+            failure.details += halfway(done, step, (*steps[index + 1 :], *later))
+            raise failure from error
+        emit(told(step))
         done.append(AppliedObject(manifest=step.manifest, action=step.action, live=live))
     since = min((step.date for step in steps), default=0.0)
     return Applied(objects=tuple(done), since=since)
 
 
-def comparable(obj: Object) -> Object:
-    """The object without what the server counts and stamps, for comparison."""
-    metadata = {key: value for key, value in obj["metadata"].items() if key not in _VOLATILE}
-    return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
+def told(step: Step, action: str | None = None) -> ObjectChanged:
+    """What is said of a step, done or to be done."""
+    return ObjectChanged(
+        ref=step.manifest.ref,
+        action=action or step.action,
+        detail=step.detail,
+        changes=step.changes,
+    )
 
 
-def _try(kube: Kube, manifest: Manifest, *, owned: OwnedSet, emit: Emit, cancel: Cancel) -> Step:
+def halfway(
+    done: Sequence[AppliedObject], failed: Step | None, left: Sequence[Step]
+) -> tuple[str, ...]:
+    """What was written and what was not, of an apply that ends in the middle. Pure."""
+    written = [item.manifest.ref for item in done if item.action != "unchanged"]
+    missing = [step.manifest.ref for step in left if step.action != "unchanged"]
+    if failed is not None and failed.action == "recreated":
+        written.append(f"{failed.manifest.ref} perhaps deleted")
+    said = [f"written before it: {', '.join(written)}" if written else "nothing was written"]
+    if missing:
+        said.append(f"not written: {', '.join(missing)}; the next run goes on with them")
+    return tuple(said)
+
+
+def _try(
+    kube: Kube,
+    manifest: Manifest,
+    by_autoscalers: frozenset[str],
+    *,
+    owned: OwnedSet,
+    emit: Emit,
+    consent: Consent,
+) -> Step:
     resource = find(kube, manifest.data["apiVersion"], manifest.kind)
     path = resource.path(owned.namespace, manifest.name)
-    live = _settled(kube, path, f"`{manifest.ref}`", emit=emit, cancel=cancel)
+    live = settled(kube, path, f"`{manifest.ref}`", emit=emit)
     if live is not None:
         owned.check_owner(live, context=kube.context)
     sent = owned.own(manifest.data)
-    answer = kube.apply(path, sent, dry_run=True)
-    for text in answer.warnings:
-        emit(Warned(text=f"{manifest.ref}: {text}"))
-    action = _action(live, answer)
-    known = answer.data if live is None else live
-    return Step(
+    attempt = Attempt(
+        kube=kube,
+        owned=owned,
         manifest=manifest,
         resource=resource,
+        sent=autoscaled.left_alone(sent, live) if manifest.ref in by_autoscalers else sent,
+        live=live,
+        consent=consent,
+        emit=emit,
+    )
+    try:
+        answer = attempt.ask()
+    except RefusedError as error:
+        raise explained(kube, error, manifest, namespace=owned.namespace, live=live) from error
+    for text in answer.warnings:
+        emit(Warned(text=f"{manifest.ref}: {text}"))
+    return _step(attempt, answer)
+
+
+def _step(attempt: Attempt, answer: Answer) -> Step:
+    live = attempt.live
+    action, detail = _action(live, answer), ""
+    if attempt.anew:
+        action, detail = "recreated", f"since {attempt.anew}"
+    elif handover.pending(live):
+        action, detail = "configured", "and taken over from `kubectl apply`"
+    return Step(
+        manifest=attempt.manifest,
+        resource=attempt.resource,
         action=action,
-        sent=sent,
-        live=known,
+        sent=attempt.sent,
+        live=answer.data if live is None else live,
         date=answer.date,
+        force=attempt.force,
+        detail=detail,
+        changes=changes(live, answer.data) if live and action == "configured" else (),
     )
 
 
@@ -153,46 +219,7 @@ def _action(live: Object | None, answer: Answer) -> str:
     return "unchanged" if comparable(live) == comparable(answer.data) else "configured"
 
 
-def _settled(kube: Kube, path: str, what: str, *, emit: Emit, cancel: Cancel) -> Object | None:
-    """The live object or None, once it is not one that is being deleted.
-
-    Raises:
-        KubekitError: it is still being deleted after a minute.
-    """
-    live: Object | None = None
-    for _ in range(int(DELETION_SECONDS / _STEP_SECONDS)):
-        live = kube.get(path)
-        if live is None or not live["metadata"].get("deletionTimestamp"):
-            return live
-        emit(Progress(stage="apply", text=f"waiting for {what} to be deleted"))
-        if cancel.wait(_STEP_SECONDS):
-            raise CancelledError("interrupted")
-    raise _still_there(live or {"metadata": {}}, what)
-
-
-def _still_there(live: Object, what: str) -> KubekitError:
-    why = why_namespace(live) if live.get("kind") == "Namespace" else ""
-    if why:
-        return RefusedError(
-            f"{what} is being deleted, and after {DELETION_SECONDS:.0f} s still there: {why}",
-            hints=("see what it names; what has set a finalizer must take it away",),
-            id="namespace-terminating",
-        )
-    held = holders(live)
-    if held:
-        return WorkloadError(
-            f"{what} is being deleted, and its finalizer holds it up: {held}",
-            hints=("what has set the finalizer must take it away: see whether it runs",),
-            id="deletion-blocked",
-        )
-    return UnreachableError(
-        f"{what} is still being deleted after {DELETION_SECONDS:.0f} s",
-        hints=("wait for it, and run kubekit again",),
-        id="still-deleting",
-    )
-
-
-def _announce(kube: Kube, owned: OwnedSet, steps: list[Step]) -> None:
+def _announce(kube: Kube, owned: OwnedSet, steps: Sequence[Step]) -> None:
     """Let the parent name every kind that will have members, before the first of them is there."""
     known = read_kinds(kube, owned)
     wanted = set(known or ()).union(*(owned.kinds_of(step.sent, step.resource) for step in steps))
@@ -200,15 +227,20 @@ def _announce(kube: Kube, owned: OwnedSet, steps: list[Step]) -> None:
         write_kinds(kube, owned, wanted)
 
 
-def _write(kube: Kube, step: Step, done: list[AppliedObject], *, namespace: str) -> Object:
-    try:
-        return kube.apply(step.resource.path(namespace, step.manifest.name), step.sent).data
-    except RefusedError as error:
-        refusal = explained(kube, error, step.manifest, namespace=namespace)
-        written = [item.manifest.ref for item in done if item.action != "unchanged"]
-        state = f"written before it: {', '.join(written)}" if written else "nothing was written"
-        refusal.details = (*refusal.details, state)
-        raise refusal from error
+def _write(kube: Kube, step: Step, *, namespace: str, emit: Emit) -> Object:
+    path = step.resource.path(namespace, step.manifest.name)
+    if step.action == "recreated":
+        kube.delete(path, uid=step.live["metadata"]["uid"])
+        settled(kube, path, f"`{step.manifest.ref}`", emit=emit)
+    elif handover.pending(step.live):
+        handover.take_over(kube, path)
+    return kube.apply(path, step.sent, force=step.force).data
+
+
+def _refusal(kube: Kube, error: KubekitError, step: Step, *, namespace: str) -> KubekitError:
+    if isinstance(error, RefusedError):
+        return explained(kube, error, step.manifest, namespace=namespace, live=step.live)
+    return error
 
 
 def together(errors: list[KubekitError]) -> KubekitError:

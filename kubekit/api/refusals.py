@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from kubekit.api.conflicts import conflicts, told
+from kubekit.api.immutable import RECREATED, fixed, is_immutable
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import SERVICES
 from kubekit.api.schema import misfits
@@ -26,11 +28,6 @@ _SEGMENT = re.compile(
 )
 
 
-# What may not change once an object is there; each kind has words of its own for it.
-_IMMUTABLE = re.compile(
-    r"field is immutable|is immutable after creation|may not change once set"
-    r"|updates to \w+ spec for fields other than|updates may not change fields other than"
-)
 _NO_RIGHT = re.compile(r'User "[^"]*" cannot ')
 _TAKEN = "provided port is already allocated"
 _TERMINATING = "NamespaceTerminating"
@@ -39,23 +36,32 @@ _ADMISSION = {
     "webhook-denied": re.compile(r"admission webhook .* denied|AdmissionPolicy .* denied"),
     "quota": re.compile(r"exceeded quota|failed quota"),
 }
+_GOES_WITH_IT = {
+    "PersistentVolumeClaim": "; its data goes with it",
+    "StatefulSet": "; its pods stop, and its volumes stay",
+}
 _FIXES = {
     "webhook-denied": "change the object as it says, or ask whoever has set up that policy",
     "quota": "ask for less, or raise the ResourceQuota of the namespace",
-    "api-conflict": "leave these fields out of the manifest, or let their other owner give them up",
+    "api-conflict": "leave these fields out of the manifest, or take them with `--take-ownership`",
     "api-forbidden": "ask for the missing right, or use another context",
     "namespace-terminating": "run kubekit again: it waits until the namespace is gone",
 }
 
 
 def explained(
-    kube: Kube, error: RefusedError, manifest: Manifest, *, namespace: str
+    kube: Kube,
+    error: RefusedError,
+    manifest: Manifest,
+    *,
+    namespace: str,
+    live: Object | None = None,
 ) -> KubekitError:
     """The server's refusal with the object, the places in the user's file, and plain words."""
     if not isinstance(error, ApiError):
         error.place = error.place or manifest.origin
         return error
-    problems, hints = _problems(kube, error, manifest)
+    problems, hints = _problems(kube, error, manifest, live)
     problems.sort(key=lambda problem: (problem[0].line or 0, problem[0].column or 0))
     place, first = problems[0]
     return RefusedError(
@@ -72,7 +78,7 @@ def _id(error: ApiError) -> str:
     """The cause in the catalogue."""
     if any(cause.get("reason") == _TERMINATING for cause in error.causes):
         return "namespace-terminating"
-    if _IMMUTABLE.search(error.message):
+    if is_immutable(error):
         return "api-immutable"
     if _SHAPE.search(error.message):
         return "api-invalid"
@@ -81,7 +87,7 @@ def _id(error: ApiError) -> str:
 
 
 def _problems(
-    kube: Kube, error: ApiError, manifest: Manifest
+    kube: Kube, error: ApiError, manifest: Manifest, live: Object | None
 ) -> tuple[list[tuple[Place, str]], list[str]]:
     """Each fault with its place, and what to do; at least one."""
     if _SHAPE.search(error.message):
@@ -95,10 +101,11 @@ def _problems(
         ]
         if typed:
             return typed, []
-    fields = [str(cause.get("field") or "") for cause in error.causes]
+    held = fixed(error, manifest.data, live)
+    fields = list(held) or [str(cause.get("field") or "") for cause in error.causes]
     paths = [_path(field, manifest.data) for field in fields if field]
     place = manifest.place(paths[0]) if paths else manifest.origin
-    return [(place, _said(error))], []
+    return [(place, ", ".join(held.values()) or _said(error))], []
 
 
 def _typed(message: str, manifest: Manifest) -> Iterator[tuple[FieldPath, str]]:
@@ -108,22 +115,10 @@ def _typed(message: str, manifest: Manifest) -> Iterator[tuple[FieldPath, str]]:
 
 def _said(error: ApiError) -> str:
     if error.reason == "Conflict":
-        owners = [f"{cause.get('field')} ({cause.get('message')})" for cause in error.causes]
-        return f"fields are owned by another manager: {', '.join(owners)}"
-    if _id(error) == "api-immutable":
-        fixed = [cause for cause in error.causes if _IMMUTABLE.search(cause.get("message") or "")]
-        return ", ".join(dict.fromkeys(_fixed(cause) for cause in fixed)) or error.message
+        return told(conflicts(error)) or error.message
     if _id(error) == "namespace-terminating":
         return "its namespace is being deleted"
     return error.message
-
-
-def _fixed(cause: Object) -> str:
-    """One field that may not change; of a whole spec, which of it may."""
-    field, said = cause.get("field"), str(cause.get("message")).splitlines()[0]
-    whole = (field == "spec" and "other than" in said) or "except" in said
-    what = said.partition(": ")[2] or said
-    return f"`{field}` cannot be changed: {what}" if whole else f"`{field}` cannot be changed"
 
 
 def _hints(kube: Kube, error: ApiError, manifest: Manifest, namespace: str) -> Iterator[str]:
@@ -131,14 +126,22 @@ def _hints(kube: Kube, error: ApiError, manifest: Manifest, namespace: str) -> I
     if cause in _FIXES and (cause != "api-forbidden" or _NO_RIGHT.search(error.message)):
         yield _FIXES[cause]
     if cause == "api-immutable":
-        data = "; its data goes with it" if manifest.kind == "PersistentVolumeClaim" else ""
-        where = f"--context {kube.context} -n {namespace}"
-        command = f"kubectl {where} delete {manifest.kind.lower()}/{manifest.name}"
-        yield f"`{command}`, then run kubekit again{data}; or give it another name"
+        yield _way_out(kube, manifest, namespace)
     if "`selector` does not match template `labels`" in error.message:
         yield "let `spec.selector.matchLabels` name labels that the template has"
     if _TAKEN in error.message:
         yield from _takers(kube, manifest)
+
+
+def _way_out(kube: Kube, manifest: Manifest, namespace: str) -> str:
+    """What to do about an object a field of which cannot be changed."""
+    if manifest.kind in RECREATED:
+        cost = RECREATED[manifest.kind]
+        return f"`--recreate` deletes it and makes it anew: {cost}; or give it another name"
+    goes = _GOES_WITH_IT.get(manifest.kind, "")
+    command = f"delete {manifest.kind.lower()}/{manifest.name}"
+    where = f"kubectl --context {kube.context} -n {namespace}"
+    return f"`{where} {command}`, then run kubekit again{goes}; or give it another name"
 
 
 def _takers(kube: Kube, manifest: Manifest) -> Iterator[str]:

@@ -13,6 +13,7 @@ from kubekit.errors import FilesError
 from kubekit.events import Warned
 from kubekit.manifests.hashed import decoded, encoded, hashed_name, rename, wants_hash
 from kubekit.manifests.objects import check, mapping
+from kubekit.manifests.phases import check_phases, is_before
 from kubekit.manifests.podspec import claim, set_image, set_protocols
 from kubekit.manifests.sources import Sources
 from kubekit.model import Manifest, Manifests, Object, Settings
@@ -20,6 +21,7 @@ from kubekit.redact import MASK, Redactor, hidden
 from kubekit.text.envfile import EnvFile
 from kubekit.text.strictyaml import FieldPath, dotted
 
+_BEFORE = "what runs before the rest"
 # Every object after those it needs; a kind that is not named comes last, as its CRD is not ours.
 _ORDER = (
     ("Namespace",),
@@ -29,6 +31,7 @@ _ORDER = (
     ("Secret", "ConfigMap"),
     ("PersistentVolumeClaim",),
     ("Service",),
+    (_BEFORE,),
     ("Pod", "ReplicationController", "ReplicaSet", "DaemonSet", "StatefulSet", "Deployment"),
     ("Job", "CronJob"),
     ("HorizontalPodAutoscaler", "Ingress"),
@@ -69,6 +72,7 @@ def masked(manifests: Manifests) -> list[Object]:
 def _render(settings: Settings, image: str | None, env: EnvFile | None) -> Manifests:
     manifests, environment = Sources(settings, image, env).objects()
     check(manifests, namespace=settings.namespace)
+    check_phases(manifests)
     manifests = encoded(manifests)
     renames = {(item.kind, item.name): hashed_name(item) for item in manifests if wants_hash(item)}
     rename(manifests, renames | environment)
@@ -87,12 +91,18 @@ def _render(settings: Settings, image: str | None, env: EnvFile | None) -> Manif
     secrets = [item for item in manifests if item.kind == "Secret"]
     values = [value for secret in secrets for _, value in decoded(secret)]
     return Manifests(
-        items=tuple(sorted(manifests, key=lambda item: _RANKS.get(item.kind, len(_ORDER)))),
+        items=tuple(sorted(manifests, key=_rank)),
         secret_values=frozenset(
             _hidden([*values, *(env.values.values() if env else ())], settings)
         ),
         warnings=(*warnings, *_exposed(manifests, env, settings)),
     )
+
+
+def _rank(manifest: Manifest) -> int:
+    if is_before(manifest):
+        return _RANKS[_BEFORE]
+    return _RANKS.get(manifest.kind, len(_ORDER))
 
 
 def _hidden(values: Iterable[str], settings: Settings) -> Iterator[str]:

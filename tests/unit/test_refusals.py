@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from kubekit.api.deleting import holders, why_namespace
+from kubekit.api.immutable import RECREATED
 from kubekit.api.kube import ApiError
 from kubekit.api.refusals import explained
 from kubekit.errors import KubekitError, Place
@@ -65,7 +66,8 @@ def test_a_field_that_cannot_be_changed(kind: str, field: str, said: str, text: 
     assert (error.id, error.exit_code) == ("api-immutable", 5)
     assert text in error.message
     assert "\n" not in error.message
-    assert f"kubectl --context lab -n here delete {kind.lower()}/web" in error.hints[0]
+    way_out = "--recreate" if kind in RECREATED else f"-n here delete {kind.lower()}/web"
+    assert way_out in error.hints[0]
     assert ("its data goes with it" in error.hints[0]) == (kind == "PersistentVolumeClaim")
 
 

@@ -1,0 +1,77 @@
+"""Objects first made by `kubectl apply`, whose fields kubekit takes over once they are given to it.
+
+Client-side apply is no apply to the API server but an update: a field it has set stays when
+kubekit's manifest no longer has it, and conflicts when it has another value. kubectl itself moves
+such an entry of `managedFields` to the name of server-side apply (client-go/util/csaupgrade), and
+so does kubekit, to its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
+from kubekit.model import Object
+
+CLIENT_SIDE = frozenset({"kubectl-client-side-apply", "before-first-apply"})
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+_ATTEMPTS = 5
+
+
+def pending(live: Object | None) -> bool:
+    """Whether fields of the object are still those of a client-side apply."""
+    return live is not None and any(map(_is_client_side, _entries(live)))
+
+
+def take_over(kube: Kube, path: str) -> None:
+    """Make the fields of the client-side apply kubekit's: the next apply drops what it lacks.
+
+    Raises:
+        ApiError: it changed again and again meanwhile.
+    """
+    for attempt in range(_ATTEMPTS):
+        live = kube.get(path)
+        if live is None or not pending(live):
+            return
+        version = live["metadata"]["resourceVersion"]  # refused if it changed meanwhile
+        patch = {"metadata": {"resourceVersion": version, "managedFields": moved(live)}}
+        try:
+            kube.request("PATCH", path, body=patch, content_type="application/merge-patch+json")
+        except ApiError as error:
+            if attempt == _ATTEMPTS - 1 or error.reason != "Conflict":
+                raise
+        else:
+            return
+
+
+def moved(live: Object) -> list[Object]:
+    """The managed fields as they are once those of the client-side apply are kubekit's. Pure."""
+    entries = list(_entries(live))
+    own = [entry for entry in entries if _is_own(entry)]
+    taken = [entry for entry in entries if _is_client_side(entry)]
+    others = [entry for entry in entries if entry not in own and entry not in taken]
+    fields: Object = {}
+    for entry in (*own, *taken):
+        fields = _union(fields, entry.get("fieldsV1") or {})
+    first = (own or taken)[0]
+    mine = {**first, "manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}
+    return [mine, *others]
+
+
+def _entries(live: Object) -> list[Object]:
+    return list(live["metadata"].get("managedFields") or ())
+
+
+def _is_client_side(entry: Object) -> bool:
+    whole = not entry.get("subresource")
+    return entry.get("manager") in CLIENT_SIDE and entry.get("operation") == "Update" and whole
+
+
+def _is_own(entry: Object) -> bool:
+    whole = not entry.get("subresource")
+    return entry.get("manager") == FIELD_MANAGER and entry.get("operation") == "Apply" and whole
+
+
+def _union(one: Any, other: Any) -> Any:
+    keys = dict.fromkeys((*one, *other))
+    return {key: _union(one.get(key, {}), other.get(key, {})) for key in keys}

@@ -1,0 +1,167 @@
+"""Whose a field or an object is, and what of it kubekit takes, on the real cluster."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+
+import pytest
+
+from tests.cluster.conftest import Project
+from tests.cluster.plain import CONFIG, DEPLOYMENT, feed, job, live, without_image
+from tests.conftest import KUBEKIT
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def plain(project: Project) -> Project:
+    return without_image(project)
+
+
+def test_a_field_that_somebody_else_has_set_is_named_and_taken_only_on_request(
+    plain: Project,
+) -> None:
+    plain.write("manifests/web.yaml", DEPLOYMENT)
+    plain.apply()
+    plain.kubectl("scale", "deployment/web", "--replicas=2")
+    version = live(plain, "deployment/web")["metadata"]["generation"]
+
+    plain.edit("manifests/config.yaml", "red", "blue")
+    failed = plain.fail()
+    assert (failed["id"], failed["exit_code"]) == ("api-conflict", 5)
+    assert "`spec.replicas` is managed by `kubectl`" in failed["message"]
+    assert "--take-ownership" in failed["hints"][0]
+    assert failed["place"].startswith("manifests/web.yaml:5")
+    assert live(plain, "configmap/settings")["data"] == {"colour": "red"}, "before the first write"
+    assert live(plain, "deployment/web")["metadata"]["generation"] == version
+
+    done = plain.apply("--take-ownership")
+    assert any("`spec.replicas` is managed by" in it["text"] for it in done.of("warning"))
+    assert live(plain, "deployment/web")["spec"]["replicas"] == 1
+    assert {it["action"] for it in plain.apply().of("object")} == {"unchanged"}
+
+
+def test_what_cannot_be_changed_in_place_is_made_anew_only_on_request(plain: Project) -> None:
+    plain.write("manifests/web.yaml", DEPLOYMENT)
+    plain.apply()
+    uid = live(plain, "deployment/web")["metadata"]["uid"]
+    plain.edit("manifests/web.yaml", "app: web", "app: other")
+
+    failed = plain.fail()
+    assert (failed["id"], failed["exit_code"]) == ("api-immutable", 5)
+    assert "`spec.selector` cannot be changed" in failed["message"]
+    assert "--recreate" in failed["hints"][0]
+    assert "down" in failed["hints"][0]
+    assert live(plain, "deployment/web")["metadata"]["uid"] == uid
+
+    said = plain.apply("--recreate", "--dry-run")
+    (would,) = [it for it in said.of("object") if it["ref"] == "Deployment/web"]
+    assert would["action"] == "would be recreated"
+    assert live(plain, "deployment/web")["metadata"]["uid"] == uid
+
+    done = plain.apply("--recreate")
+    (warning,) = done.of("warning")
+    assert "down until its new pods are ready" in warning["text"]
+    assert live(plain, "deployment/web")["metadata"]["uid"] != uid
+    assert plain.objects("deployments")[0]["spec"]["selector"]["matchLabels"] == {"app": "other"}
+
+
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Mi}}}
+"""
+STATEFUL = """\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 0
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec: {containers: [{name: db, image: python:3.13-slim}]}
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Mi}}}
+"""
+
+
+def test_what_holds_data_is_never_made_anew(plain: Project) -> None:
+    plain.write("manifests/claim.yaml", CLAIM)
+    plain.write("manifests/db.yaml", STATEFUL)
+    plain.apply()
+    before = [it["metadata"]["uid"] for it in plain.objects("pvc,statefulset")]
+    plain.edit("manifests/claim.yaml", "ReadWriteOnce", "ReadWriteMany")
+    plain.edit("manifests/db.yaml", "storage: 10Mi", "storage: 20Mi")
+    failed = plain.fail("--recreate")
+    assert failed["id"] == "api-immutable"
+    said = "\n".join((failed["message"], *failed["details"]))
+    assert "`spec.accessModes` cannot be changed" in said
+    assert "`spec.volumeClaimTemplates` cannot be changed" in said
+    assert "its data goes with it" in failed["hints"][0]
+    assert [it["metadata"]["uid"] for it in plain.objects("pvc,statefulset")] == before
+
+
+def test_an_object_that_is_being_deleted_is_waited_for(plain: Project) -> None:
+    plain.apply()
+    held = '{"metadata": {"finalizers": ["example.com/held"]}}'
+    plain.kubectl("patch", "configmap", "settings", "--type=merge", "-p", held)
+    plain.kubectl("delete", "configmap", "settings", "--wait=false")
+    command = [KUBEKIT, "build-and-apply", "-o", "json"]
+    run = subprocess.Popen(
+        command, cwd=plain.folder, env=plain.env, stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout is not None
+    said = next(line for line in run.stdout if "example.com/held" in line)
+    assert "set by `kubectl-patch`" in said
+    free = '{"metadata": {"finalizers": null}}'
+    plain.kubectl("patch", "configmap", "settings", "--type=merge", "-p", free)
+    rest = run.communicate()[0]
+    assert run.returncode == 0, rest
+    assert '"created"' in rest
+    assert live(plain, "configmap/settings")["data"] == {"colour": "red"}
+
+
+def test_fields_of_kubectl_apply_go_once_the_object_is_handed_over(plain: Project) -> None:
+    plain.kubectl("create", "namespace", plain.name)
+    feed(plain, CONFIG.replace("colour: red", "colour: red, size: large"))
+    failed = plain.fail()
+    assert failed["id"] == "not-ours"
+    command = failed["hints"][1].split("`")[1].split()
+    subprocess.run(command, env=plain.env, check=True, capture_output=True)
+
+    plain.edit("manifests/config.yaml", "red", "blue")
+    done = plain.apply()
+    (changed,) = [it for it in done.of("object") if it["ref"] == "ConfigMap/settings"]
+    assert "kubectl apply" in changed["detail"]
+    there = live(plain, "configmap/settings")
+    assert there["data"] == {"colour": "blue"}
+    assert "last-applied" not in json.dumps(there)
+    assert {it["action"] for it in plain.apply().of("object")} == {"unchanged"}
+
+
+def test_a_job_that_has_ended_is_made_anew_and_one_that_runs_is_not(plain: Project) -> None:
+    plain.write("manifests/job.yaml", job("print(1)"))
+    plain.apply()
+    first = live(plain, "job/migrate")["metadata"]["uid"]
+    assert {it["action"] for it in plain.apply().of("object")} == {"unchanged"}
+
+    plain.write("manifests/job.yaml", job("raise SystemExit(2)"))
+    failed = plain.fail()
+    assert failed["exit_code"] == 6
+    second = live(plain, "job/migrate")["metadata"]["uid"]
+    assert second != first
+
+    assert plain.fail()["exit_code"] == 6
+    third = live(plain, "job/migrate")["metadata"]["uid"]
+    assert third != second, "a Job that failed is run again"
+
+    plain.write("manifests/job.yaml", job("import time; time.sleep(1e6)"))
+    plain.fail("--timeout", "5s")
+    plain.write("manifests/job.yaml", job("print(2)"))
+    assert plain.fail()["id"] == "api-immutable"
+    plain.apply("--recreate")
