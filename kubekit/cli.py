@@ -375,10 +375,11 @@ def _logs(
     logs.show(where, run, wanted)
 
 
-@_command(app, "teardown", files=False)
+@_command(app, "teardown", files=False, loading=True)
 def _teardown(
-    settings: "Settings",
+    load: "Callable[..., Settings]",
     run: "Run",
+    _keyboard: "Keyboard",
     yes: bool,
     every_project: Annotated[
         bool, typer.Option("--all", help="Every project of kubekit in the namespace.")
@@ -397,11 +398,13 @@ def _teardown(
     """Delete all that kubekit made for this project, and wait until it is gone.
 
     \b
-    kubekit teardown            keeps volumes and images
-    kubekit teardown --data     deletes the volumes too
+    kubekit teardown               keeps volumes and images
+    kubekit teardown --data        deletes the volumes too
+    kubekit teardown --all -n old  every project there; needs no kubekit.yaml
     """
     from kubekit import workflow
 
+    settings = load(bare=every_project)
     if delete_cluster:
         profile = workflow.cluster_profile(settings)
         _confirm(f"Delete the Minikube profile `{profile}` with all in it?", yes=yes)
@@ -532,17 +535,18 @@ def _flags(common: dict[str, Any]) -> dict[str, Any]:
     return {key: common[key] for key in _SETTINGS if common.get(key) is not None}
 
 
-def _load(common: dict[str, Any], *, files: bool) -> "Settings":
+def _load(common: dict[str, Any], *, files: bool, bare: bool = False) -> "Settings":
+    """The settings; `bare` ones need no kubekit.yaml."""
     from kubekit.cluster import target as cluster
     from kubekit.config import load as config
     from kubekit.model import Consent
 
-    settings = config.load(
+    read = config.load_bare if bare else functools.partial(config.load, check=files)
+    settings = read(
         flags=_flags(common),
         environ=os.environ,
         cwd=Path.cwd(),
         active_profile=cluster.active_profile,
-        check=files,
     )
     given = {key: common[key] for key in _CONSENT if key in common}
     return dataclasses.replace(settings, consent=Consent(**given))

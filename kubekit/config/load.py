@@ -6,10 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kubekit.config.files import check_files
-from kubekit.config.levels import Given, absolute_path, choose_cluster, find_file
+from kubekit.config.levels import (
+    FILE_NAME,
+    Given,
+    absolute_path,
+    choose_cluster,
+    find_file,
+    look_for_file,
+)
 from kubekit.config.project import Build, Project, Secret, parse
 from kubekit.config.validators import factor, identifiers, label, registry, seconds
-from kubekit.errors import UsageError
+from kubekit.errors import Place, UsageError
 from kubekit.model import BuildSecret, BuildSettings, DevSettings, Settings, SyncRule
 from kubekit.text.read import read_text
 
@@ -60,6 +67,38 @@ def load(
     if check:
         check_files(settings, document, environ)
     return settings
+
+
+def load_bare(
+    *,
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    cwd: Path,
+    active_profile: Callable[[], str | None],
+) -> Settings:
+    """The settings of a kubekit.yaml, or of no project where there is none: its name is empty.
+
+    The arguments are those of `load`.
+
+    Raises:
+        UsageError: there is none, and nothing else names a namespace.
+    """
+    given = Given(flags, environ, cwd)
+    if look_for_file(given) is not None:
+        return load(
+            flags=flags, environ=environ, cwd=cwd, active_profile=active_profile, check=False
+        )
+    namespace = given.pick("namespace", label, {})
+    if namespace is None:
+        raise UsageError(
+            f"there is no `{FILE_NAME}` here, and no namespace was named",
+            hints=("name it: `--namespace NAME`",),
+        )
+    file = cwd / FILE_NAME
+    profile, context, _ = choose_cluster(
+        given, (None, None), lambda _: Place(file=file), active_profile
+    )
+    return Settings(file=file, name="", namespace=namespace, profile=profile, context=context)
 
 
 def _settings(project: Project, file: Path, given: Given, origins: dict[str, str]) -> Settings:

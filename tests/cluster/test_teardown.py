@@ -1,0 +1,105 @@
+"""Teardown finds what an earlier run has left, whatever was lost since, and says what holds it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.conftest import Project
+from tests.conftest import KUBEKIT, kubekit
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def thing(project: Project) -> Iterator[str]:
+    """A kind of its own for the cluster; its group."""
+    group = f"{project.name}.example.com"
+    definition = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"things.{group}"},
+        "spec": {
+            "group": group,
+            "scope": "Namespaced",
+            "names": {"kind": "Thing", "plural": "things"},
+            "versions": [
+                {
+                    "name": "v1",
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": {"type": "object"}},
+                }
+            ],
+        },
+    }
+    subprocess.run(
+        ["kubectl", "--context", project.context, "apply", "-f", "-"],
+        input=json.dumps(definition),
+        env=project.env,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    project.kubectl("wait", "--for=condition=Established", f"crd/things.{group}")
+    yield group
+    project.kubectl("delete", "crd", f"things.{group}", "--wait=false")
+
+
+def test_the_parent_is_lost_and_the_files_name_it_no_longer(project: Project, thing: str) -> None:
+    text = f"apiVersion: {thing}/v1\nkind: Thing\nmetadata: {{name: one}}\n"
+    project.write("manifests/thing.yaml", text)
+    project.apply()
+    project.kubectl("delete", "configmap", f"kubekit-{project.name}")
+    (project.folder / "manifests/thing.yaml").unlink()
+    assert project.run("teardown").code == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+def test_without_kubekit_yaml_and_under_another_name(project: Project, tmp_path: Path) -> None:
+    project.apply()
+    project.kubectl("delete", "configmap", f"kubekit-{project.name}")
+    (project.folder / "kubekit.yaml").unlink()
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    unnamed = kubekit("teardown", "--all", "-o", "json", cwd=nowhere, env=project.env)
+    assert unnamed.code == 2
+    assert "no namespace was named" in unnamed.of("failed")[0]["message"]
+    done = kubekit("teardown", "--all", "-n", project.name, cwd=nowhere, env=project.env)
+    assert done.code == 0, done.err
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+def test_a_renamed_project(project: Project) -> None:
+    project.apply()
+    project.write("kubekit.yaml", "name: renamed\nbuild: {context: app}\n")
+    assert project.run("teardown", "--all", "-n", project.name).code == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+def test_what_holds_it_is_named_with_who_has_set_it(project: Project) -> None:
+    project.write(
+        "manifests/held.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: held}\n"
+    )
+    project.apply()
+    held = '{"metadata": {"finalizers": ["example.com/hold"]}}'
+    project.kubectl("patch", "configmap", "held", "-p", held, "--field-manager=operator")
+    told = threading.Event()
+    command = [KUBEKIT, "teardown", "-o", "json"]
+    with subprocess.Popen(
+        command, cwd=project.folder, env=project.env, stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        for line in run.stdout:
+            if not told.is_set() and "`example.com/hold` (set by `operator`)" in line:
+                told.set()
+                free = '[{"op": "remove", "path": "/metadata/finalizers"}]'
+                project.kubectl("patch", "configmap", "held", "--type=json", "-p", free)
+    assert told.is_set()
+    assert run.returncode == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
