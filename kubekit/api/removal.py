@@ -59,6 +59,7 @@ _NATIVE_KINDS = frozenset({"Event", "Endpoints", "EndpointSlice", "Lease", "PodM
 def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list[Member]:
     """Members of the set that these manifests do not contain, and that may be pruned.
 
+    What holds data, or is another's by now, never is.
     Secrets and ConfigMaps stay as long as any pod, or any template of one, still names them: a
     rollback needs them.
     """
@@ -66,7 +67,7 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
     found = [
         (resource, obj)
         for resource, obj in members(kube, owned, read_kinds(kube, owned) or ())
-        if obj["kind"] not in DATA_KINDS and _key(obj) not in kept
+        if obj["kind"] not in DATA_KINDS and _key(obj) not in kept and not _is_anothers(obj)
     ]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
         used = _named_configs(kube, owned.namespace)
@@ -126,6 +127,13 @@ def remove_namespace(
 def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
     """Delete this very namespace without waiting."""
     kube.delete(NAMESPACE.path("", namespace), uid=uid, propagation="Background")
+
+
+def _is_anothers(obj: Object) -> bool:
+    """Whether another tool manages it by now, or a controller has made it its own."""
+    labels = obj["metadata"].get("labels") or {}
+    manager = labels.get(MANAGED_BY_LABEL, MANAGER)
+    return manager != MANAGER or bool(obj["metadata"].get("ownerReferences"))
 
 
 def _key(obj: Object) -> tuple[str, str]:

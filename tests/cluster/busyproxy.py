@@ -18,7 +18,11 @@ _KEPT = ("Accept", "Content-Type", "User-Agent")
 
 
 class BusyProxy:
-    """Hands every request on; while `busy` is set, refuses all of them and ends the watches."""
+    """Hands every request on; while `busy` is set, refuses all of them and ends the watches.
+
+    Attributes:
+        asked: method and path of every request.
+    """
 
     def __init__(self, kubeconfig: str, context: str) -> None:
         api: Any = new_client_from_config(kubeconfig, context)
@@ -26,6 +30,7 @@ class BusyProxy:
         self.pool: urllib3.PoolManager = api.rest_client.pool_manager
         self.busy = threading.Event()
         self.refused = 0
+        self.asked: list[tuple[str, str]] = []
         proxy = self
 
         class Handler(_Handler):
@@ -48,6 +53,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.owner.asked.append((self.command, self.path))
         with contextlib.suppress(OSError, urllib3.exceptions.HTTPError):
             if self.owner.busy.is_set():
                 self._refuse()

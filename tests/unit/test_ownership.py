@@ -1,0 +1,155 @@
+"""Whose fields are, what may be made anew, and how a difference is told: the pure parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubekit.api.autoscaled import left_alone
+from kubekit.api.conflicts import conflicts, told
+from kubekit.api.difference import changes
+from kubekit.api.handover import LAST_APPLIED, moved, pending
+from kubekit.api.immutable import fixed, is_all_immutable
+from kubekit.api.kube import ApiError
+from kubekit.model import Object
+
+
+def error(*causes: Object, message: str = "") -> ApiError:
+    return ApiError(status=409, reason="Conflict", message=message, causes=causes)
+
+
+def conflict(field: str, text: str) -> Object:
+    return {"reason": "FieldManagerConflict", "field": field, "message": f"conflict with {text}"}
+
+
+def test_a_conflict_is_told_by_field_and_owner() -> None:
+    found = conflicts(
+        error(
+            conflict(".spec.template", '"kubectl-set" using apps/v1'),
+            conflict(".spec.replicas", '"kubectl" with subresource "scale" using apps/v1'),
+            conflict(".data.a", '"kubekit-rollback" using v1'),
+            {"reason": "FieldValueInvalid", "field": "spec", "message": "no"},
+        )
+    )
+    assert [(one.field, one.manager, one.subresource, one.own) for one in found] == [
+        ("spec.template", "kubectl-set", "", False),
+        ("spec.replicas", "kubectl", "scale", False),
+        ("data.a", "kubekit-rollback", "", True),
+    ]
+    assert told(found[:2]) == (
+        "`spec.replicas` is managed by `kubectl`, `spec.template` is managed by `kubectl-set`"
+    )
+    assert conflicts(error()) == ()
+
+
+def obj(kind: str = "ConfigMap", **fields: Any) -> Object:
+    return {"kind": kind, "metadata": {"name": "a"}, **fields}
+
+
+def test_a_difference_names_items_of_lists_by_what_tells_them_apart() -> None:
+    old = obj(spec={"c": [{"name": "a", "v": 1}, {"name": "b", "v": 1}], "args": ["x"], "n": 1})
+    new = obj(spec={"c": [{"name": "b", "v": 2}, {"name": "a", "v": 1}], "args": ["y"]})
+    assert changes(old, new) == (
+        "spec.c[b].v: 1 -> 2",
+        'spec.args[0]: "x" -> "y"',
+        "spec.n: removed 1",
+    )
+    assert changes(old, old) == ()
+
+
+def test_what_the_server_counts_is_no_difference() -> None:
+    old = obj(status={"a": 1})
+    new = obj(status={"a": 2})
+    new["metadata"] = {"name": "a", "resourceVersion": "2", "generation": 3, "managedFields": []}
+    assert changes(old, new) == ()
+
+
+@given(
+    st.dictionaries(st.sampled_from("abc"), st.text("xyz", min_size=4)),
+    st.dictionaries(st.sampled_from("abc"), st.text("xyz", min_size=4)),
+)
+def test_of_a_secret_no_value_is_told(old: dict[str, str], new: dict[str, str]) -> None:
+    before, after = obj("Secret", data=old), obj("Secret", data=new)
+    before["metadata"]["annotations"] = {LAST_APPLIED: str(old), "note": "xyzxyz"}
+    said = changes(before, after)
+    assert not any(value in line for line in said for value in (*old.values(), *new.values()))
+    assert not any("xyzxyz" in line for line in said)
+    assert any(line.startswith("data") for line in said) == (old != new)
+
+
+def entry(manager: str, operation: str, fields: Object, subresource: str = "") -> Object:
+    return {
+        "manager": manager,
+        "operation": operation,
+        "fieldsV1": fields,
+        **({"subresource": subresource} if subresource else {}),
+    }
+
+
+def test_fields_of_a_client_side_apply_become_kubekits_and_no_others() -> None:
+    live = obj()
+    live["metadata"]["managedFields"] = [
+        entry("kubekit", "Apply", {"f:data": {"f:a": {}}}),
+        entry("kubectl-client-side-apply", "Update", {"f:data": {"f:b": {}}, "f:spec": {}}),
+        entry("kubectl-client-side-apply", "Update", {"f:status": {}}, "status"),
+        entry("kubectl-label", "Update", {"f:metadata": {}}),
+    ]
+    assert pending(live)
+    first, *others = moved(live)
+    assert (first["manager"], first["operation"]) == ("kubekit", "Apply")
+    assert first["fieldsV1"] == {"f:data": {"f:a": {}, "f:b": {}}, "f:spec": {}}
+    assert [one["manager"] for one in others] == ["kubectl-client-side-apply", "kubectl-label"]
+    live["metadata"]["managedFields"] = [first, *others]
+    assert not pending(live)
+    assert not pending(None)
+
+
+def scaled(manager: str) -> Object:
+    fields: Object = {"f:spec": {"f:replicas": {}}}
+    live = obj("Deployment", spec={"replicas": 3})
+    live["metadata"]["managedFields"] = [entry(manager, "Apply", fields)]
+    return live
+
+
+@pytest.mark.parametrize(
+    ("live", "sent"),
+    [
+        (None, {"replicas": 1, "paused": False}),
+        (scaled("kube-controller-manager"), {"paused": False}),
+        (scaled("kubekit"), {"paused": False, "replicas": 3}),
+    ],
+)
+def test_an_autoscalers_number_stays(live: Object | None, sent: Object) -> None:
+    given_ = obj("Deployment", spec={"replicas": 1, "paused": False})
+    assert left_alone(given_, live)["spec"] == sent
+    assert given_["spec"]["replicas"] == 1
+    without = obj("Deployment", spec={})
+    assert left_alone(without, live) is without
+
+
+SHUT = {"field": "spec.selector", "message": "Invalid value: {}: field is immutable"}
+WRONG = {"field": "spec.replicas", "message": "Invalid value: -1: must be greater than 0"}
+WHOLE = {
+    "field": "spec",
+    "message": "Forbidden: updates to statefulset spec for fields other than 'replicas', "
+    "'template' are forbidden",
+}
+
+
+def test_only_what_is_wrong_for_no_other_reason_may_be_made_anew() -> None:
+    assert is_all_immutable(error(SHUT))
+    assert not is_all_immutable(error(SHUT, WRONG))
+    assert not is_all_immutable(error())
+
+
+def test_of_a_whole_spec_the_fields_that_differ_are_told() -> None:
+    sent = obj(spec={"replicas": 2, "serviceName": "b", "ports": [{"port": 1}], "same": {"a": 1}})
+    live = obj(spec={"serviceName": "a", "ports": [], "same": {"a": 1, "default": 2}})
+    assert list(fixed(error(WHOLE), sent, live)) == ["spec.serviceName", "spec.ports"]
+    assert list(fixed(error(WHOLE), sent, None)) == ["spec"]
+    assert fixed(error(SHUT, WRONG), sent, live) == {
+        "spec.selector": "`spec.selector` cannot be changed"
+    }
