@@ -375,6 +375,21 @@ def _logs(
     logs.show(where, run, wanted)
 
 
+@_command(app, "rollback", files=False, settings=_JUDGING)
+def _rollback(settings: "Settings", run: "Run") -> None:
+    """Bring back what ran before the last release, with its `.env`; wait until it is ready.
+
+    Each Deployment goes to its last revision that was once ready. The files stay as they are.
+
+    \b
+    kubekit rollback                the next build-and-apply goes forward again
+    kubekit rollback -n try-this    in another namespace
+    """
+    from kubekit import workflow
+
+    workflow.rollback(settings, run)
+
+
 @_command(app, "teardown", files=False, loading=True)
 def _teardown(
     load: "Callable[..., Settings]",

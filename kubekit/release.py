@@ -20,6 +20,7 @@ from kubekit.manifests.phases import is_before
 from kubekit.model import Applied, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
 from kubekit.publish import provide
 from kubekit.rollout.preflight import foresee
+from kubekit.rollout.revisions import remember
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
 from kubekit.session import Run, Stage, open_store
 
@@ -72,11 +73,12 @@ def release(
         rendered = adapt(rendered, image)
         applied = _apply(settings, kube, rendered, owned, image, run)
     with run.stage("rollout", "waiting until it is ready") as stage:
-        rollout = _wait(settings, kube, _unfinished(applied), image, run)
+        rollout = await_ready(settings, kube, _unfinished(applied), image, run)
         text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
         stage.did(text or "nothing to wait for", changed=bool(applied.writes))
         if image is not None and image.built:
             stage.text += _tidy(settings, kube, target, run)
+        remember(kube, applied, namespace=owned.namespace)
     pruned = prune(kube, applied, owned=owned, emit=run.emit)
     return Released(
         built=image,
@@ -161,7 +163,7 @@ def _go_before(
     objects = tuple(item for item in applied.objects if is_before(item.manifest))
     with run.stage("before", ", ".join(item.manifest.ref for item in objects)) as stage:
         try:
-            rollout = _wait(settings, kube, replace(applied, objects=objects), image, run)
+            rollout = await_ready(settings, kube, replace(applied, objects=objects), image, run)
         except KubekitError as error:
             error.details += halfway(applied.objects, None, rest)
             raise
@@ -193,7 +195,7 @@ def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
         run.emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
 
 
-def _wait(
+def await_ready(
     settings: Settings, kube: Kube, applied: Applied, image: BuiltImage | None, run: Run
 ) -> Rollout:
     """Wait until what was applied is ready."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
+from kubekit.api.podsecrets import PodSecrets
 from kubekit.api.removal import remove_namespace
 from kubekit.api.teardown import projects_in
 from kubekit.api.teardown import teardown as remove
@@ -31,6 +32,7 @@ from kubekit.publish import publish
 from kubekit.redact import Redactor
 from kubekit.rehearsal import rehearse
 from kubekit.release import Released, release
+from kubekit.rollback import choose, roll_back
 from kubekit.rollout.wait import Rollout
 from kubekit.session import Run, connect, open_store
 from kubekit.status import describe
@@ -111,6 +113,37 @@ def push(settings: Settings, run: Run, *, version: str, force: bool = False) -> 
         force: also when it is another image's.
     """
     publish(settings, run, version=version, force=force)
+
+
+def rollback(settings: Settings, run: Run) -> Rollout:
+    """Bring back what ran before the last release, and wait until it is ready.
+
+    Raises:
+        UsageError: nothing that was ready ran before, or another run is at work.
+        WorkloadError: what it needs was deleted, or it cannot run any more.
+    """
+    start = run.clock.now()
+    target, kube = connect(settings, run)
+    owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+    with its_turn(
+        target, kube, owned, command="rollback", emit=run.emit, cancel=run.cancel
+    ) as turn:
+        chosen = choose(kube, owned)
+        secrets = PodSecrets(kube)
+        hidden = {
+            value
+            for back in chosen
+            for template in (back.revision.template, back.deployment["spec"]["template"])
+            for value in secrets.hidden(settings.namespace, template, name=settings.name)
+        }
+        redactor = Redactor(hidden)
+        run = Run(emit=redactor.wrap(run.emit), clock=run.clock, cancel=run.cancel)
+        with _redacted(redactor):
+            rollout = roll_back(settings, chosen, target, turn.lease.guard(kube), run)
+    hints = ("the files are as they were: the next `kubekit build-and-apply` goes forward again",)
+    text = f"{settings.name} is back in namespace `{settings.namespace}` of `{target.context}`"
+    run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
+    return rollout
 
 
 def teardown(

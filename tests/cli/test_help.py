@@ -22,6 +22,7 @@ COMMANDS = (
         "status",
         "logs",
         "why",
+        "rollback",
         "teardown",
         "docker",
         "schema",

@@ -1,0 +1,98 @@
+"""The revisions of a Deployment, and which of them were once ready.
+
+Kubernetes keeps them as ReplicaSets, and forgets how they did: so the time at which the judge found
+one ready is written on its ReplicaSet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
+from kubekit.api.resources import REPLICA_SETS
+from kubekit.model import Applied, Object
+from kubekit.rollout.kinds import REVISION
+from kubekit.rollout.reading import annotations_of, is_owned
+
+READY_ANNOTATION = "kubekit.dev/ready-at"
+_HASH = "pod-template-hash"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revision:
+    """One revision of a Deployment.
+
+    Attributes:
+        name: of its ReplicaSet.
+        ready_at: when it was last found ready, RFC 3339; empty if it never was, as far as is known.
+        template: of its pods, as the Deployment had it.
+        present: it is the one that the Deployment has now.
+    """
+
+    number: int
+    name: str
+    ready_at: str
+    template: Object
+    present: bool
+
+    @property
+    def images(self) -> list[str]:
+        """What its containers run."""
+        return [str(item["image"]) for item in self.template["spec"].get("containers") or ()]
+
+
+def revisions(sets: Iterable[Object], deployment: Object) -> list[Revision]:
+    """All revisions that are still there, the newest and so present one first."""
+    mine = [item for item in sets if is_owned(item, deployment["metadata"]["uid"])]
+    mine.sort(key=_number, reverse=True)
+    return [
+        Revision(
+            number=_number(item),
+            name=item["metadata"]["name"],
+            ready_at=annotations_of(item).get(READY_ANNOTATION, ""),
+            template=_template(item),
+            present=index == 0,
+        )
+        for index, item in enumerate(mine)
+    ]
+
+
+def remember(kube: Kube, applied: Applied, *, namespace: str) -> None:
+    """Write on the present revision of each Deployment that it was ready; once is enough.
+
+    Who may not do that goes without, and so without a rollback.
+    """
+    deployments = [item for item in applied.objects if item.manifest.kind == "Deployment"]
+    if not deployments:
+        return
+    now = dt.datetime.fromtimestamp(kube.server_now(), tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    body = {"metadata": {"annotations": {READY_ANNOTATION: now}}}
+    with contextlib.suppress(ApiError):
+        sets = kube.list(REPLICA_SETS.path(namespace))
+        for item in deployments:
+            known = revisions(sets, item.live)
+            if known and (item.action != "unchanged" or not known[0].ready_at):
+                kube.request(
+                    "PATCH",
+                    REPLICA_SETS.path(namespace, known[0].name),
+                    query={"fieldManager": FIELD_MANAGER},
+                    body=body,
+                    content_type="application/merge-patch+json",
+                )
+
+
+def _number(item: Object) -> int:
+    number = annotations_of(item).get(REVISION, "0")
+    return int(number) if number.isdecimal() else 0
+
+
+def _template(item: Object) -> Object:
+    template = item["spec"]["template"]
+    metadata = template.get("metadata") or {}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key != _HASH}
+    # A null time is what the API server writes and refuses.
+    kept = {key: value for key, value in metadata.items() if value is not None}
+    return {**template, "metadata": {**kept, "labels": labels}}

@@ -1,0 +1,82 @@
+"""A rollback brings back what ran, with its values; the app itself says so."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.cluster.conftest import SERVER, Project
+
+pytestmark = pytest.mark.cluster
+
+
+def good(project: Project, greeting: str, version: str) -> None:
+    """A release that answers so."""
+    project.write(".env", f"GREETING={greeting}\n")
+    project.write("app/server.py", f"{SERVER.read_text()}# {version}\n")
+    project.apply()
+
+
+def test_image_and_values_come_back_and_the_next_run_goes_forward(project: Project) -> None:
+    project.apply()
+    assert project.answer() == "hello 1"
+    early = project.run("rollback", "-o", "json")
+    assert (early.code, early.of("failed")[0]["id"]) == (2, "nothing-to-roll-back")
+
+    image = project.objects("deployments")[0]["spec"]["template"]["spec"]["containers"][0]["image"]
+    good(project, "howdy", "second")
+    assert project.answer() == "howdy 1"
+
+    project.write(".env", "GREETING=never\n")
+    project.write("app/server.py", "import sys\nsys.exit('broken')\n")
+    assert project.fail()["id"] == "crash-loop"
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    assert project.answer() == "howdy 1"
+
+    again = project.run("rollback", "-o", "json")
+    assert again.code == 0, again.out
+    assert project.answer() == "hello 1"
+    (deployment,) = project.objects("deployments")
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    shown = project.kubectl("get", "deploy/web", "-o", "json", "--show-managed-fields")
+    managers = {entry["manager"] for entry in json.loads(shown)["metadata"]["managedFields"]}
+    assert managers == {"kubekit", "kube-controller-manager"}
+
+    project.write("app/server.py", SERVER.read_text())
+    project.write(".env", "GREETING=onward\n")
+    project.apply()
+    assert project.answer() == "onward 1"
+    assert "nothing changed" in project.apply().of("ended")[0]["text"]
+    assert project.run("teardown").code == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+def test_what_was_deleted_is_named(project: Project) -> None:
+    project.apply()
+    (deployment,) = project.objects("deployments")
+    old = deployment["spec"]["template"]["spec"]["containers"][0]
+    good(project, "howdy", "second")
+    project.run("docker", "--", "rmi", "-f", old["image"])
+    secret = old["envFrom"][0]["secretRef"]["name"]
+    project.kubectl("delete", "secret", secret)
+    failed = project.run("rollback", "-o", "json")
+    assert failed.code == 6
+    told = failed.of("failed")[0]
+    assert told["id"] == "rollback-needs-missing"
+    assert f"the image `{old['image']}` and the Secret `{secret}`" in told["message"]
+    assert project.answer() == "howdy 1"
+
+
+def test_only_what_the_last_release_has_changed_goes_back(project: Project) -> None:
+    web = (project.folder / "manifests/app.yaml.j2").read_text().partition("---")[0]
+    other = web.replace("name: web", "name: other").replace("app: web", "app: other")
+    project.write("manifests/other.yaml.j2", other)
+    project.apply()
+    project.edit("manifests/other.yaml.j2", "enableServiceLinks: false", "enableServiceLinks: true")
+    project.apply()
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    refs = [event["ref"] for event in back.of("object")]
+    assert refs == ["Deployment/other"]
