@@ -231,7 +231,12 @@ def _write(kube: Kube, step: Step, *, namespace: str, emit: Emit) -> Object:
     path = step.resource.path(namespace, step.manifest.name)
     if step.action == "recreated":
         kube.delete(path, uid=step.live["metadata"]["uid"])
-        settled(kube, path, f"`{step.manifest.ref}`", emit=emit)
+        if settled(kube, path, f"`{step.manifest.ref}`", emit=emit) is not None:
+            raise RefusedError(
+                f"somebody else has made `{step.manifest.ref}` meanwhile",
+                hints=("run kubekit again: it looks whose it is",),
+                id="not-ours",
+            )
     elif handover.pending(step.live):
         handover.take_over(kube, path)
     return kube.apply(path, step.sent, force=step.force).data

@@ -1,8 +1,8 @@
 """The trial of one object, and what gives way so that it is taken: only what a person has allowed.
 
 A field of another manager is taken with `--take-ownership`, and an object one field of which cannot
-be changed is made anew with `--recreate`. A Job that has ended is made anew by itself: kubekit has
-made it, and nothing of it runs.
+be changed is made anew with `--recreate`. A Job of which nothing runs is made anew by itself: it is
+one of kubekit's, and nothing is cut off.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import copy
 import hashlib
 from dataclasses import dataclass
 
-from kubekit.api import autoscaled, handover
+from kubekit.api import autoscaled, handover, jobs
 from kubekit.api.conflicts import Conflict, conflicts, told
 from kubekit.api.immutable import RECREATED, fixed, is_all_immutable
 from kubekit.api.kube import Answer, ApiError, Kube
@@ -52,7 +52,7 @@ class Attempt:
         Raises:
             ApiError: it refuses it, and nothing may give way.
         """
-        if _ended(self.live) == "Failed":
+        if self.live is not None and jobs.end_of(self.live) == "Failed":
             self.anew = "it had failed"
         for _ in range(_GIVES_WAY):
             try:
@@ -114,22 +114,13 @@ class Attempt:
         if self.anew or live is None or kind not in RECREATED or not is_all_immutable(error):
             return False
         fields = ", ".join(fixed(error, self.sent, live).values())
-        if _ended(live):
-            self.anew = f"it had ended, and {fields}"
-        elif self.consent.recreate:
+        if self.consent.recreate:
             self.anew = fields
             text = f"`{self.manifest.ref}` is to be deleted and made anew, since {fields}"
             self.emit(Warned(text=f"{text}: {RECREATED[kind]}"))
+        elif kind == "Job" and jobs.at_rest(self.kube, self.path, live, emit=self.emit):
+            self.anew = f"nothing of it runs, and {fields}"
         return bool(self.anew)
-
-
-def _ended(live: Object | None) -> str:
-    """How a Job has ended; empty while it has not, and for what is no Job."""
-    if live is None or live["kind"] != "Job":
-        return ""
-    conditions = (live.get("status") or {}).get("conditions") or ()
-    held = (one["type"] for one in conditions if one.get("status") == "True")
-    return next((one for one in held if one in ("Complete", "Failed")), "")
 
 
 def _under_another_name(obj: Object) -> Object:

@@ -160,8 +160,44 @@ def test_a_job_that_has_ended_is_made_anew_and_one_that_runs_is_not(plain: Proje
     third = live(plain, "job/migrate")["metadata"]["uid"]
     assert third != second, "a Job that failed is run again"
 
-    plain.write("manifests/job.yaml", job("import time; time.sleep(1e6)"))
+
+def test_a_job_that_runs_is_not_cut_off_without_a_word(plain: Project) -> None:
+    plain.write("manifests/job.yaml", job("import time; time.sleep(20)"))
     plain.fail("--timeout", "5s")
-    plain.write("manifests/job.yaml", job("print(2)"))
-    assert plain.fail()["id"] == "api-immutable"
+    plain.write("manifests/job.yaml", job("import time; time.sleep(1e6)"))
+    slow = plain.run("build-and-apply", "-o", "json", "--timeout", "5s")
+    assert any("`Job/migrate` to end" in it["text"] for it in slow.of("progress"))
+    (changed,) = [it for it in slow.of("object") if it["ref"] == "Job/migrate"]
+    assert changed["action"] == "recreated"
+    assert "nothing of it runs" in changed["detail"]
+
+    plain.write("manifests/job.yaml", job("print(2)").replace("3.13-slim", "none-such"))
+    (warning,) = plain.run("build-and-apply", "-o", "json", "--recreate").of("warning")
+    assert "cut off" in warning["text"]
+
+    plain.write("manifests/job.yaml", job("print(3)"))
+    done = plain.apply()
+    (changed,) = [it for it in done.of("object") if it["ref"] == "Job/migrate"]
+    assert "nothing of it runs" in changed["detail"] or "had failed" in changed["detail"]
+
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  ports: [{port: 80}]
+"""
+
+
+def test_a_service_gets_another_address_only_on_request(plain: Project) -> None:
+    plain.write("manifests/service.yaml", SERVICE)
+    plain.apply()
+    address = live(plain, "service/web")["spec"]["clusterIP"]
+    plain.write("manifests/service.yaml", SERVICE + "  clusterIP: None\n")
+    failed = plain.fail()
+    assert "`spec.clusterIPs[0]` cannot be changed" in failed["message"]
+    assert "--recreate" in failed["hints"][0]
+    assert live(plain, "service/web")["spec"]["clusterIP"] == address
     plain.apply("--recreate")
+    assert live(plain, "service/web")["spec"]["clusterIP"] == "None"

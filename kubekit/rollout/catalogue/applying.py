@@ -14,7 +14,8 @@ APPLYING: tuple[Cause, ...] = (
         signals="422 Invalid: `field is immutable`, `may not change once set`, `updates to "
         "statefulset spec ... are forbidden`",
         cause="the object is there already, and this field of it cannot be changed",
-        fix="delete the object (`kubectl delete`) and run kubekit again, or give it another name",
+        fix="of a Deployment, Job or Service: `--recreate`; else delete the object (`kubectl "
+        "delete`) and run kubekit again, or give it another name",
         exit_code=5,
     ),
     Cause(
@@ -22,7 +23,7 @@ APPLYING: tuple[Cause, ...] = (
         rows=(61,),
         signals="409 Conflict: causes FieldManagerConflict with field and manager",
         cause="fields are owned by another manager, such as an autoscaler",
-        fix="leave these fields out of the manifest, or let their other owner give them up",
+        fix="leave these fields out of the manifest, or take them with `--take-ownership`",
         exit_code=5,
     ),
     Cause(

@@ -1,0 +1,52 @@
+"""Jobs that are there already: whether anything of one runs that could be cut off."""
+
+from __future__ import annotations
+
+from kubekit.api.kube import ApiError, Kube
+from kubekit.api.resources import PODS, ref
+from kubekit.events import Emit, Progress
+from kubekit.model import Object
+
+WAITED_SECONDS = 60.0
+"""How long a Job that runs may take to its end."""
+
+_STEP_SECONDS = 0.5
+_OF_JOB = "batch.kubernetes.io/controller-uid"
+
+
+def end_of(live: Object) -> str:
+    """How a Job has ended, ``Complete`` or ``Failed``; empty before that, and for what is none."""
+    if live["kind"] != "Job":
+        return ""
+    conditions = (live.get("status") or {}).get("conditions") or ()
+    held = (one["type"] for one in conditions if one.get("status") == "True")
+    return next((one for one in held if one in ("Complete", "Failed")), "")
+
+
+def at_rest(kube: Kube, path: str, live: Object, *, emit: Emit) -> bool:
+    """Whether nothing of a Job runs, which may take a minute to be so."""
+    for _ in range(int(WAITED_SECONDS / _STEP_SECONDS)):
+        now = kube.get(path)
+        if now is None or now["metadata"]["uid"] != live["metadata"]["uid"]:
+            return False
+        if end_of(now) or not _runs(kube, now):
+            return True
+        text = f"waiting for `{ref(live)}` to end, which is another one now"
+        emit(Progress(stage="apply", text=text))
+        kube.pause(_STEP_SECONDS)
+    return False
+
+
+def _runs(kube: Kube, job: Object) -> bool:
+    """Whether a container of it does, as far as this user may see."""
+    metadata = job["metadata"]
+    try:
+        pods = kube.list(PODS.path(metadata["namespace"]), selector=f"{_OF_JOB}={metadata['uid']}")
+    except ApiError:
+        return True
+    return any(
+        "running" in (item.get("state") or {})
+        for pod in pods
+        for kind in ("containerStatuses", "initContainerStatuses")
+        for item in (pod.get("status") or {}).get(kind) or ()
+    )
