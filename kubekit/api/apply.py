@@ -68,9 +68,9 @@ def prepare_namespace(kube: Kube, namespace: str, *, emit: Emit) -> str | None:
     # A manager of its own: a Namespace manifest applied later must not take the label away.
     query = {"fieldManager": _NAMESPACE_MANAGER}
     try:
-        made = kube.request("POST", NAMESPACE.path(""), query=query, body=body, patience=0).data
+        made = kube.request("POST", NAMESPACE.path(""), query=query, body=body).data
     except ApiError as error:
-        if error.reason == "AlreadyExists":  # another run was quicker
+        if error.reason == "AlreadyExists":  # another run was quicker, or the answer was lost
             return None
         raise
     emit(ObjectChanged(ref=f"Namespace/{namespace}", action="created"))

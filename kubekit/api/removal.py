@@ -67,7 +67,7 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
     found = [
         (resource, obj)
         for resource, obj in members(kube, owned, read_kinds(kube, owned) or ())
-        if obj["kind"] not in DATA_KINDS and _key(obj) not in kept and not _is_anothers(obj)
+        if obj["kind"] not in DATA_KINDS and _key(obj) not in kept and not _is_spared(obj)
     ]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
         used = _named_configs(kube, owned.namespace)
@@ -129,11 +129,13 @@ def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
     kube.delete(NAMESPACE.path("", namespace), uid=uid, propagation="Background")
 
 
-def _is_anothers(obj: Object) -> bool:
-    """Whether another tool manages it by now, or a controller has made it its own."""
-    labels = obj["metadata"].get("labels") or {}
-    manager = labels.get(MANAGED_BY_LABEL, MANAGER)
-    return manager != MANAGER or bool(obj["metadata"].get("ownerReferences"))
+def _is_spared(obj: Object) -> bool:
+    """Whether it goes already, or is another tool's or a controller's own by now."""
+    metadata = obj["metadata"]
+    manager = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL, MANAGER)
+    return bool(
+        manager != MANAGER or metadata.get("ownerReferences") or metadata.get("deletionTimestamp")
+    )
 
 
 def _key(obj: Object) -> tuple[str, str]:

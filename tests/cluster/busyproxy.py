@@ -9,6 +9,7 @@ import contextlib
 import http.server
 import json
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -22,6 +23,8 @@ class BusyProxy:
 
     Attributes:
         asked: method and path of every request.
+        fault: what happens to a request instead: `busy` (429), `broken` (500), `lost` (it is
+            done, and nobody answers) or nothing.
     """
 
     def __init__(self, kubeconfig: str, context: str) -> None:
@@ -31,6 +34,7 @@ class BusyProxy:
         self.busy = threading.Event()
         self.refused = 0
         self.asked: list[tuple[str, str]] = []
+        self.fault: Callable[[str, str], str] = lambda _method, _path: ""
         proxy = self
 
         class Handler(_Handler):
@@ -53,12 +57,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self.owner.asked.append((self.command, self.path))
+        self.owner.asked.append(self._asked)
         with contextlib.suppress(OSError, urllib3.exceptions.HTTPError):
-            if self.owner.busy.is_set():
-                self._refuse()
+            fault = "busy" if self.owner.busy.is_set() else self.owner.fault(*self._asked)
+            if fault == "busy":
+                self._refuse(429, "TooManyRequests", "too many requests, please try again later")
+            elif fault == "broken":
+                self._refuse(500, "InternalError", "etcdserver: request timed out")
             else:
-                self._hand_on(body)
+                self._hand_on(body, lost=fault == "lost")
         self.close_connection = True
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_GET  # noqa: N815 - the library calls them so
@@ -66,25 +73,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
-    def _refuse(self) -> None:
+    @property
+    def _asked(self) -> tuple[str, str]:
+        return self.command, self.path
+
+    def _refuse(self, code: int, reason: str, message: str) -> None:
         self.owner.refused += 1
         status = {
             "kind": "Status",
             "apiVersion": "v1",
             "status": "Failure",
-            "message": "too many requests, please try again later",
-            "reason": "TooManyRequests",
-            "code": 429,
+            "message": message,
+            "reason": reason,
+            "code": code,
         }
         body = json.dumps(status).encode()
-        self.send_response(429)
-        self.send_header("Retry-After", "1")
+        self.send_response(code)
+        if code == 429:
+            self.send_header("Retry-After", "1")
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
-    def _hand_on(self, body: bytes) -> None:
+    def _hand_on(self, body: bytes, *, lost: bool) -> None:
         answer = self.owner.pool.request(
             self.command,
             self.owner.host + self.path,
@@ -94,6 +106,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             retries=False,
             timeout=urllib3.Timeout(connect=5, read=120),
         )
+        if lost:
+            answer.drain_conn()
+            return
         self.send_response_only(answer.status)
         for name in ("Content-Type", "Date", "Warning"):
             for value in answer.headers.getlist(name):
