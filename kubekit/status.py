@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from typing import Any
 
-from kubekit.api.kube import Kube
+from kubekit.api.fields import settings
+from kubekit.api.kube import FIELD_MANAGER, Kube
 from kubekit.api.ownership import OwnedSet, members, read_kinds
-from kubekit.api.resources import PODS, ref
+from kubekit.api.resources import PODS, REPLICA_SETS, ref
 from kubekit.model import Object
 from kubekit.rollout.kinds import REVISION, settled
+from kubekit.rollout.revisions import revisions
+
+_CONTROLLERS = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
 
 
 def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
@@ -18,12 +24,66 @@ def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
     if kinds is None:
         text = f"nothing of `{owned.project}` is in namespace `{owned.namespace}`"
         return text, {**data, "objects": [], "pods": []}
-    objects = [{"ref": ref(obj), "state": _state(obj)} for _, obj in members(kube, owned, kinds)]
+    found = [obj for _, obj in members(kube, owned, kinds)]
+    sets = kube.list(REPLICA_SETS.path(owned.namespace)) if _has_deployments(found) else []
+    objects = [_row(obj, sets) for obj in found]
     pods = _pods(kube, owned, {row["ref"] for row in objects})
     width = max(len(row["ref"]) for row in (*objects, *pods)) if objects else 0
     lines = [f"{owned.project} in namespace {owned.namespace}"]
-    lines += [f"  {row['ref']:{width}}  {row['state']}".rstrip() for row in (*objects, *pods)]
+    for row in (*objects, *pods):
+        lines.append(f"  {row['ref']:{width}}  {row['state']}".rstrip())
+        lines += [f"    {text}" for text in _told(row)]
     return "\n".join(lines), {**data, "objects": objects, "pods": pods}
+
+
+def drift(obj: Object) -> list[dict[str, Any]]:
+    """Each field of an object of ours that somebody else has set, with who and when.
+
+    Kubernetes' own controllers do not count, nor does who has set what kubekit has set, too. Values
+    of Secrets are left out.
+    """
+    found = list(settings(obj))
+    mine = {one.field for one in found if one.manager.startswith(FIELD_MANAGER)}
+    return [
+        {
+            "field": one.field,
+            **({} if obj["kind"] == "Secret" else {"value": one.value}),
+            "by": one.manager,
+            "at": one.at,
+        }
+        for one in found
+        if one.field not in mine and one.manager not in _CONTROLLERS and one.subresource != "status"
+    ]
+
+
+def _has_deployments(found: list[Object]) -> bool:
+    return any(obj["kind"] == "Deployment" for obj in found)
+
+
+def _row(obj: Object, sets: list[Object]) -> dict[str, Any]:
+    row: dict[str, Any] = {"ref": ref(obj), "state": _state(obj), "drift": drift(obj)}
+    if obj["kind"] == "Deployment":
+        row["revisions"] = [
+            {
+                "revision": one.number,
+                "images": one.images,
+                "ready_at": one.ready_at or None,
+                "present": one.present,
+            }
+            for one in revisions(sets, obj)
+        ]
+    return row
+
+
+def _told(row: dict[str, Any]) -> Iterator[str]:
+    """What is to be said under the line of an object."""
+    for one in row.get("drift", ()):
+        value = f" is {json.dumps(one['value'])}," if "value" in one else ""
+        yield f"drift: {one['field']}{value} set by `{one['by']}` at {one['at']}"
+    for one in row.get("revisions", ()):
+        if not one["present"]:
+            ready = f"ready at {one['ready_at']}" if one["ready_at"] else "never seen ready"
+            yield f"earlier: revision {one['revision']}, image {', '.join(one['images'])}, {ready}"
 
 
 def _state(obj: Object) -> str:

@@ -49,12 +49,7 @@ spec:
             exec: {{command: ["true"]}}
             periodSeconds: 1
 """
-SERVICE = """\
----
-apiVersion: v1
-kind: Service
-metadata: {name: web}
-spec: {selector: {app: web}, ports: [{port: 80}]}
+CONFIG = """\
 ---
 apiVersion: v1
 kind: ConfigMap
@@ -72,7 +67,7 @@ def prepare(folder: Path) -> None:
     """A project of three slow pods and no image of its own."""
     (folder / "manifests").mkdir()
     (folder / "kubekit.yaml").write_text(f"name: {OURS}\n")
-    (folder / "manifests/app.yaml").write_text(DEPLOYMENT + SERVICE)
+    (folder / "manifests/app.yaml").write_text(DEPLOYMENT + CONFIG)
 
 
 def ours(folder: Path) -> tuple[float, float]:

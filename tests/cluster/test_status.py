@@ -1,0 +1,36 @@
+"""`kubekit status`: what somebody else has changed, with who and when; images and revisions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cluster.conftest import Project
+
+pytestmark = pytest.mark.cluster
+
+
+def test_drift_and_revisions(project: Project) -> None:
+    project.apply()
+    data = project.run("status", "-o", "json").of("output")[0]["data"]
+    assert [row["drift"] for row in data["objects"]] == [[]] * len(data["objects"])
+
+    project.kubectl("scale", "deploy/web", "--replicas=2")
+    project.kubectl("patch", "service", "web", "-p", '{"spec": {"sessionAffinity": "ClientIP"}}')
+    project.kubectl("set", "env", "deploy/web", "EXTRA=1")
+    project.kubectl("rollout", "status", "deploy/web")
+    result = project.run("status")
+    assert "drift: spec.replicas is 2, set by `kubectl` at 20" in result.out
+    assert "earlier: revision 1, image" in result.out
+
+    data = project.run("status", "-o", "json").of("output")[0]["data"]
+    rows = {row["ref"]: row for row in data["objects"]}
+    fields = {one["field"]: one for one in rows["Deployment/web"]["drift"]}
+    assert fields["spec.replicas"]["value"] == 2
+    extra = "spec.template.spec.containers[name=app].env[name=EXTRA].value"
+    assert fields[extra]["by"] == "kubectl-set"
+    service = {one["field"]: one["value"] for one in rows["Service/web"]["drift"]}
+    assert service["spec.sessionAffinity"] == "ClientIP"
+    present, first = rows["Deployment/web"]["revisions"]
+    assert (present["present"], present["ready_at"]) == (True, None)
+    assert (first["revision"], first["present"]) == (1, False)
+    assert first["ready_at"]

@@ -1,0 +1,100 @@
+"""Who has set which fields, from managedFields as the API server writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kubekit.api.fields import applied_by, settings
+from kubekit.status import drift
+
+TIME = "2026-11-22T00:00:00Z"
+
+
+def entry(manager: str, fields: dict[str, Any], **more: str) -> dict[str, Any]:
+    found = {"manager": manager, "operation": "Apply", "time": TIME, "fieldsV1": fields}
+    return {**found, **more}
+
+
+def deployment() -> dict[str, Any]:
+    port = 'k:{"containerPort":8000,"protocol":"TCP"}'
+    container = {
+        ".": {},
+        "f:name": {},
+        "f:image": {},
+        "f:ports": {port: {".": {}, "f:containerPort": {}, "f:protocol": {}}},
+    }
+    spec = {"f:template": {"f:spec": {"f:containers": {'k:{"name":"app"}': container}}}}
+    by_hand = {"f:spec": {"f:replicas": {}}}
+    restarted = {"f:spec": {"f:template": {"f:metadata": {"f:annotations": {"f:at": {}}}}}}
+    return {
+        "kind": "Deployment",
+        "metadata": {
+            "name": "web",
+            "finalizers": ["a", "b"],
+            "managedFields": [
+                entry("kubekit", {"f:spec": spec, "f:metadata": {"f:finalizers": {'v:"b"': {}}}}),
+                entry("kubectl", by_hand, operation="Update", subresource="scale"),
+                entry("kubectl-rollout", restarted, operation="Update"),
+                entry("kube-controller-manager", {"f:status": {"f:replicas": {}}}),
+            ],
+        },
+        "spec": {
+            "replicas": 3,
+            "template": {
+                "metadata": {"annotations": {"at": "now", "other": "x"}},
+                "spec": {
+                    "containers": [
+                        {"name": "side", "image": "b"},
+                        {
+                            "name": "app",
+                            "image": "a",
+                            "imagePullPolicy": "IfNotPresent",
+                            "ports": [
+                                {"containerPort": 8000, "protocol": "TCP", "name": "http"},
+                                {"containerPort": 9000, "protocol": "TCP"},
+                            ],
+                        },
+                    ]
+                },
+            },
+        },
+        "status": {"replicas": 3},
+    }
+
+
+def test_what_was_applied_is_taken_out_and_nothing_else() -> None:
+    port = {"containerPort": 8000, "protocol": "TCP"}
+    container = {"name": "app", "image": "a", "ports": [port]}
+    assert applied_by(deployment(), "kubekit") == {
+        "metadata": {"finalizers": ["b"]},
+        "spec": {"template": {"spec": {"containers": [container]}}},
+    }
+    assert applied_by(deployment(), "kubectl") == {}, "an Update is no apply"
+
+
+def test_every_field_has_a_name_a_person_can_find() -> None:
+    named = {one.field: one.value for one in settings(deployment())}
+    assert named["spec.template.spec.containers[name=app].image"] == "a"
+    assert named["metadata.finalizers[b]"] == "b"
+    assert named["spec.replicas"] == 3
+
+
+def test_drift_is_what_others_have_set() -> None:
+    assert drift(deployment()) == [
+        {"field": "spec.replicas", "value": 3, "by": "kubectl", "at": TIME},
+        {
+            "field": "spec.template.metadata.annotations.at",
+            "value": "now",
+            "by": "kubectl-rollout",
+            "at": TIME,
+        },
+    ]
+
+
+def test_what_kubekit_has_set_too_is_no_drift_and_secrets_stay_hidden() -> None:
+    fields = {"f:data": {"f:key": {}}}
+    secret: dict[str, Any] = {"kind": "Secret", "metadata": {}, "data": {"key": "c2VjcmV0"}}
+    secret["metadata"]["managedFields"] = [entry("other", fields), entry("kubekit", fields)]
+    assert drift(secret) == []
+    secret["metadata"]["managedFields"] = [entry("other", fields)]
+    assert drift(secret) == [{"field": "data.key", "by": "other", "at": TIME}]
