@@ -20,6 +20,7 @@ test: setup backend/.venv/ready ## all tests, on the real Minikube
 soak: setup ## what must not fail, three times over, 200 builds, and all of what `test` samples
 	$(BIN)/python -m pytest tests/cluster/scenarios tests/cluster/test_many_builds.py tests/cluster/test_context.py --rounds 3 --timed
 	$(BIN)/python -m pytest tests/cluster/dev/test_soak.py tests/cluster/dev/test_load.py tests/cluster/dev/test_minikube_restart.py tests/cluster/dev/test_debug.py --rounds 3
+	$(BIN)/python -m pytest tests/cluster/test_chaos.py tests/cluster/test_bystanders.py --rounds 3 --timeout 7200
 
 check: setup backend/.venv/ready ## style, types, layers
 	$(BIN)/ruff format --check
@@ -34,6 +35,7 @@ bench: setup up ## kubekit beside the plain tools, as ratios
 	$(LAB) $(BIN)/python -m tests.bench.dev
 	$(LAB) $(BIN)/python -m tests.bench.dev_rebuild
 	$(LAB) $(BIN)/python -m tests.bench.dev_idle
+	$(LAB) $(BIN)/python -m tests.bench.teardown
 
 clean: ## what make has made here; `python -m lab down --purge` removes the Minikube
 	rm -rf .venv backend/.venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist

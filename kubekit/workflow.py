@@ -176,7 +176,7 @@ def teardown(
     mine = OwnedSet(project=settings.name, namespace=settings.namespace)
     owned = {mine: None} if settings.name else {}
     if every_project:
-        owned |= dict.fromkeys(projects_in(kube, settings.namespace))
+        owned |= dict.fromkeys(projects_in(kube, settings.namespace, run.emit))
     with contextlib.ExitStack() as stack:
         turns = [turn] if turn else [_turn(target, kube, one, run, stack) for one in owned]
         kept = _remove(kube, settings.namespace, turns, data=data, run=run)

@@ -46,18 +46,20 @@ class Removed:
     kept: tuple[str, ...]
 
 
-def projects_in(kube: Kube, namespace: str) -> list[OwnedSet]:
+def projects_in(kube: Kube, namespace: str, emit: Emit) -> list[OwnedSet]:
     """Every project kubekit has something of there, also where its parent was lost."""
     found = dict.fromkeys(owned_sets(kube, namespace))
-    left = kube.list(LEASES.path(namespace), selector=f"{MANAGED_BY_LABEL}={MANAGER}")
-    labels = [lease["metadata"]["labels"] for lease in left]
+    labels = []
+    with contextlib.suppress(ApiError):
+        left = kube.list(LEASES.path(namespace), selector=f"{MANAGED_BY_LABEL}={MANAGER}")
+        labels = [lease["metadata"]["labels"] for lease in left]
     labels += [
         obj["metadata"]["labels"]
-        for _, obj in _labelled(kube, namespace, listable(kube), MEMBER_LABEL)
+        for _, obj in _labelled(kube, namespace, _every_kind(kube, emit), MEMBER_LABEL)
     ]
     for one in labels:
         owned = OwnedSet(project=one.get(PART_OF_LABEL, ""), namespace=namespace)
-        if one.get(MEMBER_LABEL, owned.id) == owned.id:
+        if owned.project and one.get(MEMBER_LABEL, owned.id) == owned.id:
             found[owned] = None
     return list(found)
 
@@ -87,14 +89,17 @@ def teardown(
 def _found(kube: Kube, owned: OwnedSet, emit: Emit) -> list[Member]:
     named = read_kinds(kube, owned)
     found = members(kube, owned, named or ())
-    others = {kind.group_kind: kind for kind in KNOWN.values()}
-    if named is None:
-        try:
-            others = {kind.group_kind: kind for kind in listable(kube)}
-        except (ApiError, UnreachableError) as error:
-            emit(Warned(text=f"only the usual kinds are looked through: {error.message}"))
-    rest = [kind for name, kind in others.items() if name not in (named or ())]
+    others = _every_kind(kube, emit) if named is None else KNOWN.values()
+    rest = [kind for kind in others if kind.group_kind not in (named or ())]
     return found + _labelled(kube, owned.namespace, rest, owned.selector)
+
+
+def _every_kind(kube: Kube, emit: Emit) -> list[Resource]:
+    try:
+        return listable(kube)
+    except (ApiError, UnreachableError) as error:
+        emit(Warned(text=f"only the usual kinds are looked through: {error.message}"))
+        return list(KNOWN.values())
 
 
 def _labelled(

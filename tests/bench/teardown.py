@@ -1,8 +1,8 @@
 """`kubekit teardown` beside the pods' own termination, in one run.
 
-The pods take some seconds to end, as they would in use. How long that takes is told by the cluster:
-from the deletion of the Deployment to the moment when no pod is left, as `kubectl delete pod`
-would need for them. Figures are ratios of the same run.
+The pods take some seconds to end, as they would in use; how long, `kubectl delete pod` tells for
+the same ones without anything around them. A namespace takes Kubernetes five seconds more, whoever
+deletes it: so a teardown that takes it away stands beside `kubectl delete namespace`.
 
     python -m tests.bench.teardown [--rounds N] [--write]
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.bench.plain import PROFILE, bench, run, timed, where_and_when
 
 KUBEKIT = Path(sys.executable).with_name("kubekit")
-OURS, PLAIN = "bench-teardown", "bench-teardown-pods"
+OURS, THEIRS, PLAIN = "bench-teardown", "bench-teardown-theirs", "bench-teardown-pods"
 SECONDS = 10
 DEPLOYMENT = f"""\
 apiVersion: apps/v1
@@ -70,48 +70,66 @@ def prepare(folder: Path) -> None:
     (folder / "manifests/app.yaml").write_text(DEPLOYMENT + CONFIG)
 
 
-def ours(folder: Path) -> tuple[float, float]:
-    """Seconds of a teardown as it says, and of the whole command."""
-    run([KUBEKIT, "build-and-apply", "-q"], cwd=folder)
-    said: list[str] = []
-    seconds = timed(
-        lambda: said.append(run([KUBEKIT, "teardown", "-o", "json"], cwd=folder)),
-    )
-    events = [json.loads(line) for line in said[0].splitlines()]
+def ours(folder: Path, namespace: str) -> float:
+    """Seconds that a teardown takes, as its stage says: until objects and pods are gone."""
+    here = ["-n", namespace]
+    run([KUBEKIT, "build-and-apply", "-q", *here], cwd=folder)
+    said = run([KUBEKIT, "teardown", "-o", "json", *here], cwd=folder)
+    events = [json.loads(line) for line in said.splitlines()]
     (stage,) = [event for event in events if event["type"] == "stage-done"]
-    return float(stage["seconds"]), seconds
+    return float(stage["seconds"])
+
+
+def applied(folder: Path) -> None:
+    """The same objects, made by kubectl."""
+    context = ["kubectl", "--context", PROFILE]
+    run([*context, "create", "namespace", PLAIN])
+    kubectl("apply", "-f", str(folder / "manifests/app.yaml"))
+    kubectl("rollout", "status", "deployment/web")
 
 
 def pods(folder: Path) -> float:
     """Seconds that the same pods take to end when nothing but them is deleted."""
-    kubectl("apply", "-f", str(folder / "manifests/app.yaml"))
-    kubectl("rollout", "status", "deployment/web")
+    applied(folder)
     kubectl("delete", "deployment", "web", "--cascade=orphan")
     kubectl("delete", "replicaset", "-l", "app=web", "--cascade=orphan")
-    return timed(lambda: kubectl("delete", "pod", "-l", "app=web"))
+    seconds = timed(lambda: kubectl("delete", "pod", "-l", "app=web"))
+    gone(PLAIN)
+    return seconds
+
+
+def whole(folder: Path) -> float:
+    """Seconds that `kubectl delete namespace` takes for all of it."""
+    applied(folder)
+    return timed(lambda: gone(PLAIN))
+
+
+def gone(namespace: str) -> None:
+    """Delete it and wait until it is."""
+    run(["kubectl", "--context", PROFILE, "delete", "namespace", namespace, "--ignore-not-found"])
 
 
 def measured(rounds: int, folder: Path) -> str:
     """The table."""
     prepare(folder)
-    run([KUBEKIT, "teardown", "-q"], cwd=folder)
-    context = ["kubectl", "--context", PROFILE]
-    run([*context, "delete", "namespace", PLAIN, "--ignore-not-found"])
-    run([*context, "create", "namespace", PLAIN])
-    rows = []
-    for _ in range(rounds):
-        alone = pods(folder)
-        stage, whole = ours(folder)
-        rows.append((alone, stage, whole))
-    run([*context, "delete", "namespace", PLAIN])
-    alone, stage, whole = (statistics.median(column) for column in zip(*rows, strict=True))
-    rows_of = {
-        f"the pods' own termination: `kubectl delete pod`, 3 pods of {SECONDS} s": alone,
-        "`kubekit teardown`, its stage: objects, pods and namespace": stage,
-        "`kubekit teardown`, the whole command": whole,
-    }
-    table = [f"| {what} | {took:.1f} | {took / alone:.2f} |" for what, took in rows_of.items()]
-    return "\n".join([where_and_when(), "", "| | median s | ratio |", "|---|---|---|", *table])
+    for namespace in (OURS, THEIRS, PLAIN):
+        gone(namespace)
+    run(["kubectl", "--context", PROFILE, "create", "namespace", THEIRS])
+    rows = [
+        (pods(folder), ours(folder, THEIRS), whole(folder), ours(folder, OURS))
+        for _ in range(rounds)
+    ]
+    gone(THEIRS)
+    alone, left, plain, made = (statistics.median(column) for column in zip(*rows, strict=True))
+    table = [
+        "| | median s | beside | ratio |",
+        "|---|---|---|---|",
+        f"| the pods alone: `kubectl delete pod`, 3 pods of {SECONDS} s | {alone:.1f} | | |",
+        f"| `kubekit teardown`, the namespace stays | {left:.1f} | the pods | {left / alone:.2f} |",
+        f"| `kubectl delete namespace` | {plain:.1f} | the pods | {plain / alone:.2f} |",
+        f"| `kubekit teardown`, the namespace too | {made:.1f} | that | {made / plain:.2f} |",
+    ]
+    return "\n".join([where_and_when(), "", *table])
 
 
 if __name__ == "__main__":
