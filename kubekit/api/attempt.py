@@ -12,7 +12,7 @@ import hashlib
 from dataclasses import dataclass
 
 from kubekit.api import autoscaled, handover, jobs
-from kubekit.api.conflicts import Conflict, conflicts, told
+from kubekit.api.conflicts import REPLICAS, Conflict, conflicts, told
 from kubekit.api.immutable import RECREATED, fixed, is_all_immutable
 from kubekit.api.kube import Answer, ApiError, Kube
 from kubekit.api.ownership import OwnedSet
@@ -20,7 +20,6 @@ from kubekit.api.resources import Resource
 from kubekit.events import Emit, Warned
 from kubekit.model import Consent, Manifest, Object
 
-_REPLICAS = "spec.replicas"
 _GIVES_WAY = 3
 
 
@@ -82,9 +81,9 @@ class Attempt:
     def _leaves_replicas(self, found: tuple[Conflict, ...]) -> bool:
         """An autoscaler, whoever has made it, would only change them again."""
         mine = "replicas" in (self.sent.get("spec") or {})
-        if not mine or all(one.field != _REPLICAS for one in found):
+        if not mine or all(one.field != REPLICAS for one in found):
             return False
-        if not autoscaled.is_scaled(self.kube, self.owned.namespace, self.manifest.ref):
+        if not self._is_scaled():
             return False
         self.sent = autoscaled.left_alone(self.sent, self.live)
         self.emit(
@@ -101,13 +100,21 @@ class Attempt:
             return False
         given = handover.CLIENT_SIDE if handover.pending(self.live) else frozenset()
         others = [one for one in found if not one.own and one.manager not in given]
-        if others and not self.consent.take_ownership:
+        asked = [one for one in others if not self._is_left_over(one)]
+        if asked and not self.consent.take_ownership:
             return False
         if others:
             text = f"`{self.manifest.ref}`: {told(others)}; kubekit takes over"
             self.emit(Warned(text=text))
         self.force = True
         return True
+
+    def _is_left_over(self, conflict: Conflict) -> bool:
+        """Whether it is the last word of an autoscaler that is no more."""
+        return conflict.autoscaled and self._is_scaled() is False
+
+    def _is_scaled(self) -> bool | None:
+        return autoscaled.is_scaled(self.kube, self.owned.namespace, self.manifest.ref)
 
     def _starts_anew(self, error: ApiError) -> bool:
         kind, live = self.manifest.kind, self.live

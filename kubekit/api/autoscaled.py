@@ -19,13 +19,14 @@ def scaled(manifests: Iterable[Manifest]) -> frozenset[str]:
     )
 
 
-def is_scaled(kube: Kube, namespace: str, ref: str) -> bool:
-    """Whether any autoscaler there is scales this object."""
+def is_scaled(kube: Kube, namespace: str, ref: str) -> bool | None:
+    """Whether any autoscaler there is scales this object; None where this user may not look."""
     try:
         found = kube.list(_RESOURCE.path(namespace), patience=0)
-    except ApiError:  # whoever may not look is told of the conflict instead
-        return False
-    return any(_target(item) == ref for item in found)
+    except ApiError:
+        return None
+    staying = (item for item in found if not item["metadata"].get("deletionTimestamp"))
+    return any(_target(item) == ref for item in staying)
 
 
 def left_alone(sent: Object, live: Object | None) -> Object:

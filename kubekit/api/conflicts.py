@@ -11,6 +11,8 @@ from kubekit.model import Object
 
 _MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "(?P<part>[^"]*)")?')
 _REASON = "FieldManagerConflict"
+REPLICAS = "spec.replicas"
+_AUTOSCALERS = "kube-controller-manager"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,11 @@ class Conflict:
     def own(self) -> bool:
         """Whether it is one of kubekit's own managers."""
         return self.manager == FIELD_MANAGER or self.manager.startswith(f"{FIELD_MANAGER}-")
+
+    @property
+    def autoscaled(self) -> bool:
+        """Whether it is a number of replicas that an autoscaler has set."""
+        return self.field == REPLICAS and self.manager == _AUTOSCALERS
 
 
 def conflicts(error: ApiError) -> tuple[Conflict, ...]:

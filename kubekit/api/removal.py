@@ -130,11 +130,15 @@ def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
 
 
 def _is_spared(obj: Object) -> bool:
-    """Whether it goes already, or is another tool's or a controller's own by now."""
-    metadata = obj["metadata"]
+    """Whether it goes already, is another's own by now, or would take its data with it."""
+    metadata, spec = obj["metadata"], obj.get("spec") or {}
+    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     manager = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL, MANAGER)
     return bool(
-        manager != MANAGER or metadata.get("ownerReferences") or metadata.get("deletionTimestamp")
+        manager != MANAGER
+        or metadata.get("ownerReferences")
+        or metadata.get("deletionTimestamp")
+        or retention.get("whenDeleted") == "Delete"
     )
 
 

@@ -117,7 +117,7 @@ def test_what_stands_beside_a_backend_is_applied_kept_and_pruned(plain: Project)
     assert live(plain, "deployment/web")["spec"]["replicas"] == 2
 
     (plain.folder / "manifests/beside.yaml").unlink()
-    done = plain.apply("--take-ownership")
+    done = plain.apply()
     pruned = {it["ref"] for it in done.of("object") if it["action"] == "pruned"}
     assert pruned == {
         "NetworkPolicy/web",
@@ -127,3 +127,7 @@ def test_what_stands_beside_a_backend_is_applied_kept_and_pruned(plain: Project)
         "CronJob/sweep",
     }
     assert live(plain, "pvc/data")
+    # Nobody decides on the number any more but the manifest.
+    done = plain.apply()
+    assert any("kubekit takes over" in it["text"] for it in done.of("warning")), done.out
+    assert live(plain, "deployment/web")["spec"]["replicas"] == 1

@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubekit.api import removal
 from kubekit.api.autoscaled import left_alone
 from kubekit.api.conflicts import conflicts, told
 from kubekit.api.difference import changes
 from kubekit.api.handover import LAST_APPLIED, moved, pending
 from kubekit.api.immutable import fixed, is_all_immutable
 from kubekit.api.kube import ApiError
+from kubekit.api.ownership import MANAGED_BY_LABEL
 from kubekit.model import Object
 
 
@@ -38,6 +40,10 @@ def test_a_conflict_is_told_by_field_and_owner() -> None:
         ("spec.template", "kubectl-set", "", False),
         ("spec.replicas", "kubectl", "scale", False),
         ("data.a", "kubekit-rollback", "", True),
+    ]
+    own_scaler = conflict(".spec.replicas", '"kube-controller-manager" with subresource "scale"')
+    assert [one.autoscaled for one in (*found, *conflicts(error(own_scaler)))] == [False] * 3 + [
+        True
     ]
     assert told(found[:2]) == (
         "`spec.replicas` is managed by `kubectl`, `spec.template` is managed by `kubectl-set`"
@@ -153,3 +159,25 @@ def test_of_a_whole_spec_the_fields_that_differ_are_told() -> None:
     assert fixed(error(SHUT, WRONG), sent, live) == {
         "spec.selector": "`spec.selector` cannot be changed"
     }
+
+
+@pytest.mark.parametrize(
+    ("change", "spared"),
+    [
+        ({}, False),
+        ({"labels": {MANAGED_BY_LABEL: "kubekit"}}, False),
+        ({"labels": {MANAGED_BY_LABEL: "Helm"}}, True),
+        ({"ownerReferences": [{"kind": "A", "name": "b"}]}, True),
+        ({"deletionTimestamp": "2026-01-01T00:00:00Z"}, True),
+    ],
+)
+def test_what_is_anothers_is_not_pruned(change: Object, spared: bool) -> None:
+    member = obj()
+    member["metadata"] |= change
+    assert removal._is_spared(member) is spared
+
+
+def test_what_would_take_its_data_with_it_is_not_pruned() -> None:
+    for policy, spared in (("Delete", True), ("Retain", False)):
+        spec = {"persistentVolumeClaimRetentionPolicy": {"whenDeleted": policy}}
+        assert removal._is_spared(obj("StatefulSet", spec=spec)) is spared
