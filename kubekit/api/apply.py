@@ -196,10 +196,12 @@ def _try(
 def _step(attempt: Attempt, answer: Answer) -> Step:
     live = attempt.live
     action, detail = _action(live, answer), ""
+    differing = changes(live, answer.data) if live else ()
     if attempt.anew:
         action, detail = "recreated", f"since {attempt.anew}"
-    elif handover.pending(live):
+    elif live is not None and handover.pending(live):
         action, detail = "configured", "and taken over from `kubectl apply`"
+        differing += tuple(f"{path}: removed" for path in handover.dropped(live, attempt.sent))
     return Step(
         manifest=attempt.manifest,
         resource=attempt.resource,
@@ -209,7 +211,7 @@ def _step(attempt: Attempt, answer: Answer) -> Step:
         date=answer.date,
         force=attempt.force,
         detail=detail,
-        changes=changes(live, answer.data) if live and action == "configured" else (),
+        changes=differing if action == "configured" else (),
     )
 
 

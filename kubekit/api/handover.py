@@ -8,6 +8,7 @@ so does kubekit, to its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
@@ -56,6 +57,29 @@ def moved(live: Object) -> list[Object]:
     first = (own or taken)[0]
     mine = {**first, "manager": FIELD_MANAGER, "operation": "Apply", "fieldsV1": fields}
     return [mine, *others]
+
+
+def dropped(live: Object, sent: Object) -> list[str]:
+    """Each field that goes with the next apply, once the object is taken over. Pure.
+
+    No trial tells of them: it is made before anything is taken over.
+    """
+    taken = (entry for entry in _entries(live) if _is_client_side(entry))
+    found = (path for entry in taken for path in _missing(entry.get("fieldsV1") or {}, sent, ""))
+    return list(dict.fromkeys(found))
+
+
+def _missing(fields: Object, sent: Object, path: str) -> Iterator[str]:
+    """Items of lists are left out: what tells them apart is the server's business."""
+    for key, below in fields.items():
+        kind, _, name = key.partition(":")
+        if kind != "f" or name == LAST_APPLIED:
+            continue
+        here, mine = f"{path}.{name}" if path else name, sent.get(name, {})
+        if any(key.startswith("f:") for key in below):
+            yield from _missing(below, mine if isinstance(mine, dict) else {}, here)
+        elif name not in sent:
+            yield here
 
 
 def _entries(live: Object) -> list[Object]:

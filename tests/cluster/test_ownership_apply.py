@@ -135,6 +135,10 @@ def test_fields_of_kubectl_apply_go_once_the_object_is_handed_over(plain: Projec
     subprocess.run(command, env=plain.env, check=True, capture_output=True)
 
     plain.edit("manifests/config.yaml", "red", "blue")
+    (would,) = plain.apply("--dry-run").of("object")
+    assert 'data.colour: "red" -> "blue"' in would["changes"]
+    assert "data.size: removed" in would["changes"]
+    assert live(plain, "configmap/settings")["data"]["size"] == "large"
     done = plain.apply()
     (changed,) = [it for it in done.of("object") if it["ref"] == "ConfigMap/settings"]
     assert "kubectl apply" in changed["detail"]

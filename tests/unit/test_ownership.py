@@ -12,7 +12,7 @@ from kubekit.api import removal
 from kubekit.api.autoscaled import left_alone
 from kubekit.api.conflicts import conflicts, told
 from kubekit.api.difference import changes
-from kubekit.api.handover import LAST_APPLIED, moved, pending
+from kubekit.api.handover import LAST_APPLIED, dropped, moved, pending
 from kubekit.api.immutable import fixed, is_all_immutable
 from kubekit.api.kube import ApiError
 from kubekit.api.ownership import MANAGED_BY_LABEL
@@ -111,6 +111,18 @@ def test_fields_of_a_client_side_apply_become_kubekits_and_no_others() -> None:
     live["metadata"]["managedFields"] = [first, *others]
     assert not pending(live)
     assert not pending(None)
+
+
+def test_what_goes_once_it_is_taken_over() -> None:
+    live = obj()
+    note = {"f:annotations": {".": {}, f"f:{LAST_APPLIED}": {}, "f:note": {}}}
+    fields = {"f:data": {".": {}, "f:a": {}, "f:b": {}}, "f:metadata": note, "f:spec": {"k:x": {}}}
+    live["metadata"]["managedFields"] = [
+        entry("kubectl-client-side-apply", "Update", fields),
+        entry("kubectl-label", "Update", {"f:data": {"f:c": {}}}),
+    ]
+    sent = obj(data={"a": "1"}, spec={"x": []})
+    assert dropped(live, sent) == ["data.b", "metadata.annotations.note"]
 
 
 def scaled(manager: str) -> Object:
