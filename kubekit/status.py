@@ -49,7 +49,7 @@ def drift(obj: Object) -> list[dict[str, Any]]:
             "field": one.field,
             **({} if obj["kind"] == "Secret" else {"value": one.value}),
             "by": one.manager,
-            "at": one.at,
+            "at": one.at or None,
         }
         for one in found
         if one.field not in mine and one.manager not in _CONTROLLERS and one.subresource != "status"
@@ -79,7 +79,8 @@ def _told(row: dict[str, Any]) -> Iterator[str]:
     """What is to be said under the line of an object."""
     for one in row.get("drift", ()):
         value = f" is {json.dumps(one['value'])}," if "value" in one else ""
-        yield f"drift: {one['field']}{value} set by `{one['by']}` at {one['at']}"
+        when = f" at {one['at']}" if one["at"] else ""  # Kubernetes notes none for a scaling
+        yield f"drift: {one['field']}{value} set by `{one['by']}`{when}"
     for one in row.get("revisions", ()):
         if not one["present"]:
             ready = f"ready at {one['ready_at']}" if one["ready_at"] else "never seen ready"
