@@ -197,7 +197,7 @@ def _grace(obj: Object) -> int:
 
 def _held(obj: Object) -> str:
     held = holders(obj)
-    return f"{ref(obj)} is held by its finalizer {held}" if held else ref(obj)
+    return f"{ref(obj)}, held by its finalizer {held}" if held else ref(obj)
 
 
 def _close_set(kube: Kube, owned: OwnedSet, kinds: set[str]) -> None:
