@@ -162,6 +162,7 @@ class _Session:
             choose=lambda: self._pods.choose(next(turn)),
             emit=run.emit,
             why=lambda: "no pod is ready: `kubekit dev` tells why",
+            ahead=self._pods.newest,
         )
         stack.callback(self._listener.close)
         self._masks = Masks(kube, settings.namespace, settings)
