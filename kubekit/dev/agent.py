@@ -10,8 +10,9 @@ from typing import Protocol
 
 from kubekit.dev.adapt import FOLDER
 from kubekit.dev.difference import Difference
+from kubekit.dev.entries import Entry, Source
 from kubekit.dev.syncerrors import NoPythonError, SilentError
-from kubekit.dev.tree import Entry, Source, Tree
+from kubekit.dev.tree import Tree
 from kubekit.model import Cancel, Object
 from kubekit.streams.exec import EndedError, GoneError
 
