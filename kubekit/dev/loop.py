@@ -16,6 +16,7 @@ from kubekit.dev.pods import Pods
 from kubekit.dev.sessions import Brought
 from kubekit.dev.syncerrors import NoPythonError
 from kubekit.dev.syncing import Saved, Syncing
+from kubekit.dev.told import crashed
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
@@ -257,7 +258,7 @@ class Loop:
         if error.id == "command-not-found" and self._syncs and self._settings.dev.sync:
             self._without_sync()
             return
-        self._voice.failed(error)
+        self._voice.failed(crashed(error, self._settings.dev.sync))
         if isinstance(error, UnreachableError):
             self._again = job.builds
         elif self._files.missed and self._needs_image():

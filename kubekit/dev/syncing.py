@@ -12,7 +12,7 @@ from kubekit.dev import tree
 from kubekit.dev.pods import Running
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError
-from kubekit.dev.told import failures, raised, synced
+from kubekit.dev.told import after, failures, raised, synced
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
@@ -129,11 +129,12 @@ class Syncing:
         """An exception in the log: told next to the save that it came after, if it is a new one."""
         if self._live is None or self.refused or self._pending is not None:
             return
+        what = raised(event.text, self._settings.dev.sync)
+        if what is None or what in self._raised:
+            return
+        self._raised.add(what)
         seconds = time.monotonic() - self._live.at
-        told = raised(event.text, self._settings.dev.sync, self._names(self._live), seconds)
-        if told is not None and event.text not in self._raised:
-            self._voice.emit(told)
-        self._raised.add(event.text)
+        self._voice.emit(after(what, self._names(self._live), seconds))
 
     def _read(self) -> bool:
         """Bring the files as they are now everywhere; False if they cannot be read."""
