@@ -57,7 +57,7 @@ def kubekit(
     *arguments: str,
     cwd: Path,
     env: dict[str, str] | None = None,
-    timeout: float = 180,
+    timeout: float = 300,
     program: Path = KUBEKIT,
 ) -> Result:
     """Run kubekit as a person would, in a folder, and wait for its end."""

@@ -207,7 +207,7 @@ def small_project(parent: Path, env: dict[str, str]) -> Project:
     """A project in a new folder; its name, and so its namespace, is used by nobody else."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     project = Project(folder=parent / name, name=name, env=dict(env))
-    project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 60s\n")
+    project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 180s\n")
     project.write("app/Dockerfile", DOCKERFILE)
     project.write("app/server.py", SERVER.read_text())
     project.write("manifests/app.yaml.j2", MANIFEST)
