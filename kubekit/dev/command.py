@@ -27,7 +27,7 @@ from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
 from kubekit.session import Run, connect
 from kubekit.streams.listener import Listener
-from kubekit.streams.logs import Logs
+from kubekit.streams.logs import Logs, moment
 
 _PORT = 8000
 
@@ -61,21 +61,37 @@ def dev(
     target, kube = connect(settings, run)
     tell, masked = run.emit, _Masked(run.emit)
     run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
-    try:
-        with ExitStack() as stack:
-            session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
-            session.go_on(keyboard)
-    except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
-        if settings.dev.teardown and not keep:
-            workflow.teardown(settings, Run(emit=lambda _: None))
-        raise
-    if keep or not settings.dev.teardown:
-        text = f"what runs in namespace `{settings.namespace}` stays"
-        hints = ("take it away with `kubekit teardown`",)
-        run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
-        return
-    # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
-    workflow.teardown(settings, Run(emit=masked, clock=run.clock, cancel=Cancel()))
+    workflow.remind(settings, run)
+    keys = _Keys()
+    with keyboard(keys):
+        try:
+            with ExitStack() as stack:
+                session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
+                session.go_on(keys)
+        except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
+            if settings.dev.teardown and not keep:
+                workflow.teardown(settings, Run(emit=lambda _: None))
+            raise
+        except KubekitError:
+            if not run.cancel.is_set():  # if it is, that is what a part met that was cut off
+                raise
+        if keep or not settings.dev.teardown:
+            text = f"what runs in namespace `{settings.namespace}` stays"
+            hints = ("take it away with `kubekit teardown`",)
+            run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
+            return
+        # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
+        workflow.teardown(settings, Run(emit=masked, clock=run.clock, cancel=Cancel()))
+
+
+class _Keys:
+    """Takes keys until the very end, so that none is echoed; those of a teardown go nowhere."""
+
+    def __init__(self) -> None:
+        self.take: Callable[[str], None] = lambda _: None
+
+    def __call__(self, key: str) -> None:
+        self.take(key)
 
 
 def _debugger(settings: Settings) -> bytes:
@@ -167,7 +183,13 @@ class _Session:
         stack.callback(self._listener.close)
         self._masks = Masks(kube, settings.namespace, settings)
         self._masked = masked
-        self._logs = Logs(kube, settings.namespace, deliver=self._log, clean=self._clean)
+        self._logs = Logs(
+            kube,
+            settings.namespace,
+            deliver=self._log,
+            clean=self._clean,
+            since=moment(kube.server_now()),  # what ran before has said enough by then
+        )
         stack.callback(self._logs.close)
         self._watch = Watch(self._saved, emit=run.emit)
         stack.callback(self._watch.close)
@@ -199,7 +221,7 @@ class _Session:
         self._run.emit(debugging(settings, listener.port))
         return listener
 
-    def go_on(self, keyboard: Keyboard) -> None:
+    def go_on(self, keys: _Keys) -> None:
         """Until somebody wants it to end, or a thread of it dies of a defect."""
         self._stack.enter_context(_watched_threads(self._loop.queue.put))
         pods = Follower(
@@ -208,7 +230,7 @@ class _Session:
         pods.start()
         self._stack.callback(stop, [pods])
         self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
-        self._stack.enter_context(keyboard(self._pressed))
+        keys.take = self._pressed
         self._loop.run()
 
     def _saved(self, paths: frozenset[Path]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
@@ -172,7 +172,8 @@ class Loop:
         failed = self._job is None and not self._well
         change = classify(event.paths, self._settings, self._plan, failed=failed)
         if self._settings.file in change.apply and not self._reload():
-            return
+            apply = tuple(path for path in change.apply if path != self._settings.file)
+            change = replace(change, apply=apply)
         if change.rebuild:
             if self._settings.build and ignore_path(self._settings.build) in change.rebuild:
                 self._files.reread(self._settings)  # other rules may keep other files out
@@ -199,6 +200,7 @@ class Loop:
             settings = self._load()
             _check_fixed(self._settings, settings)
         except KubekitError as error:
+            self._voice.changed("none", (self._settings.file,), "going on with the old one")
             self._voice.failed(error)
             return False
         self._settings = settings
@@ -233,6 +235,8 @@ class Loop:
             if event.built is not None and event.plan is not None:
                 self._files.built(event.built.reference, event.plan)
         self._pods.expect(event.adapted.manifests, event.adapted.containers)
+        for one in event.adapted.manifests.warnings:
+            self._voice.warn(one.text, *one.hints)
         for text in event.adapted.told:
             self._voice.warn(text)
         self._watch(roots(self._settings, self._plan))

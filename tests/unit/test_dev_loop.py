@@ -21,7 +21,7 @@ from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
 from kubekit.dev.podsync import Fault, SyncOutcome
 from kubekit.dev.syncing import Saved
-from kubekit.errors import BuildError, KubekitError, Place, UnreachableError
+from kubekit.errors import BuildError, KubekitError, Place, UnreachableError, UsageError
 from kubekit.events import Event, FilesChanged, Reported, Synced, Watching
 from kubekit.image.files import context
 from kubekit.model import (
@@ -360,6 +360,26 @@ def test_what_broke_the_build_is_put_back_and_all_is_well(stage: Stage) -> None:
     Release.begun[-1].end()
     stage.take()
     assert stage.of(Watching)[-1].well
+
+
+def test_broken_settings_are_told_and_the_old_ones_stay(stage: Stage) -> None:
+    stage.live()
+    before = stage.loop._settings
+
+    def broken() -> Settings:
+        raise UsageError("unknown key", place=Place(file=stage.folder / "kubekit.yaml", line=6))
+
+    stage.loop._load = broken
+    stage.save("kubekit.yaml", "nosuch: 1\n")
+    (changed,) = stage.of(FilesChanged)
+    assert changed.files == ("kubekit.yaml",)
+    (told,) = stage.of(Reported)
+    assert told.place.endswith("kubekit.yaml:6")
+    assert stage.loop._settings is before
+    assert len(Release.begun) == 1
+    stage.save("src/main.py", "2\n")
+    stage.settle()
+    assert len(stage.of(Synced)) == 1
 
 
 @pytest.mark.parametrize("lost_first", [True, False])
