@@ -23,8 +23,10 @@ _WORKS = "PYTEST_XDIST_WORKER" in os.environ
 """Whether this is one of several workers."""
 
 _OWN_PROFILE = re.compile(r"/cluster/.*[\[-](containerd|two-node)\]|/test_profiles\.py::")
-_SCENARIOS = "/scenarios/test_scenarios.py::"
-_ORDER = (re.compile(_SCENARIOS), _OWN_PROFILE, re.compile("/cluster/"), re.compile("/cli/"))
+_SCENARIOS = re.compile("/scenarios/test_scenarios.py::")
+_ORDER = (_SCENARIOS, _OWN_PROFILE, re.compile("/cluster/"), re.compile("/cli/"))
+_ELSEWHERE = re.compile("/scenarios/|/test_(profiles|lab_profiles|nodes).py::")
+"""On profiles of their own; and scenarios, played before their tests look at them, see to it."""
 
 
 def rank(nodeid: str) -> int:
@@ -61,8 +63,7 @@ def further_of(item: pytest.Item) -> str:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)  # around the time limit of the test, too
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    # The scenarios see to it themselves: they are played before their tests look at them.
-    if item.get_closest_marker("cluster") is None or _SCENARIOS in item.nodeid:
+    if item.get_closest_marker("cluster") is None or _ELSEWHERE.search(item.nodeid):
         return (yield)
     with beside():
         return (yield)
