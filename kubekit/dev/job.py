@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from kubekit.api.kube import Kube
 from kubekit.checks import check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
-from kubekit.errors import KubekitError
+from kubekit.errors import FilesError, KubekitError
+from kubekit.events import Progress
 from kubekit.model import BuildPlan, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
 from kubekit.release import release
 from kubekit.session import Run, open_store
+
+_TRIES = 4
+"""So often files may be saved in the moment in which they are sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,11 +94,23 @@ class Job:
 
     def _work(self) -> None:
         try:
-            self._release()
+            self._steadily(self._release)
         except KubekitError as error:
             self._deliver(Ended(job=self, error=error))
         else:
             self._deliver(Ended(job=self))
+
+    def _steadily(self, release: Callable[[], None]) -> None:
+        """Begin anew where a file was saved while it was sent: nobody else would."""
+        for left in reversed(range(_TRIES)):
+            try:
+                release()
+            except FilesError as error:
+                if error.id != "context-changed" or not left:
+                    raise
+                self._run_of.emit(Progress(stage="image", text=f"{error.message}: beginning anew"))
+            else:
+                return
 
     def _release(self) -> None:
         settings = self._settings
