@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -35,10 +36,19 @@ RESTARTED = (9, 10)
 RESTARTS = 2
 PATIENCE = 3000
 MANIFEST = "manifests/app.yaml.j2"
+_Test = TypeVar("_Test", bound=Callable[..., None])
 
-whole = pytest.mark.skipif(
-    "config.getoption('--rounds', default=1) == 1", reason="for `make soak`: minutes for each"
-)
+
+def whole(test: _Test) -> _Test:
+    """Of `make soak` alone; what has failed once has failed."""
+    is_sample = "config.getoption('--rounds', default=1) == 1"
+    for mark in (
+        pytest.mark.skipif(is_sample, reason="for `make soak`: minutes for each"),
+        pytest.mark.timeout(PATIENCE),
+        pytest.mark.flaky(reruns=0),
+    ):
+        test = mark(test)
+    return test
 
 
 @pytest.mark.skipif("config.getoption('--rounds', default=1) > 1", reason="part of the whole")
@@ -47,7 +57,6 @@ def test_twelve_edits(cluster: dict[str, str], tmp_path: Path) -> None:
 
 
 @whole
-@pytest.mark.timeout(PATIENCE)
 @pytest.mark.parametrize("seed", PARTS)
 def test_a_part(cluster: dict[str, str], tmp_path: Path, seed: int) -> None:
     with part_of(seed) as part:
@@ -57,7 +66,6 @@ def test_a_part(cluster: dict[str, str], tmp_path: Path, seed: int) -> None:
 @whole
 @pytest.mark.parametrize("further", ["containerd"], indirect=True)
 @pytest.mark.parametrize("seed", RESTARTED)
-@pytest.mark.timeout(PATIENCE)
 def test_a_part_with_restarts_of_minikube(
     further: dict[str, str], tmp_path: Path, seed: int
 ) -> None:
