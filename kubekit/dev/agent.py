@@ -22,6 +22,7 @@ _BLOCK = 1 << 20
 _ANSWER_SECONDS = 60.0
 """For what only takes as long as reading or writing files does, also with a tenth of a core."""
 
+_NOT_BEGUN = 126
 _NOT_STARTED = ("no such file or directory", "executable file not found", "permission denied")
 
 
@@ -149,10 +150,12 @@ class Agent:
 
 
 def _could_not_run(error: EndedError) -> bool:
-    if error.code is not None:
+    if error.code is not None and error.code != _NOT_BEGUN:
         # Killed by a signal is the container's end, not the program's own.
         return error.code < 128  # noqa: PLR2004
-    return any(words in error.text.lower() for words in _NOT_STARTED)
+    # A container that ends just then has no processes any more to begin another one beside.
+    text = error.text.lower()
+    return any(words in text for words in _NOT_STARTED) and "/proc/" not in text
 
 
 def _frame(request: Mapping[str, object]) -> bytes:
