@@ -21,7 +21,7 @@ from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
 from kubekit.image.files.context import ignore_path
-from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
+from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, ImageConfig, Settings
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
@@ -98,6 +98,7 @@ class Loop:
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
         self._built: BuiltImage | None = None
+        self._config: ImageConfig | None = None  # of that image
         self._plan: BuildPlan | None = None
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
@@ -222,6 +223,7 @@ class Loop:
             self._kube,
             self._run,
             built=None if build else self._built,
+            config=None if build else self._config,
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
@@ -229,7 +231,7 @@ class Loop:
         )
 
     def _take_made(self, event: Made) -> None:
-        self._built = event.built
+        self._built, self._config = event.built, event.config
         if event.job.builds:
             self._plan = event.plan
             if event.built is not None and event.plan is not None:

@@ -74,6 +74,8 @@ class SyncOutcome:
         kept: though it failed, the old code still serves; None if that is not known.
         ready: whether the app answered its probe in time; None if it was not asked.
         met: what it answered last.
+        exact: whether the container had all of it by itself, as it told when it was first asked;
+            None if that was before.
     """
 
     files: int = 0
@@ -86,6 +88,7 @@ class SyncOutcome:
     kept: bool | None = False
     ready: bool | None = None
     met: str = ""
+    exact: bool | None = None
 
     @property
     def well(self) -> bool:
@@ -148,6 +151,8 @@ class PodSync:
         self._patience = patience
         self._agent: Agent | None = None
         self._have: dict[str, Entry] | None = None
+        self._asked = False
+        self._exact: bool | None = None
         self._owed = False
 
     def bring(self, tree: Tree, *, reload: bool, cancel: Cancel | None = None) -> SyncOutcome:
@@ -170,6 +175,7 @@ class PodSync:
             CancelledError: the run was interrupted, or `cancel` was set.
         """
         began = time.monotonic()
+        self._exact = None
         self._known.update(tree.entries)
         try:
             try:
@@ -182,7 +188,8 @@ class PodSync:
         except BaseException:
             self._hang_up()
             raise
-        return SyncOutcome(seconds=time.monotonic() - began, **told.fields)  # type: ignore[arg-type]
+        told.fields |= {"seconds": time.monotonic() - began, "exact": self._exact}
+        return SyncOutcome(**told.fields)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Have the next sync ask the container anew what it has."""
@@ -210,6 +217,8 @@ class PodSync:
         if self._have is None:
             self._have = agent.find(sorted(_ours(self._known, agent.mounts)))
         changes = difference(self._have, wanted)
+        if not self._asked:
+            self._asked, self._exact = True, not changes.count
         told = _Told()
         if not changes.count and not (self._owed and reload):
             return told

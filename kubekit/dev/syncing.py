@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from kubekit.dev.told import after, failures, raised, synced
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
-from kubekit.model import BuildPlan, Settings, SyncRule
+from kubekit.model import BuildPlan, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class Syncing:
 
     def built(self, image: str, plan: BuildPlan) -> None:
         """The image was built from this: what of it goes is deleted where the image runs."""
-        self._sessions.made(image, _placed(plan, self._settings.dev.sync))
+        self._sessions.made(image, plan)
 
     def touch(self, paths: frozenset[Path]) -> None:
         """These may have changed."""
@@ -115,6 +115,11 @@ class Syncing:
             self._touched = None
             self._read()
             return False
+        if self._sessions.learn(event):
+            self._voice.warn(
+                f"Pod `{event.running.pod}` may have answered without the newest files at first:"
+                " its image does not hold them as those before did"
+            )
         if event.version != self._version:
             return False
         if event.error is not None:
@@ -197,19 +202,3 @@ class Syncing:
 
     def _names(self, saved: Saved) -> list[str]:
         return [self._voice.name(path) for path in sorted(saved.paths)]
-
-
-def _placed(plan: BuildPlan, rules: Sequence[SyncRule]) -> Iterator[str]:
-    """Where the files that an image was built from lie in its containers, by these rules."""
-    context = plan.settings.context.resolve()
-    for rule in rules:
-        src = rule.src.resolve()
-        if not src.is_relative_to(context):
-            continue
-        inside = src.relative_to(context).as_posix()
-        prefix = "" if inside == "." else f"{inside}/"
-        paths = [path.removeprefix(prefix) for path in plan.hashes if path.startswith(prefix)]
-        is_out = tree.kept_out(paths)
-        for path in paths:
-            if path and not is_out(path):
-                yield f"{rule.dest.rstrip('/')}/{path}"
