@@ -37,6 +37,9 @@ _BYE_SECONDS = 20.0
 _GREET_SECONDS = 1.0
 """How long debugpy may take to greet a debugger."""
 
+_SETTLE_SECONDS = 0.5
+"""How long debugpy may take, once it has hung up, until it has forgotten a debugger."""
+
 _PORTS = range(20_000, 30_000)
 """Where no connection that goes out begins, and few programs listen."""
 
@@ -170,8 +173,14 @@ class Door:
         self._connect(client, time.monotonic() + _PATIENCE_SECONDS)
 
     def _connect(self, client: socket.socket, until: float) -> None:
-        """Connect a client as soon as the program listens."""
+        """Connect a client as soon as the program listens.
+
+        It takes none any more after one that came while another one went.
+        """
+        self._links = [one for one in self._links if not one.is_settled]
         try:
+            if any(one.is_ending for one in self._links):
+                raise BlockingIOError
             server = socket.create_connection((_HOST, self._to), timeout=_TRY_SECONDS)
         except OSError:
             if time.monotonic() > until:
@@ -179,8 +188,7 @@ class Door:
             else:
                 self._loop.later(_TRY_SECONDS, lambda: self._connect(client, until))
             return
-        link = _Link(self._loop, client, server)
-        self._links = [one for one in self._links if not one.is_closed] + [link]
+        self._links.append(_Link(self._loop, client, server))
 
 
 class _Link:
@@ -191,10 +199,17 @@ class _Link:
         self._rest = {client: b"", adapter: b""}  # of what each sent, the message that has begun
         self._late = {client: b"", adapter: b""}  # what each has not taken yet
         self._since = time.monotonic()
-        self._is_part = self._leaves = self._is_answered = self._is_deaf = self.is_closed = False
+        self._is_part = self._leaves = self._is_answered = self._is_deaf = False
+        self.is_closed = self.is_ending = False
+        self._gone: float | None = None
         for one in (client, adapter):
             one.setblocking(False)
             loop.watch(one, partial(self._read, one))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether debugpy knows of it no more."""
+        return self._gone is not None and time.monotonic() > self._gone + _SETTLE_SECONDS
 
     def leave(self) -> None:
         """Its program is to end: tell the client to start again, which attaches to the next one.
@@ -230,7 +245,7 @@ class _Link:
             data, whole = b"", []
         if self.is_closed:
             if not data:
-                self._loop.forget(source)
+                self._forget_adapter()
             return
         for message in whole:
             if source is self._client:
@@ -242,7 +257,9 @@ class _Link:
 
     def _ask(self, message: bytes) -> None:
         self._is_part = self._is_part or b'"subProcessId"' in message
-        if self._leaves and b'"disconnect"' in message:
+        bye = b'"disconnect"' in message
+        self.is_ending = self.is_ending or bye
+        if self._leaves and bye:
             # The adapter may have gone with its program, and an editor waits for the answer.
             self._is_answered = True
             self._write(self._client, framed(_bye(message)))
@@ -253,11 +270,16 @@ class _Link:
 
     def _ended(self, source: socket.socket) -> None:
         """One hangs up; a client that is to say good-bye need not do so at once."""
-        if source is self._adapter and self._leaves and not self._is_answered:
-            self._is_deaf = True
-            self._loop.forget(source)
-        else:
+        if source is self._adapter:
+            self._forget_adapter()
+        if source is self._client or not self._leaves or self._is_answered:
             self._close()
+
+    def _forget_adapter(self) -> None:
+        self._is_deaf = True
+        self._loop.forget(self._adapter)
+        if self._gone is None:
+            self._gone = time.monotonic()
 
     def _write(self, to: socket.socket, data: bytes) -> None:
         waits = bool(self._late[to])
@@ -281,11 +303,11 @@ class _Link:
     def _close(self) -> None:
         """Hang up, but not at debugpy while it greets: who goes then is the last one it takes."""
         if not self.is_closed:
-            self.is_closed = True
+            self.is_closed = self.is_ending = True
             self._loop.forget(self._client)
             greets = max(0.0, self._since + _GREET_SECONDS - time.monotonic())
             self._loop.later(greets, self._hang_up)
-            self._loop.later(greets + _LEAVE_SECONDS, lambda: self._loop.forget(self._adapter))
+            self._loop.later(greets + _LEAVE_SECONDS, self._forget_adapter)
 
 
 def messages(data: bytes) -> tuple[list[bytes], bytes]:

@@ -26,15 +26,19 @@ class Way:
 
     def __init__(self, loop: Loop) -> None:
         self._loop = loop
-        self._server = socket.create_server(("127.0.0.1", 0))
-        port = free_port()
-        self.door = Door(loop, port)
-        self.door.lead(int(self._server.getsockname()[1]))
-        self.client = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-        self.turn(lambda: readable(self._server))
-        self.adapter, _ = self._server.accept()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self._port = free_port()
+        self.door = Door(loop, self._port)
+        self.door.lead(int(self.server.getsockname()[1]))
+        self.client = self.connected()
+        self.turn(lambda: readable(self.server))
+        self.adapter, _ = self.server.accept()
         self.turn(lambda: bool(self.door._links))
         self._heard: list[Any] = []
+
+    def connected(self) -> socket.socket:
+        """A further debugger."""
+        return socket.create_connection(("127.0.0.1", self._port), timeout=PATIENCE)
 
     def turn(self, until: Callable[[], bool]) -> None:
         """Let the supervisor work until something is so."""
@@ -68,7 +72,7 @@ def way() -> Iterator[Way]:
     loop = Loop((), lambda _number: None)
     made = Way(loop)
     yield made
-    for one in (made.client, made.adapter, made._server):
+    for one in (made.client, made.adapter, made.server):
         one.close()
     loop.close()
 
@@ -111,6 +115,26 @@ def test_debugpy_that_has_greeted_is_hung_up_on(way: Way, monkeypatch: pytest.Mo
     way.client.close()
     way.turn(lambda: readable(way.adapter))
     assert way.adapter.recv(1) == b""
+
+
+@pytest.mark.parametrize("polite", [True, False])
+def test_debugpy_has_forgotten_one_debugger_before_the_next_one_comes(
+    way: Way, monkeypatch: pytest.MonkeyPatch, polite: bool
+) -> None:
+    monkeypatch.setattr(debugging, "_SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(debugging, "_GREET_SECONDS", PATIENCE * 100)
+    (link,) = way.door._links
+    if polite:
+        way.client.sendall(framed(BYE))
+    else:
+        way.client.close()
+    way.turn(lambda: link.is_ending)
+    with way.connected():
+        tries = iter(range(20))
+        way.turn(lambda: readable(way.server) or next(tries, None) is None)
+        assert not readable(way.server)
+        way.adapter.close()
+        way.turn(lambda: readable(way.server))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="UNTESTED: /proc is needed")
