@@ -171,7 +171,8 @@ class Loop:
     def _take_saved(self, event: Saved) -> None:
         self._files.touch(event.paths)
         failed = self._job is None and not self._well
-        change = classify(event.paths, self._settings, self._plan, failed=failed)
+        known = self._files.has
+        change = classify(event.paths, self._settings, self._plan, failed=failed, known=known)
         if self._settings.file in change.apply and not self._reload():
             apply = tuple(path for path in change.apply if path != self._settings.file)
             change = replace(change, apply=apply)

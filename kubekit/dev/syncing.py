@@ -76,6 +76,15 @@ class Syncing:
         if self._touched is not None:
             self._touched |= paths
 
+    def has(self, path: Path) -> bool:
+        """Whether the containers are to have something there by now; unknown means yes."""
+        tree, rules = self._tree, self._settings.dev.sync
+        if tree is None:
+            return True
+        above = [rule for rule in rules if path.is_relative_to(rule.src)]
+        places = [Path(rule.dest, path.relative_to(rule.src)).as_posix() for rule in above]
+        return any(one in tree.entries for one in places) or path in [rule.src for rule in rules]
+
     def reread(self, settings: Settings) -> None:
         """Go on with these settings."""
         self._settings = settings

@@ -443,6 +443,37 @@ def test_broken_settings_are_told_and_the_old_ones_stay(stage: Stage) -> None:
     assert len(stage.of(Synced)) == 1
 
 
+def test_what_an_editor_wrote_beside_a_file_is_not_told(stage: Stage) -> None:
+    stage.live()
+    there, gone = stage.folder / "requirements.txt", stage.folder / "src/sedAbC123"
+    there.write_text("fastapi\nhttpx\n")
+    stage.loop.queue.put(Saved(paths=frozenset({there, gone}), at=time.monotonic()))
+    stage.take()
+    (changed,) = stage.of(FilesChanged)
+    assert changed.files == ("requirements.txt",)
+    stage.save("src/main.py", "2\n")
+    stage.settle()
+    (stage.folder / "src/main.py").unlink()
+    stage.loop.queue.put(Saved(paths=frozenset({stage.folder / "src/main.py"}), at=0.0))
+    stage.take()
+    assert stage.of(FilesChanged)[-1].text.startswith("src/main.py is gone")
+
+
+def test_a_dependency_below_what_is_synced_is_only_built(stage: Stage) -> None:
+    file, beside = stage.folder / "src/requirements.txt", stage.folder / "src/sedAbC123"
+    file.write_text("fastapi\n")
+    (stage.folder / "Dockerfile").write_text("FROM python:3.13-slim\nCOPY src /app/src\n")
+    stage.live()
+    file.write_text("fastapi\nhttpx\n")
+    stage.loop.queue.put(Saved(paths=frozenset({file, beside}), at=time.monotonic()))
+    stage.take()
+    (changed,) = stage.of(FilesChanged)
+    assert (changed.action, changed.files) == ("rebuild", ("src/requirements.txt",))
+    assert Release.begun[-1].builds
+    stage.settle()
+    assert stage.of(Synced) == []
+
+
 @pytest.mark.parametrize("lost_first", [True, False])
 def test_a_cluster_that_comes_back_is_taken_up_again(stage: Stage, lost_first: bool) -> None:
     stage.live()
