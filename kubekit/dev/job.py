@@ -144,7 +144,7 @@ class Job:
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
         if built is None or not self._syncs or not self._settings.dev.sync:
             return Adapted(manifests=manifests, containers=())
-        if self._config is None:
+        if self._config is None or self._built is None:  # what is built anew runs what it likes
             repository = self._settings.repository
             with open_store(self._target, run, repository=repository) as store:
                 self._config = store.config(built.reference)

@@ -42,17 +42,16 @@ def test_files_that_change_while_they_are_sent_are_sent_anew(
     monkeypatch.setattr(jobs, "release", release)
     told: list[object] = []
     ended: queue.SimpleQueue[object] = queue.SimpleQueue()
-    more = {"config": None} if "config" in Job.__init__.__annotations__ else {}
     job = Job(
         SimpleNamespace(file=Path("x")),  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
         SimpleNamespace(until=lambda _: None),  # type: ignore[arg-type]
         Run(emit=told.append),
         built=None,
+        config=None,
         syncs=True,
         deliver=ended.put,
         hide=lambda _: None,
-        **more,
     )
     assert ended.get(timeout=90) == Ended(job=job, error=ends)
     assert len(told) == min(len(met), 3) * (ends is not OTHER)
