@@ -8,7 +8,7 @@ built from: the Dockerfile lays the files where they belong, and nothing else is
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubekit.dev.entries import Entry, entry
@@ -31,7 +31,7 @@ class Images:
     """What is known of the images of one run."""
 
     def __init__(self) -> None:
-        self._paths: dict[str, frozenset[str]] = {}
+        self._paths: dict[str, Packed] = {}
         self._latest: _Latest | None = None
         self._exact: _Recipe | None = None
 
@@ -44,16 +44,19 @@ class Images:
     ) -> None:
         """It was built from this, while the working tree was so."""
         placed = dict(_placed(plan, rules))
-        self._paths[image] = frozenset(placed)
+        paths = Packed(dict.fromkeys(placed, "-").items())
+        for other in self._paths.values():
+            paths.sharing(other)
+        self._paths[image] = paths
         same = placed.keys() == entries.keys() and all(
             entries[path] == entry(fingerprint) for path, fingerprint in placed.items()
         )
         recipe = _recipe(plan)
         self._latest = _Latest(image=image, recipe=recipe, entries=entries) if same else None
 
-    def paths(self, image: str) -> frozenset[str]:
+    def paths(self, image: str) -> Collection[str]:
         """Where the files lie that it was built from."""
-        return self._paths.get(image, frozenset())
+        return self._paths.get(image, ())
 
     def holds(self, image: str, entries: Mapping[str, Entry]) -> bool:
         """Whether a new container of it surely has just these files."""
@@ -69,8 +72,8 @@ class Images:
             self._exact = latest.recipe if exact else None
 
     def forget(self) -> None:
-        """By other rules the files lie elsewhere."""
-        self._latest = None
+        """By other rules the files lie elsewhere, and the Dockerfile may know nothing of them."""
+        self._latest = self._exact = None
 
 
 def _recipe(plan: BuildPlan) -> _Recipe:

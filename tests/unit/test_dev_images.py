@@ -114,6 +114,9 @@ def test_by_other_rules_nothing_is_known(project: Project) -> None:
     images = project.trusted()
     images.forget()
     assert not images.holds(IMAGE, project.tree().entries)
+    project.rules = (SyncRule(src=project.folder / "src", dest="/elsewhere"),)
+    images.built(OTHER, project.plan(), project.rules, project.tree().entries)
+    assert not images.holds(OTHER, project.tree().entries)
 
 
 def test_what_lies_out_of_the_context_is_never_known(project: Project, tmp_path: Path) -> None:
