@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kubekit.dev.entries import Entry, entry
+from kubekit.dev.packed import Packed
 from kubekit.dev.tree import kept_out
 from kubekit.model import BuildPlan, SyncRule
 
