@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _OTHER, _OPTIONS = "other", {"module": ["-m"], "code": ["-c"]}
+_SLOW = "PYDEVD_UNBLOCK_THREADS_ON_VARIABLES_TIMEOUT"
 _TRY_SECONDS = 0.05
 _PATIENCE_SECONDS = 60.0
 _FULL_SECONDS = 0.02
@@ -93,6 +94,8 @@ def load(folder: str) -> Any:
     sys.path.insert(0, folder)
     # It would warn that it cannot stop in modules of the standard library that are frozen.
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    # When to read variables takes longer, it lets all threads run and may never `continue` again.
+    os.environ.setdefault(_SLOW, "30")
     sys.dont_write_bytecode = False
     try:
         debugpy = importlib.import_module("debugpy")
@@ -170,7 +173,9 @@ class Door:
             client, _ = self._listener.accept()
         except OSError:
             return
-        self._connect(client, time.monotonic() + _PATIENCE_SECONDS)
+        # After it was heard that another one goes, which may be the same one that comes back.
+        until = time.monotonic() + _PATIENCE_SECONDS
+        self._loop.later(0, lambda: self._connect(client, until))
 
     def _connect(self, client: socket.socket, until: float) -> None:
         """Connect a client as soon as the program listens.
