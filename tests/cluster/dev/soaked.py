@@ -27,8 +27,9 @@ in the midst of a build or a rollout; and, in two of the parts, a Minikube that 
 started again. After each edit the part waits until all is quiet: then the files in every container
 are those of the working tree, every replica answers with the newest good code, and `dev` says so.
 
-The dice of a part are thrown anew from its seed: it can be repeated. `make soak` plays what has not
-passed at this commit yet, so that it may be interrupted, and writes this page; do not edit it.
+What a part does follows from its seed alone, and so can be repeated. `make soak` plays the parts
+that have not passed since kubekit or its tests were changed, so that it may be interrupted, and
+writes this page; do not edit it. A commit with a `+` was played with changes to it.
 
 Held is what there is halfway -> at the end, both at a quiet point: of `kubekit dev` the memory in
 MB, the threads and the open files; the processes in that pod which has most; the objects in the
