@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kubekit.dev.packed import Packed
 from kubekit.dev.tree import is_noise
 from kubekit.errors import KubekitError
 from kubekit.image.changes import DEPENDENCIES
@@ -52,9 +53,7 @@ def roots(settings: Settings, plan: BuildPlan | None) -> Mapping[Path, bool]:
         found.setdefault(build.context, False)
         for folder in _folders(build.context):  # what comes into one that is empty by now
             found.setdefault(folder, False)
-        tops = (
-            {file.path.partition("/")[0] for file in plan.files if "/" in file.path} if plan else ()
-        )
+        tops = {path.partition("/")[0] for path in plan.hashes if "/" in path} if plan else ()
         found |= {build.context / top: True for top in tops}
     return found
 
@@ -64,6 +63,11 @@ def _folders(context: Path) -> list[Path]:
         return [path for path in context.iterdir() if path.is_dir() and not is_noise(path.name)]
     except OSError:
         return []
+
+
+def held(plan: BuildPlan) -> BuildPlan:
+    """What is asked of the plan of the image that runs, in little memory: none of its files."""
+    return replace(plan, files=(), hashes=Packed(plan.hashes.items()))
 
 
 def classify(

@@ -58,7 +58,7 @@ def difference(have: Mapping[str, Entry], wanted: Mapping[str, Entry]) -> Differ
         if found and found.kind != want.kind and "folder" in (found.kind, want.kind):
             clears.add(path)
         todo[want.kind].append(path)
-    clears.update(path for path in gone if _is_below(path, clears))
+    clears.update(path for path in gone if is_below(path, clears))
     return Difference(
         clears=tuple(sorted(clears, reverse=True)),
         folders=tuple(sorted(todo["folder"])),
@@ -69,7 +69,8 @@ def difference(have: Mapping[str, Entry], wanted: Mapping[str, Entry]) -> Differ
     )
 
 
-def _is_below(path: str, folders: set[str]) -> bool:
+def is_below(path: str, folders: set[str]) -> bool:
+    """Whether a path lies below one of these."""
     if not folders:
         return False
     above = path.rpartition("/")[0]

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
-from kubekit.dev.classify import classify, roots
+from kubekit.dev.classify import classify, held, roots
 from kubekit.dev.job import Ended, Job, Made
+from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Pods
 from kubekit.dev.sessions import Brought
 from kubekit.dev.syncerrors import NoPythonError
@@ -234,7 +235,7 @@ class Loop:
     def _take_made(self, event: Made) -> None:
         self._built, self._config = event.built, event.config
         if event.job.builds:
-            self._plan = event.plan
+            self._plan = held(event.plan) if event.plan else None
             if event.built is not None and event.plan is not None:
                 self._files.built(event.built.reference, event.plan)
         self._pods.expect(event.adapted.manifests, event.adapted.containers)
@@ -258,6 +259,7 @@ class Loop:
         if event.error is not None:
             self._take_failed(event.job, event.error)
         self._stand()
+        give_back(len(self._plan.hashes) if self._plan else 0)
 
     def _take_failed(self, job: Job, error: KubekitError) -> None:
         if isinstance(error, CancelledError):

@@ -110,8 +110,8 @@ class Syncing:
     def _note(self, saved: Saved, before: tree.Tree | None) -> None:
         """Tell what was saved, and keep it until it is known what became of it."""
         trees = [one for one in (before, self._tree) if one is not None]
-        known = {source.at for one in trees for source in one.sources.values()}
-        named = tuple(path for path in saved.paths if str(path) in known) or tuple(saved.paths)
+        known = [path for path in saved.paths if any(one.sources.has(str(path)) for one in trees)]
+        named = tuple(known or saved.paths)
         late = self._pending or replace(saved, paths=frozenset())
         self._pending = Saved(paths=late.paths.union(named), at=late.at)
         self.missed = True

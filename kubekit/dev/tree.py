@@ -11,8 +11,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from kubekit.dev.entries import Entries, Part, Sources, known, record
-from kubekit.dev.entries import Entry as Entry  # noqa: PLC0414 - others take it from here
+from kubekit.dev.entries import Entries, Entry, Part, Sources, known, record
+from kubekit.dev.memory import give_back
 from kubekit.dev.packed import Packed
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files.context import ignore_file, ignore_path
@@ -129,7 +129,9 @@ def read(
         if len(paths) <= _FEW and not others:
             return _patched(build, ignore, before, paths)
     parts = before.parts if before else {}
-    return Tree({rule: _part(rule, build, ignore, parts.get(rule)) for rule in rules})
+    tree = Tree({rule: _part(rule, build, ignore, parts.get(rule)) for rule in rules})
+    give_back(len(tree.entries))
+    return tree
 
 
 def _resolved(touched: Iterable[Path], rules: Sequence[SyncRule]) -> list[Path]:
