@@ -99,6 +99,8 @@ def play(project: Project, part: Part, count: int, *, restarts: int = 0) -> None
     dice = random.Random(part.seed)
     # Of the revisions before, each of which names a Secret, not the ten that a Deployment keeps.
     project.edit(MANIFEST, "  selector: {m", "  revisionHistoryLimit: 2\n  selector: {m")
+    # How soon a rollout is given up is not the question here, and the machine may be busy.
+    project.edit("kubekit.yaml", "timeout: 120s", "timeout: 120s\npatience: 5")
     original = Path(project.env["KUBECONFIG"])
     with in_front_of(server_of(project)) as proxy:
         config = proxy.kubeconfig(original, project.folder.parent / "proxied", project.context)
