@@ -512,3 +512,20 @@ def test_a_container_that_ends_just_then_is_not_one_without_python(
     code: int | None, text: str, lacks: bool
 ) -> None:
     assert _could_not_run(EndedError("ended", code=code, text=text)) is lacks
+
+
+def test_more_paths_than_are_asked_for_at_once_are_told_as_if_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dest = tmp_path / "dest"
+    with session(dest) as agent:
+        (tmp_path / "else").mkdir()
+        write(tmp_path, "else/a")
+        (dest / "link").symlink_to(tmp_path / "else")
+        write(dest, "folder/a")
+        paths = sorted(f"{dest}/{one}" for one in ("folder", "folder/a", "gone", "link", "link/a"))
+        meant = agent.find(paths)
+        assert list(meant) == [f"{dest}/{one}" for one in ("folder", "folder/a", "link")]
+        for many in (1, 2, 4):
+            monkeypatch.setattr("kubekit.dev.agent._AT_ONCE", many)
+            assert agent.find(paths) == meant
