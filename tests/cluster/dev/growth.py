@@ -15,7 +15,7 @@ COUNTED_WITH = 1
 """Who counts."""
 
 
-SLACK = {"memory": 30.0, "threads": 6, "files": 8, "processes": 0, "objects": 4, "images": 3}
+SLACK = {"memory": 15.0, "threads": 6, "files": 8, "processes": 0, "objects": 4, "images": 3}
 """What of each comes and goes."""
 
 
