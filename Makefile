@@ -13,13 +13,15 @@ up: ## a Minikube: the one on this machine, or one that the lab builds
 demo: setup up .env ## the main job, and the backend's answer
 	$(LAB) $(BIN)/python -m lab.demo
 
-test: setup backend/.venv/ready ## all tests, on the real Minikube
+test: setup backend/.venv/ready up ## all tests, on the real Minikube
 	backend/.venv/bin/python -m pytest backend
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 3
 
 soak: setup ## what must not fail, three times over, 200 builds, and all of what `test` samples
 	$(BIN)/python -m pytest tests/cluster/scenarios tests/cluster/test_many_builds.py tests/cluster/test_context.py --rounds 3 --timed
-	$(BIN)/python -m pytest tests/cluster/dev/test_soak.py tests/cluster/dev/test_load.py tests/cluster/dev/test_minikube_restart.py tests/cluster/dev/test_debug.py --rounds 3
+	$(BIN)/python -m pytest tests/cluster/dev/test_load.py tests/cluster/dev/test_minikube_restart.py tests/cluster/dev/test_debug.py --rounds 3
+	$(BIN)/python -m pytest tests/cluster/dev/test_soak.py --rounds 3
+	$(BIN)/python -m tests.cluster.dev.soaked
 	$(BIN)/python -m pytest tests/cluster/test_chaos.py tests/cluster/test_bystanders.py --rounds 3 --timeout 7200
 
 check: setup backend/.venv/ready ## style, types, layers

@@ -49,7 +49,7 @@ class Prepared:
     """All that the files alone decide.
 
     Attributes:
-        plan: what would be built, None if nothing is.
+        plan: what would be built, None if nothing is, or an image was given.
         image: what the manifests call it; another one if its base images have changed.
         env: the environment's file as it was read, None without one.
         manifests: the objects to apply.
@@ -61,14 +61,20 @@ class Prepared:
     manifests: Manifests
 
 
-def prepare(settings: Settings) -> Prepared:
+def prepare(settings: Settings, *, built: str | None = None) -> Prepared:
     """Read the files: what would be built, and the objects to apply.
+
+    Args:
+        settings: of the project.
+        built: the reference of the image to go on with; None to plan one of the files as they are.
 
     Raises:
         FilesError: something in the files is wrong by itself.
     """
-    plan = context.plan(settings.build, name=settings.image_name) if settings.build else None
-    image = expected(plan, Memory.of(settings)) if plan else None
+    plan, image = None, built if settings.build else None
+    if settings.build and built is None:
+        plan = context.plan(settings.build, name=settings.image_name)
+        image = expected(plan, Memory.of(settings))
     env = envfile.load(settings.env_file) if settings.env_file else None
     manifests = objects(settings, image=image, env=env)
     return Prepared(plan=plan, image=image, env=env, manifests=manifests)

@@ -15,12 +15,13 @@ import json
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from kubekit import browser, keys
-from kubekit.drawing import diagnosis, evidence_line, failure, hint_lines, passed
+from kubekit.drawing import diagnosis, evidence_line, failure, hint_lines, passed, unrepeated
 from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
@@ -54,6 +55,9 @@ from kubekit.statusline import Status, after, row
 VERSION = 1
 """Of the JSON events: raised when a field changes its meaning or goes."""
 
+
+_REMEMBERED = 300
+"""Lines of the log that are taken to be in sight still."""
 
 Ask = Callable[[str], None]
 """Takes a key that is not the view's own: ``r``, ``s`` or ``q``. Called in a thread of its own."""
@@ -129,6 +133,7 @@ class TextView:
         self._live = self._screen.live and not is_pipe(out)
         self._status = Status()
         self._marks = Marks()
+        self._logged: deque[str] = deque(maxlen=_REMEMBERED)
         self._said: Watching | None = None
 
     def __call__(self, event: Event, /) -> None:
@@ -183,7 +188,7 @@ class TextView:
                 self._screen.rest()
                 self._screen.write(failure(event, self._signs))
             case Reported():  # of a sync, perhaps, while a build goes on
-                self._screen.write(failure(event, self._signs))
+                self._screen.write(failure(unrepeated(event, self._logged), self._signs))
             case Warned(text=text, hints=hints):
                 lead = f"{self._signs.warn} "
                 self._screen.write([Line(text, lead=lead, style="yellow"), *hint_lines(hints)])
@@ -248,6 +253,7 @@ class TextView:
         """What a container says is data, so on stdout, above the live lines of that terminal."""
         if self._status.muted:
             return
+        self._logged.append(line.line.strip())
         mark, style = self._marks.of(line)
         with told(self._out, "stdout"):
             self._logs.stream(line.line, lead=f"{mark} " if mark else "", style=style)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection
+
 from kubekit.events import Diagnosed, Failed, Reported
 from kubekit.lines import Line, Signs
 
+_ABOVE = "its traceback is in the log above"
 _LONG = 24
 """Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
 
@@ -18,6 +22,16 @@ def failure(event: Failed | Reported, signs: Signs) -> list[Line]:
     evidence = [evidence_line(text, signs, indent="  ") for text in said]
     first, then = (evidence, head) if len(evidence) > _LONG else (head, evidence)
     return [*first, *then, *hint_lines(event.hints)]
+
+
+def unrepeated(event: Reported, logged: Collection[str]) -> Reported:
+    """What failed without the lines that stand in the log above it."""
+    above = set(logged)
+    lines = [line for detail in event.details for line in detail.splitlines()]
+    new = [line for line in lines if line.strip() not in above]
+    if len(new) == len(lines):
+        return event
+    return dataclasses.replace(event, details=(*filter(str.strip, new), _ABOVE))
 
 
 def diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:

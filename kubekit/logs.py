@@ -23,7 +23,7 @@ from kubekit.model import Object, Settings, Where
 from kubekit.podchoice import Choice, lineage
 from kubekit.rollout.inspect.roster import Asked, parse
 from kubekit.session import Run, check_namespace, open_api
-from kubekit.streams.logs import Logs, source_of, started
+from kubekit.streams.logs import Logs, moment, source_of, started
 from kubekit.streams.logtail import Reader, Source, UnavailableError
 
 _Updates = queue.SimpleQueue[Update | Exception | None]
@@ -310,17 +310,13 @@ def _since(text: str, now: float) -> str:
         UsageError: it cannot be understood.
     """
     with contextlib.suppress(ValueError):
-        return _utc(dt.datetime.fromtimestamp(now - seconds(text), tz=dt.UTC))
+        return moment(now - seconds(text))
     with contextlib.suppress(ValueError):
-        return _utc(dt.datetime.fromisoformat(text))
+        return moment(dt.datetime.fromisoformat(text).timestamp())
     raise UsageError(
         f"`--since {text}` is no time",
         hints=("write it as `5m` or `1h30m`, or as a time such as `2026-11-21T20:15:00`",),
     )
-
-
-def _utc(when: dt.datetime) -> str:
-    return when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _restarts(pod: Object) -> dict[str, int]:

@@ -57,7 +57,7 @@ def release(
 
     Args:
         settings: of the project.
-        prepared: what was made of its files.
+        prepared: what was made of its files, with `built` if that is given.
         target: the cluster.
         kube: its API.
         run: of this command.
@@ -96,12 +96,12 @@ def _image(
     built: BuiltImage | None,
 ) -> tuple[BuiltImage | None, Manifests]:
     """The image, if there is one to build, and the objects that name it."""
-    if prepared.plan is None:
+    if prepared.image is None:
         return None, prepared.manifests
-    if built is None:
+    if prepared.plan is not None:
         opened = open_store(target, run, repository=settings.repository)
         built = provide(settings, prepared.plan, opened, run)
-    if built.reference == prepared.image:
+    if built is None or built.reference == prepared.image:
         return built, prepared.manifests
     return built, objects(settings, image=built.reference, env=prepared.env)
 

@@ -51,7 +51,13 @@ def diagnose(
     here = f"in {place} of `{target.context}`"
     run.emit(Progress(stage="why", text=f"looking {here}"))
     kube = open_api(target, run)
-    look = Look(kube, "" if every_namespace else namespace, run.clock, ask=asked is not None)
+    look = Look(
+        kube,
+        "" if every_namespace else namespace,
+        run.clock,
+        cancel=run.cancel,
+        ask=asked is not None,
+    )
     if not every_namespace and not any(look.objects.values()):
         check_namespace(kube, namespace)
     rows = standing(look.objects) if asked is None else chosen(look.objects, asked)

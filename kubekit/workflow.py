@@ -276,6 +276,11 @@ def up(settings: Settings, run: Run) -> None:
 def _say_warnings(settings: Settings, rendered: Manifests, run: Run) -> None:
     for warning in rendered.warnings:
         run.emit(warning)
+    remind(settings, run)
+
+
+def remind(settings: Settings, run: Run) -> None:
+    """Say if other users of this machine may read the secrets."""
     if settings.env_file and envfile.is_world_readable(settings.env_file):
         run.emit(
             Warned(

@@ -18,6 +18,7 @@ import pytest
 
 import lab
 from kubekit import proc
+from tests import steady, together
 
 # A loaded machine is no fault of a property.
 hypothesis.settings.register_profile(
@@ -27,6 +28,11 @@ hypothesis.settings.load_profile("patient")
 
 ROOT = Path(__file__).parent.parent
 KUBEKIT = Path(sys.executable).parent / "kubekit"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for plugin in (steady, together):
+        config.pluginmanager.register(plugin)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +57,7 @@ def kubekit(
     *arguments: str,
     cwd: Path,
     env: dict[str, str] | None = None,
-    timeout: float = 180,
+    timeout: float = 300,
     program: Path = KUBEKIT,
 ) -> Result:
     """Run kubekit as a person would, in a folder, and wait for its end."""
@@ -122,7 +128,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     with capture.global_and_fixture_disabled():
         lab.up()
     found = lab.environment()
-    cache = Path(request.config.cache.mkdir("kubekit"))
+    # Each worker of xdist has its own: a test may look at every file in it.
+    cache = Path(request.config.cache.mkdir(os.environ.get("PYTEST_XDIST_WORKER", "kubekit")))
     found = {**found, "XDG_CACHE_HOME": str(cache)}
     with pytest.MonkeyPatch.context() as patch:
         for key, value in found.items():

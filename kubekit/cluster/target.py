@@ -169,9 +169,10 @@ def no_profile(name: str) -> UnreachableError:
     """The error for a profile that does not exist, with the ones that do."""
     names = profiles()
     close = difflib.get_close_matches(name, names, n=1)
-    hints = (f"did you mean `{close[0]}`?",) if close else ()
+    hints = [f"did you mean `{one}`?" for one in close]
     if names and not close:
-        hints = (f"profiles here: {', '.join(names)}",)
+        told = ", ".join(f"`{one}`" for one in names)
+        hints.append(f"there are {told}: name one with `--profile` or KUBEKIT_PROFILE")
     return UnreachableError(
         f"there is no Minikube profile `{name}`",
         hints=(*hints, f"create it with `kubekit up --profile {name}`"),

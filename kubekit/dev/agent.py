@@ -9,18 +9,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from kubekit.dev.adapt import FOLDER
-from kubekit.dev.difference import Difference
+from kubekit.dev.difference import Difference, is_below
+from kubekit.dev.entries import Entry, Source
 from kubekit.dev.syncerrors import NoPythonError, SilentError
-from kubekit.dev.tree import Entry, Source, Tree
+from kubekit.dev.tree import Tree
 from kubekit.model import Cancel, Object
 from kubekit.streams.exec import EndedError, GoneError
 
 PROGRAM = f"{FOLDER}/agent.py"
 _LENGTH = struct.Struct(">I")
 _BLOCK = 1 << 20
+_AT_ONCE = 2000
+"""Of more paths than this, the answer would take more memory than all that is kept of them."""
+
 _ANSWER_SECONDS = 60.0
 """For what only takes as long as reading or writing files does, also with a tenth of a core."""
 
+_NOT_BEGUN = 126
 _NOT_STARTED = ("no such file or directory", "executable file not found", "permission denied")
 
 
@@ -77,8 +82,14 @@ class Agent:
 
     def find(self, paths: Sequence[str]) -> dict[str, Entry]:
         """What there is of these paths, which are sorted and have the folders of all they hold."""
-        entries = self.ask({"do": "list", "paths": list(paths)})["entries"]
-        return {path: Entry(*found) for path, found in zip(paths, entries, strict=True) if found}
+        have: dict[str, Entry] = {}
+        links: set[str] = set()  # what lies behind one is not looked at
+        for start in range(0, len(paths), _AT_ONCE):
+            some = [path for path in paths[start : start + _AT_ONCE] if not is_below(path, links)]
+            entries = self.ask({"do": "list", "paths": some})["entries"]
+            have |= {path: Entry(*one) for path, one in zip(some, entries, strict=True) if one}
+            links.update(path for path in some if path in have and have[path].kind == "link")
+        return have
 
     def sync(
         self,
@@ -148,10 +159,12 @@ class Agent:
 
 
 def _could_not_run(error: EndedError) -> bool:
-    if error.code is not None:
+    if error.code is not None and error.code != _NOT_BEGUN:
         # Killed by a signal is the container's end, not the program's own.
         return error.code < 128  # noqa: PLR2004
-    return any(words in error.text.lower() for words in _NOT_STARTED)
+    # A container that ends just then has no processes any more to begin another one beside.
+    text = error.text.lower()
+    return any(words in text for words in _NOT_STARTED) and "/proc/" not in text
 
 
 def _frame(request: Mapping[str, object]) -> bytes:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from kubekit.dev.packed import Packed
 from kubekit.dev.tree import is_noise
 from kubekit.errors import KubekitError
 from kubekit.image.changes import DEPENDENCIES
@@ -51,9 +53,7 @@ def roots(settings: Settings, plan: BuildPlan | None) -> Mapping[Path, bool]:
         found.setdefault(build.context, False)
         for folder in _folders(build.context):  # what comes into one that is empty by now
             found.setdefault(folder, False)
-        tops = (
-            {file.path.partition("/")[0] for file in plan.files if "/" in file.path} if plan else ()
-        )
+        tops = {path.partition("/")[0] for path in plan.hashes if "/" in path} if plan else ()
         found |= {build.context / top: True for top in tops}
     return found
 
@@ -65,8 +65,18 @@ def _folders(context: Path) -> list[Path]:
         return []
 
 
+def held(plan: BuildPlan) -> BuildPlan:
+    """What is asked of the plan of the image that runs, in little memory: none of its files."""
+    return replace(plan, files=(), hashes=Packed(plan.hashes.items()))
+
+
 def classify(
-    paths: Iterable[Path], settings: Settings, plan: BuildPlan | None, *, failed: bool = False
+    paths: Iterable[Path],
+    settings: Settings,
+    plan: BuildPlan | None,
+    *,
+    failed: bool = False,
+    known: Callable[[Path], bool] = lambda _: True,
 ) -> Change:
     """Tell what these touched files ask for.
 
@@ -77,6 +87,8 @@ def classify(
         settings: of the project.
         plan: what the image that runs was built from; None if nothing is built.
         failed: the last release did: a file of the image that is put back asks for one, too.
+        known: whether a path was synced before, so that it matters if nothing is there any more:
+            what an editor writes beside a file has come and gone by now.
     """
     sync, apply, build = [], [], []
     for path in sorted(paths):
@@ -85,7 +97,8 @@ def classify(
         if _is_applied(path, settings):
             apply.append(path)
         elif _is_synced(path, settings):
-            sync.append(path)
+            if os.path.lexists(path) or known(path):
+                sync.append(path)
         elif _may_be_built(path, settings):
             build.append(path)
     return Change(
@@ -134,22 +147,27 @@ def _rebuilt(
     if not paths or settings.build is None:
         return ()
     if plan is None:
-        return tuple(paths)
+        return _there(paths)
     ignoring = context.ignore_path(settings.build)
     if ignoring in paths:
         return (ignoring,)  # of synced files it decides, too, which no plan is compared for
     try:
         now = context.plan(settings.build, name=plan.name)
     except KubekitError:
-        return tuple(paths)  # the build will say what is wrong
+        return _there(paths)  # the build will say what is wrong
     old, new = _unsynced(plan, settings), _unsynced(now, settings)
     base = settings.build.context
     differing = {base / path for path, _ in old.items() ^ new.items()}
     if differing:
         # What the Dockerfile takes from now on is not itself touched.
-        return tuple(path for path in paths if path in differing) or tuple(paths)
+        return tuple(path for path in paths if path in differing) or _there(paths)
     made_of = {base / path for path in new} | {plan.settings.dockerfile}
     return tuple(path for path in paths if path in made_of) if failed else ()
+
+
+def _there(paths: list[Path]) -> tuple[Path, ...]:
+    """Those that are there, if any is: the others an editor may have written beside them."""
+    return tuple(path for path in paths if os.path.lexists(path)) or tuple(paths)
 
 
 def _unsynced(plan: BuildPlan, settings: Settings) -> Mapping[str, str]:

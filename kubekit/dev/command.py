@@ -18,6 +18,7 @@ from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import PODS
 from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
+from kubekit.dev.memory import spare
 from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
@@ -28,7 +29,7 @@ from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
 from kubekit.session import Run, connect
 from kubekit.streams.listener import Listener
-from kubekit.streams.logs import Logs
+from kubekit.streams.logs import Logs, moment
 from kubekit.turn import DEV, its_turn
 
 _PORT = 8000
@@ -58,23 +59,30 @@ def dev(
         KubekitError: it cannot begin; what fails later is told, and it goes on.
     """
     start = run.clock.now()
+    spare()
     settings = load()
     debugger = _debugger(settings) if debug else None
     target, kube = connect(settings, run)
     tell, masked = run.emit, _Masked(run.emit)
     run = Run(emit=masked, clock=run.clock, cancel=run.cancel)
+    workflow.remind(settings, run)
     keep = keep or not settings.dev.teardown
+    keys = _Keys()
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    with its_turn(target, kube, owned, command=DEV, emit=run.emit, cancel=run.cancel) as turn:
+    mine = its_turn(target, kube, owned, command=DEV, emit=run.emit, cancel=run.cancel)
+    with keyboard(keys), mine as turn:
         kube = turn.lease.guard(kube)
         try:
             with ExitStack() as stack:
                 session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
-                session.go_on(keyboard)
+                session.go_on(keys)
         except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
             if not keep:
                 workflow.teardown(settings, Run(emit=lambda _: None), turn=turn)
             raise
+        except KubekitError:
+            if not run.cancel.is_set():  # if it is, that is what a part met that was cut off
+                raise
         if not keep:
             # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
             end = Run(emit=masked, clock=run.clock, cancel=Cancel())
@@ -83,6 +91,16 @@ def dev(
     text = f"what runs in namespace `{settings.namespace}` stays"
     hints = ("take it away with `kubekit teardown`",)
     run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
+
+
+class _Keys:
+    """Takes keys until the very end, so that none is echoed; those of a teardown go nowhere."""
+
+    def __init__(self) -> None:
+        self.take: Callable[[str], None] = lambda _: None
+
+    def __call__(self, key: str) -> None:
+        self.take(key)
 
 
 def _debugger(settings: Settings) -> bytes:
@@ -169,11 +187,18 @@ class _Session:
             choose=lambda: self._pods.choose(next(turn)),
             emit=run.emit,
             why=lambda: "no pod is ready: `kubekit dev` tells why",
+            ahead=self._pods.newest,
         )
         stack.callback(self._listener.close)
         self._masks = Masks(kube, settings.namespace, settings)
         self._masked = masked
-        self._logs = Logs(kube, settings.namespace, deliver=self._log, clean=self._clean)
+        self._logs = Logs(
+            kube,
+            settings.namespace,
+            deliver=self._log,
+            clean=self._clean,
+            since=moment(kube.server_now()),  # what ran before has said enough by then
+        )
         stack.callback(self._logs.close)
         self._watch = Watch(self._saved, emit=run.emit)
         stack.callback(self._watch.close)
@@ -205,7 +230,7 @@ class _Session:
         self._run.emit(debugging(settings, listener.port))
         return listener
 
-    def go_on(self, keyboard: Keyboard) -> None:
+    def go_on(self, keys: _Keys) -> None:
         """Until somebody wants it to end, or a thread of it dies of a defect."""
         self._stack.enter_context(_watched_threads(self._loop.queue.put))
         pods = Follower(
@@ -214,7 +239,7 @@ class _Session:
         pods.start()
         self._stack.callback(stop, [pods])
         self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
-        self._stack.enter_context(keyboard(self._pressed))
+        keys.take = self._pressed
         self._loop.run()
 
     def _saved(self, paths: frozenset[Path]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from kubekit.dev.tree import Entry
+from kubekit.dev.entries import Entries, Entry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +44,13 @@ def difference(have: Mapping[str, Entry], wanted: Mapping[str, Entry]) -> Differ
     todo: dict[str, list[str]] = {"folder": [], "file": [], "link": []}
     clears: set[str] = set()
     modes = []
-    for path, want in wanted.items():
-        found = have.get(path)
+    gone = []
+    for path in wanted.differing(have) if isinstance(wanted, Entries) else {*have, *wanted}:
+        found, want = have.get(path), wanted.get(path)
         if found == want:
+            continue
+        if want is None:
+            gone.append(path)
             continue
         if found and found[:2] == want[:2]:
             modes.append(path)
@@ -54,8 +58,7 @@ def difference(have: Mapping[str, Entry], wanted: Mapping[str, Entry]) -> Differ
         if found and found.kind != want.kind and "folder" in (found.kind, want.kind):
             clears.add(path)
         todo[want.kind].append(path)
-    gone = [path for path in have if path not in wanted]
-    clears.update(path for path in gone if _is_below(path, clears))
+    clears.update(path for path in gone if is_below(path, clears))
     return Difference(
         clears=tuple(sorted(clears, reverse=True)),
         folders=tuple(sorted(todo["folder"])),
@@ -66,7 +69,8 @@ def difference(have: Mapping[str, Entry], wanted: Mapping[str, Entry]) -> Differ
     )
 
 
-def _is_below(path: str, folders: set[str]) -> bool:
+def is_below(path: str, folders: set[str]) -> bool:
+    """Whether a path lies below one of these."""
     if not folders:
         return False
     above = path.rpartition("/")[0]

@@ -9,10 +9,22 @@ from dataclasses import dataclass
 from kubekit.api.kube import Kube
 from kubekit.checks import check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
-from kubekit.errors import KubekitError
-from kubekit.model import BuildPlan, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
+from kubekit.errors import FilesError, KubekitError
+from kubekit.events import Progress
+from kubekit.model import (
+    BuildPlan,
+    BuiltImage,
+    Cancel,
+    ClusterTarget,
+    ImageConfig,
+    Manifests,
+    Settings,
+)
 from kubekit.release import release
 from kubekit.session import Run, open_store
+
+_TRIES = 4
+"""So often files may be saved in the moment in which they are sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +42,7 @@ class Made:
     job: Job
     adapted: Adapted
     built: BuiltImage | None
+    config: ImageConfig | None
     plan: BuildPlan | None
 
 
@@ -46,6 +59,7 @@ class Job:
         kube: its API.
         run: of the command.
         built: the image to go on with; None to build one of the files as they are.
+        config: what that image runs, None if it was not asked yet.
         syncs: whether the containers are to be synced into.
         deliver: gets Made, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
@@ -60,6 +74,7 @@ class Job:
         run: Run,
         *,
         built: BuiltImage | None,
+        config: ImageConfig | None,
         syncs: bool,
         deliver: Callable[[Made | Ended], None],
         hide: Callable[[frozenset[str]], None],
@@ -73,6 +88,7 @@ class Job:
         self._kube = kube.until(self._cancel)
         self._run_of = run
         self._built = built
+        self._config = config
         self._syncs = syncs
         self._deliver = deliver
         self._hide = hide
@@ -90,23 +106,37 @@ class Job:
 
     def _work(self) -> None:
         try:
-            self._release()
+            self._steadily(self._release)
         except KubekitError as error:
             self._deliver(Ended(job=self, error=error))
         else:
             self._deliver(Ended(job=self))
 
+    def _steadily(self, release: Callable[[], None]) -> None:
+        """Begin anew where a file was saved while it was sent: nobody else would."""
+        for left in reversed(range(_TRIES)):
+            try:
+                release()
+            except FilesError as error:
+                if error.id != "context-changed" or not left:
+                    raise
+                self._run_of.emit(Progress(stage="image", text=f"{error.message}: beginning anew"))
+            else:
+                return
+
     def _release(self) -> None:
         settings = self._settings
         check_tolerated(settings)
-        prepared = prepare(settings)
+        prepared = prepare(settings, built=self._built.reference if self._built else None)
         self._hide(prepared.manifests.secret_values)
         run = Run(emit=self._run_of.emit, clock=self._run_of.clock, cancel=self._cancel)
 
         def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
             made = self._adapt(manifests, built, run)
             self.made = True
-            self._deliver(Made(job=self, adapted=made, built=built, plan=prepared.plan))
+            self._deliver(
+                Made(job=self, adapted=made, built=built, config=self._config, plan=prepared.plan)
+            )
             return made.manifests
 
         release(settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted)
@@ -114,13 +144,14 @@ class Job:
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
         if built is None or not self._syncs or not self._settings.dev.sync:
             return Adapted(manifests=manifests, containers=())
-        repository = self._settings.repository
-        with open_store(self._target, run, repository=repository) as store:
-            config = store.config(built.reference)
+        if self._config is None or self._built is None:  # what is built anew runs what it likes
+            repository = self._settings.repository
+            with open_store(self._target, run, repository=repository) as store:
+                self._config = store.config(built.reference)
         return adapt(
             manifests,
             self._settings,
             image=built.reference,
-            config=config,
+            config=self._config,
             debugger=self._debugger,
         )

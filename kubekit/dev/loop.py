@@ -5,22 +5,24 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
-from kubekit.dev.classify import classify, roots
+from kubekit.dev.classify import classify, held, roots
 from kubekit.dev.job import Ended, Job, Made
+from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Pods
 from kubekit.dev.sessions import Brought
 from kubekit.dev.syncerrors import NoPythonError
 from kubekit.dev.syncing import Saved, Syncing
+from kubekit.dev.told import crashed
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
 from kubekit.image.files.context import ignore_path
-from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
+from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, ImageConfig, Settings
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
@@ -97,6 +99,7 @@ class Loop:
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
         self._built: BuiltImage | None = None
+        self._config: ImageConfig | None = None  # of that image
         self._plan: BuildPlan | None = None
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
@@ -169,9 +172,11 @@ class Loop:
     def _take_saved(self, event: Saved) -> None:
         self._files.touch(event.paths)
         failed = self._job is None and not self._well
-        change = classify(event.paths, self._settings, self._plan, failed=failed)
+        known = self._files.has
+        change = classify(event.paths, self._settings, self._plan, failed=failed, known=known)
         if self._settings.file in change.apply and not self._reload():
-            return
+            apply = tuple(path for path in change.apply if path != self._settings.file)
+            change = replace(change, apply=apply)
         if change.rebuild:
             if self._settings.build and ignore_path(self._settings.build) in change.rebuild:
                 self._files.reread(self._settings)  # other rules may keep other files out
@@ -198,6 +203,7 @@ class Loop:
             settings = self._load()
             _check_fixed(self._settings, settings)
         except KubekitError as error:
+            self._voice.changed("none", (self._settings.file,), "going on with the old one")
             self._voice.failed(error)
             return False
         self._settings = settings
@@ -219,6 +225,7 @@ class Loop:
             self._kube,
             self._run,
             built=None if build else self._built,
+            config=None if build else self._config,
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
@@ -226,12 +233,14 @@ class Loop:
         )
 
     def _take_made(self, event: Made) -> None:
-        self._built = event.built
+        self._built, self._config = event.built, event.config
         if event.job.builds:
-            self._plan = event.plan
+            self._plan = held(event.plan) if event.plan else None
             if event.built is not None and event.plan is not None:
                 self._files.built(event.built.reference, event.plan)
         self._pods.expect(event.adapted.manifests, event.adapted.containers)
+        for one in event.adapted.manifests.warnings:
+            self._voice.warn(one.text, *one.hints)
         for text in event.adapted.told:
             self._voice.warn(text)
         self._watch(roots(self._settings, self._plan))
@@ -250,6 +259,7 @@ class Loop:
         if event.error is not None:
             self._take_failed(event.job, event.error)
         self._stand()
+        give_back(len(self._plan.hashes) if self._plan else 0)
 
     def _take_failed(self, job: Job, error: KubekitError) -> None:
         if isinstance(error, CancelledError):
@@ -257,7 +267,7 @@ class Loop:
         if error.id == "command-not-found" and self._syncs and self._settings.dev.sync:
             self._without_sync()
             return
-        self._voice.failed(error)
+        self._voice.failed(crashed(error, self._settings.dev.sync))
         if isinstance(error, UnreachableError):
             self._again = job.builds
         elif self._files.missed and self._needs_image():

@@ -21,12 +21,14 @@ class Running:
         pod: the pod's name.
         id: the container's own ID: after a restart it is another one.
         image: the reference it was made from.
+        fresh: it is the first of its pod: in a volume there is only what its image has put there.
     """
 
     pod: str
     container: Container
     id: str
     image: str
+    fresh: bool = False
 
 
 class Pods:
@@ -75,10 +77,16 @@ class Pods:
         """The containers that run now and that files are synced into."""
         named = {one.name: one for one in self._containers}
         return [
-            Running(pod=pod["metadata"]["name"], container=named[name], id=id_, image=image)
+            Running(
+                pod=pod["metadata"]["name"],
+                container=named[status["name"]],
+                id=status.get("containerID", ""),
+                image=image,
+                fresh=status.get("restartCount") == 0,
+            )
             for pod in self.ours()
-            for name, id_, image in _running(pod)
-            if name in named
+            for status, image in _running(pod)
+            if status["name"] in named
         ]
 
     def serve(self, current: Iterable[str]) -> None:
@@ -121,7 +129,7 @@ class Pods:
     def _is_current(self, pod: Object) -> bool:
         expected = {one.name for one in self._containers}
         named = {one["name"] for one in pod["spec"]["containers"]} & expected
-        ids = {name: id_ for name, id_, _ in _running(pod)}
+        ids = {status["name"]: status.get("containerID", "") for status, _ in _running(pod)}
         return all(ids.get(name) in self._current for name in named)
 
 
@@ -133,15 +141,15 @@ def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
             yield (item["spec"].get("selector") or {}).get("matchLabels") or {"": ""}
 
 
-def _running(pod: Object) -> Iterator[tuple[str, str, str]]:
-    """Name, ID and image of each container that runs with our programs in it.
+def _running(pod: Object) -> Iterator[tuple[Object, str]]:
+    """Status and image of each container that runs with our programs in it.
 
     Those of a plain `build-and-apply`, which a rollout of `dev` is about to replace, have none.
     """
     images = {one["name"]: one.get("image", "") for one in pod["spec"]["containers"] if _ours(one)}
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         if status["name"] in images and "running" in (status.get("state") or {}):
-            yield status["name"], status.get("containerID", ""), images[status["name"]]
+            yield status, images[status["name"]]
 
 
 def _ours(container: Object) -> bool:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubekit.api.kube import Kube
 from kubekit.dev.agent import PROGRAM, Agent
 from kubekit.dev.difference import Difference, difference
+from kubekit.dev.entries import Entries, Entry
+from kubekit.dev.memory import give_back
 from kubekit.dev.syncerrors import ChangedError, DriftError, SilentError, not_writable, refusal
-from kubekit.dev.tree import Entry, Tree
+from kubekit.dev.tree import Tree
 from kubekit.errors import Place
 from kubekit.model import Cancel, Object, SyncRule
 from kubekit.streams.exec import BrokenError, EndedError, Exec, GoneError
@@ -74,6 +76,8 @@ class SyncOutcome:
         kept: though it failed, the old code still serves; None if that is not known.
         ready: whether the app answered its probe in time; None if it was not asked.
         met: what it answered last.
+        exact: whether the container had all of it by itself, as it told when it was first asked;
+            None if that was before.
     """
 
     files: int = 0
@@ -86,6 +90,7 @@ class SyncOutcome:
     kept: bool | None = False
     ready: bool | None = None
     met: str = ""
+    exact: bool | None = None
 
     @property
     def well(self) -> bool:
@@ -117,7 +122,7 @@ class PodSync:
         *,
         python: str,
         rules: Sequence[SyncRule],
-        known: Iterable[str] = (),
+        known: Collection[str] = (),
         probe: Probe | None = None,
         patience: float = 75.0,
         program: str = PROGRAM,
@@ -131,7 +136,7 @@ class PodSync:
             container: the container's.
             python: the interpreter in it that runs the app, so that it compiles as the app does.
             rules: where the destinations are.
-            known: the paths of the tree that the container's image was built from.
+            known: the paths of the tree that the container's image was built from; not copied.
             probe: how to see that the app answers after a reload.
             patience: seconds for a reload, and for the app to answer: more than the supervisor
                 gives a program to start, so that it is the one to say that it did not.
@@ -143,11 +148,15 @@ class PodSync:
         self._command = (python, "-I", "-S", "-W", "ignore", program)
         self._where = f"container `{container}` of Pod `{pod}`"
         self._dests = tuple(dict.fromkeys(rule.dest.rstrip("/") for rule in rules))
-        self._known = set(known)
+        self._image = known
+        self._entries = Entries(())  # what was wanted last
+        self._gone: set[str] = set()  # what was wanted before that and is no more
         self._probe = probe
         self._patience = patience
         self._agent: Agent | None = None
-        self._have: dict[str, Entry] | None = None
+        self._have: Mapping[str, Entry] | None = None
+        self._asked = False
+        self._exact: bool | None = None
         self._owed = False
 
     def bring(self, tree: Tree, *, reload: bool, cancel: Cancel | None = None) -> SyncOutcome:
@@ -170,7 +179,8 @@ class PodSync:
             CancelledError: the run was interrupted, or `cancel` was set.
         """
         began = time.monotonic()
-        self._known.update(tree.entries)
+        self._exact = None
+        self._learn(tree.entries)
         try:
             try:
                 told = self._brought(tree, reload, cancel)
@@ -182,7 +192,8 @@ class PodSync:
         except BaseException:
             self._hang_up()
             raise
-        return SyncOutcome(seconds=time.monotonic() - began, **told.fields)  # type: ignore[arg-type]
+        told.fields |= {"seconds": time.monotonic() - began, "exact": self._exact}
+        return SyncOutcome(**told.fields)  # type: ignore[arg-type]
 
     def forget(self) -> None:
         """Have the next sync ask the container anew what it has."""
@@ -206,13 +217,20 @@ class PodSync:
 
     def _brought(self, tree: Tree, reload: bool, cancel: Cancel | None) -> _Told:
         agent = self._session(cancel)
-        wanted = {path: tree.entries[path] for path in _ours(tree.entries, agent.mounts)}
+        wanted = _ours(tree.entries, agent.mounts)
+        fresh = self._have is None
         if self._have is None:
-            self._have = agent.find(sorted(_ours(self._known, agent.mounts)))
+            self._have = self._found(agent)
         changes = difference(self._have, wanted)
+        if not self._asked:
+            self._asked, self._exact = True, not changes.count
         told = _Told()
-        if not changes.count and not (self._owed and reload):
-            return told
+        if not changes.count:
+            self._have = wanted  # which is the same, and in memory anyway
+            if fresh:
+                give_back(len(wanted))
+            if not (self._owed and reload):
+                return told
         owed, self._owed = self._owed, self._owed or reload
         try:
             self._sync(agent, changes, tree, told)
@@ -224,6 +242,16 @@ class PodSync:
         if told.written:
             self._have = wanted
         return told
+
+    def _learn(self, wanted: Entries) -> None:
+        before, self._entries = self._entries, wanted
+        self._gone |= {path for path in wanted.differing(before) if path not in wanted}
+
+    def _found(self, agent: Agent) -> Mapping[str, Entry]:
+        """What the container has of all that was ever ours there."""
+        tops = _tops(agent.mounts)
+        known = {*self._image, *self._entries, *self._gone}
+        return agent.find(sorted(path for path in known if not _is_in(path, tops)))
 
     def _session(self, cancel: Cancel | None) -> Agent:
         if self._agent is None:
@@ -271,10 +299,18 @@ class PodSync:
             self._owed = told.fields.get("failed") is not None or not told.fields.get("ready", True)
 
 
-def _ours(paths: Iterable[str], mounts: Sequence[str]) -> Iterable[str]:
+def _ours(entries: Entries, mounts: Sequence[str]) -> Entries:
     """Without what lies in other volumes: a mounted ConfigMap is not the image's."""
-    tops = tuple(f"{mount}/" for mount in mounts)
-    return [path for path in paths if not f"{path}/".startswith(tops)] if tops else paths
+    tops = _tops(mounts)
+    return entries.without(lambda path: _is_in(path, tops)) if tops else entries
+
+
+def _tops(mounts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{mount}/" for mount in mounts)
+
+
+def _is_in(path: str, tops: tuple[str, ...]) -> bool:
+    return f"{path}/".startswith(tops)
 
 
 def _fault(told: Object, tree: Tree) -> Fault:

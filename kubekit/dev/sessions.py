@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from kubekit.api.kube import Kube, TransientError
+from kubekit.dev.entries import Entry
+from kubekit.dev.images import Images
 from kubekit.dev.pods import Running
 from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
 from kubekit.dev.syncerrors import ChangedError, SyncError
 from kubekit.dev.tree import Tree
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.model import Cancel, Object, SyncRule
+from kubekit.model import BuildPlan, Cancel, Object, SyncRule
 from kubekit.streams.exec import GoneError
 
 _AGAIN_SECONDS = 0.5
 _LONGEST_SECONDS = 5.0
+_LATER_SECONDS = 0.5
+"""What a container has that is known to have it all is asked a little later: to begin a session
+costs the node what the app's first answer needs just then."""
 _TOLD_AFTER = 3
 """A container that files cannot be brought into so often in a row: that is no hiccup any more."""
 
@@ -55,7 +60,7 @@ class Sessions:
         self._open: dict[str, _Session] = {}
         self._wanted: tuple[Tree, int] | None = None
         self._rules: tuple[SyncRule, ...] = ()
-        self._known: dict[str, frozenset[str]] = {}
+        self._images = Images()
 
     @property
     def count(self) -> int:
@@ -68,11 +73,15 @@ class Sessions:
         return all(one.told == self._wanted_version for one in self._open.values())
 
     @property
+    def _entries(self) -> Mapping[str, Entry]:
+        return self._wanted[0].entries if self._wanted else {}
+
+    @property
     def _wanted_version(self) -> int:
         return self._wanted[1] if self._wanted else 0
 
     def current(self) -> frozenset[str]:
-        """The IDs of the containers whose app runs with files they were all brought once."""
+        """The IDs of the containers whose app runs with all files of a time since they began."""
         return frozenset(id_ for id_, one in self._open.items() if one.began)
 
     def brought(self, version: int) -> list[SyncOutcome]:
@@ -80,14 +89,25 @@ class Sessions:
         found = (one.outcomes.get(version) for one in self._open.values())
         return [outcome for outcome in found if outcome is not None]
 
-    def made(self, image: str, paths: Iterable[str]) -> None:
-        """The image was built with these files: what of them goes is deleted where it runs."""
-        self._known[image] = frozenset(paths)
+    def made(self, image: str, plan: BuildPlan) -> None:
+        """The image was built from this: what of it goes is deleted where it runs."""
+        self._images.built(image, plan, self._rules, self._entries)
+
+    def learn(self, brought: Brought) -> bool:
+        """Note what its image held by itself; whether that is less than was relied on."""
+        exact = brought.outcome.exact if brought.outcome else None
+        if exact is None or not brought.running.fresh:
+            return False
+        if brought.version == self._wanted_version:
+            self._images.saw(brought.running.image, self._entries, exact=exact)
+        session = self._open.get(brought.running.id)
+        return session is not None and session.trusted and not exact
 
     def want(self, tree: Tree, version: int, rules: tuple[SyncRule, ...]) -> None:
         """Bring these files everywhere, instead of those before."""
         if rules != self._rules:
             self._rules = rules
+            self._images.forget()
             self.close()
         self._wanted = (tree, version)
         for one in self._open.values():
@@ -99,7 +119,9 @@ class Sessions:
         for id_ in self._open.keys() - now.keys():
             self._open.pop(id_).close()
         for id_ in now.keys() - self._open.keys():
-            session = _Session(now[id_], self._sync(now[id_]), self._deliver)
+            one = now[id_]
+            trusted = one.fresh and self._images.holds(one.image, self._entries)
+            session = _Session(one, self._sync(one), self._deliver, trusted=trusted)
             self._open[id_] = session
             if self._wanted is not None:
                 session.want(*self._wanted)
@@ -124,23 +146,37 @@ class Sessions:
             container.name,
             python=container.python,
             rules=self._rules,
-            known=self._known.get(running.image, ()),
+            known=self._images.paths(running.image),
             probe=probe(container.probe, container.ports),
         )
 
 
 class _Session:
-    """One container. `told` is the newest version of which it is known what became."""
+    """One container.
 
-    def __init__(self, running: Running, sync: PodSync, deliver: Callable[[Brought], None]) -> None:
+    Attributes:
+        told: the newest version of which it is known what became.
+        trusted: its image is known to hold all files that were wanted when it began.
+        began: its app runs with all files of a time since then.
+    """
+
+    def __init__(
+        self,
+        running: Running,
+        sync: PodSync,
+        deliver: Callable[[Brought], None],
+        *,
+        trusted: bool,
+    ) -> None:
         self.told = 0
-        self.began = False
+        self.trusted = self.began = trusted
         self.outcomes: dict[int, SyncOutcome] = {}
         self._running = running
         self._sync = sync
         self._deliver = deliver
         self._cancel = Cancel()
         self._wanted: tuple[Tree, int] | None = None
+        self._newer = False  # something else is wanted than when it began
         self._stale = False
         self._tries = 0  # that failed, since one did not
         self._changes = 0  # of files while they were sent, likewise
@@ -151,6 +187,7 @@ class _Session:
     def want(self, tree: Tree, version: int) -> None:
         """Bring this, once what goes on is done."""
         with self._wake:
+            self._newer = self._wanted is not None
             self._wanted = (tree, version)
             self._wake.notify()
 
@@ -167,6 +204,9 @@ class _Session:
 
     def _work(self) -> None:
         try:
+            if self.trusted:
+                with self._wake:
+                    self._wake.wait_for(self._is_called, _LATER_SECONDS)
             while (wanted := self._next()) is not None:
                 self._bring(*wanted)
         except (CancelledError, GoneError):
@@ -201,7 +241,7 @@ class _Session:
             brought = replace(brought, error=error)
         else:
             self._tries = self._changes = 0
-            if not self.began:  # the program may not be up yet, and what it is not known
+            if not self.outcomes:  # the program may not be up yet, and what it is not known
                 outcome = replace(outcome, why="")
             self.outcomes = {version: outcome}
             self.began = True
@@ -226,6 +266,9 @@ class _Session:
         pause = _pause(self._tries)
         with self._wake:
             self._wake.wait_for(lambda: self._is_over(version), pause)
+
+    def _is_called(self) -> bool:
+        return self._cancel.is_set() or self._newer
 
     def _is_over(self, version: int) -> bool:
         return self._cancel.is_set() or self._wanted is None or self._wanted[1] > version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +12,11 @@ from kubekit.dev import tree
 from kubekit.dev.pods import Running
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError
-from kubekit.dev.told import failures, raised, synced
+from kubekit.dev.told import after, failures, raised, synced
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
-from kubekit.model import BuildPlan, Settings, SyncRule
+from kubekit.model import BuildPlan, Settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +69,21 @@ class Syncing:
 
     def built(self, image: str, plan: BuildPlan) -> None:
         """The image was built from this: what of it goes is deleted where the image runs."""
-        self._sessions.made(image, _placed(plan, self._settings.dev.sync))
+        self._sessions.made(image, plan)
 
     def touch(self, paths: frozenset[Path]) -> None:
         """These may have changed."""
         if self._touched is not None:
             self._touched |= paths
+
+    def has(self, path: Path) -> bool:
+        """Whether the containers are to have something there by now; unknown means yes."""
+        tree, rules = self._tree, self._settings.dev.sync
+        if tree is None:
+            return True
+        above = [rule for rule in rules if path.is_relative_to(rule.src)]
+        places = [Path(rule.dest, path.relative_to(rule.src)).as_posix() for rule in above]
+        return any(one in tree.entries for one in places) or path in [rule.src for rule in rules]
 
     def reread(self, settings: Settings) -> None:
         """Go on with these settings."""
@@ -101,8 +110,8 @@ class Syncing:
     def _note(self, saved: Saved, before: tree.Tree | None) -> None:
         """Tell what was saved, and keep it until it is known what became of it."""
         trees = [one for one in (before, self._tree) if one is not None]
-        known = {source.at for one in trees for source in one.sources.values()}
-        named = tuple(path for path in saved.paths if str(path) in known) or tuple(saved.paths)
+        known = [path for path in saved.paths if any(one.sources.has(str(path)) for one in trees)]
+        named = tuple(known or saved.paths)
         late = self._pending or replace(saved, paths=frozenset())
         self._pending = Saved(paths=late.paths.union(named), at=late.at)
         self.missed = True
@@ -115,6 +124,11 @@ class Syncing:
             self._touched = None
             self._read()
             return False
+        if self._sessions.learn(event):
+            self._voice.warn(
+                f"Pod `{event.running.pod}` may have answered without the newest files at first:"
+                " its image does not hold them as those before did"
+            )
         if event.version != self._version:
             return False
         if event.error is not None:
@@ -129,11 +143,12 @@ class Syncing:
         """An exception in the log: told next to the save that it came after, if it is a new one."""
         if self._live is None or self.refused or self._pending is not None:
             return
+        what = raised(event.text, self._settings.dev.sync)
+        if what is None or what in self._raised:
+            return
+        self._raised.add(what)
         seconds = time.monotonic() - self._live.at
-        told = raised(event.text, self._settings.dev.sync, self._names(self._live), seconds)
-        if told is not None and event.text not in self._raised:
-            self._voice.emit(told)
-        self._raised.add(event.text)
+        self._voice.emit(after(what, self._names(self._live), seconds))
 
     def _read(self) -> bool:
         """Bring the files as they are now everywhere; False if they cannot be read."""
@@ -196,19 +211,3 @@ class Syncing:
 
     def _names(self, saved: Saved) -> list[str]:
         return [self._voice.name(path) for path in sorted(saved.paths)]
-
-
-def _placed(plan: BuildPlan, rules: Sequence[SyncRule]) -> Iterator[str]:
-    """Where the files that an image was built from lie in its containers, by these rules."""
-    context = plan.settings.context.resolve()
-    for rule in rules:
-        src = rule.src.resolve()
-        if not src.is_relative_to(context):
-            continue
-        inside = src.relative_to(context).as_posix()
-        prefix = "" if inside == "." else f"{inside}/"
-        paths = [path.removeprefix(prefix) for path in plan.hashes if path.startswith(prefix)]
-        is_out = tree.kept_out(paths)
-        for path in paths:
-            if path and not is_out(path):
-                yield f"{rule.dest.rstrip('/')}/{path}"

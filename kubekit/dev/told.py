@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import dropwhile, takewhile
 from pathlib import Path, PurePosixPath
 
 from kubekit.dev.podsync import SyncOutcome
-from kubekit.errors import Place
+from kubekit.errors import KubekitError, Place
 from kubekit.events import Reported, Synced, Warned
 from kubekit.model import SyncRule
 
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_CRASHES = ("crash-loop", "init-crash-loop")
+_LOG = "log of "
 _MODES = {
     "warm": "warm reload",
     "cold": "reload",
@@ -88,7 +91,7 @@ def _failures(
             message=f"{_changes(saved)}: {_last(outcome.failed)}",
             details=tuple(_own(outcome.failed, rules)),
             hints=(f"{stays}: correct it, and save",),
-            place=_place(outcome.failed, rules),
+            place=str(_place(outcome.failed, rules) or "") or None,
         )
     elif outcome.ready is False:
         yield Reported(
@@ -99,22 +102,53 @@ def _failures(
         )
 
 
-def raised(
-    text: str, rules: Sequence[SyncRule], saved: Sequence[str], seconds: float
-) -> Warned | None:
-    """What to say of an exception in the log that is seen first after a save, if it is the app's.
+def raised(text: str, rules: Sequence[SyncRule]) -> str | None:
+    """An exception in the log with its line, from its traceback; None if it is not the app's.
 
     Args:
         text: its traceback.
         rules: where the folders of this machine lie in the containers.
+    """
+    place = _place(text, rules)
+    return f"{place}: {_last(text)}" if place else None
+
+
+def after(what: str, saved: Sequence[str], seconds: float) -> Warned:
+    """What to say of an exception in the log that is seen first after a save.
+
+    Args:
+        what: it is.
         saved: the files that were changed last.
         seconds: since then.
     """
-    place = _place(text, rules)
+    return Warned(text=f"{what}, {seconds:.0f} s after {_changes(saved)}")
+
+
+def crashed(error: KubekitError, rules: Sequence[SyncRule]) -> KubekitError:
+    """How a release failed: a program of the project that crashes, at its line, not the manifest's.
+
+    Args:
+        error: of the release.
+        rules: where the folders of this machine lie in the containers.
+    """
+    log = _logged(error.details) if error.id in _CRASHES else []
+    place = _place("\n".join(log), rules)
     if place is None:
-        return None
-    after = f"{seconds:.0f} s after {_changes(saved)}"
-    return Warned(text=f"{place}: {_last(text)}, {after}")
+        return error
+    head = takewhile(lambda line: not line.startswith(_LOG), error.details)
+    return type(error)(
+        error.message,
+        hints=error.hints,
+        details=(*head, *_own("\n".join(log), rules)),
+        place=place,
+        id=error.id,
+    )
+
+
+def _logged(details: Iterable[str]) -> list[str]:
+    """The lines of the log among what is told with a failure."""
+    log = list(dropwhile(lambda line: not line.startswith(_LOG), details))[1:]
+    return [line[2:] for line in takewhile(lambda line: line.startswith("  "), log)]
 
 
 def _changes(saved: Sequence[str]) -> str:
@@ -146,7 +180,7 @@ def _own(traceback: str, rules: Sequence[SyncRule]) -> Iterator[str]:
     yield from own or lines
 
 
-def _place(traceback: str, rules: Sequence[SyncRule]) -> str | None:
+def _place(traceback: str, rules: Sequence[SyncRule]) -> Place | None:
     """The innermost line of the project's own in a traceback, where it is on this machine."""
     for found in reversed(
         [match for line in traceback.splitlines() if (match := _FRAME.match(line))]
@@ -155,5 +189,5 @@ def _place(traceback: str, rules: Sequence[SyncRule]) -> str | None:
         for rule in rules:
             if there.is_relative_to(rule.dest):
                 here = Path(rule.src, there.relative_to(rule.dest))
-                return str(Place(file=here, line=int(found["line"])))
+                return Place(file=here, line=int(found["line"]))
     return None

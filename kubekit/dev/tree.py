@@ -7,21 +7,21 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from types import MappingProxyType
 
+from kubekit.dev.entries import Entries, Entry, Part, Sources, known, record
+from kubekit.dev.memory import give_back
+from kubekit.dev.packed import Packed
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files.context import ignore_file, ignore_path
 from kubekit.image.files.dockerignore import Ignore
 from kubekit.image.files.hashes import HashCache, fingerprints, is_settled
-from kubekit.image.files.sources import Sources
+from kubekit.image.files.sources import Sources as Taken
 from kubekit.image.files.walk import walk
 from kubekit.image.files.weigh import ENV, OF_VENV
 from kubekit.model import BuildSettings, ContextFile, SyncRule
-
-Known = tuple[bytes, str]
-"""A file's stamp and fingerprint."""
 
 _FEW = 100
 """Of more paths than this, each asked of everything in its folder, all is read as quickly."""
@@ -38,45 +38,39 @@ _NOISE = re.compile(
 """Paths that are nobody's source, whatever the rules of the project say."""
 
 
-class Entry(NamedTuple):
-    """What stands at one path; there may be tens of thousands.
-
-    Attributes:
-        kind: ``file``, ``folder`` or ``link``; of what is found in a pod also ``other``.
-        content: a file's SHA-256, where a link leads to; of folders nothing.
-        executable: by its owner, which is all that is kept of the permissions of a file.
-    """
-
-    kind: str
-    content: str = ""
-    executable: bool = False
-
-
 _FOLDER = Entry("folder")
 
 
-class Source(NamedTuple):
-    """Where the content of a file is on this machine, and its bytes."""
-
-    at: str
-    size: int
-
-
-@dataclass(frozen=True)
 class Tree:
-    """What should be in a container, path there -> what it is; sorted, folders before theirs.
+    """What should be in a container.
 
     Attributes:
-        entries: without the destinations themselves.
-        sources: of the files.
-        known: what was read and may be relied on, by rule: path -> stamp and fingerprint.
+        parts: of each rule, in their order; where they overlap, the later one has its way.
+        entries: path there -> what it is; without the destinations themselves.
+        sources: path there -> where its content is.
     """
 
-    entries: Mapping[str, Entry] = field(default_factory=dict)
-    sources: Mapping[str, Source] = field(default_factory=dict)
-    known: Mapping[SyncRule, Mapping[str, Known]] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    def __init__(self, parts: Mapping[SyncRule, Part] = MappingProxyType({})) -> None:
+        self.parts = parts
+        self.entries = Entries([part.files for part in parts.values()])
+        self.sources = Sources(tuple(parts.values()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Tree):
+            return NotImplemented
+        return all(
+            self.entries.get(path) == other.entries.get(path)
+            and self.sources.get(path) == other.sources.get(path)
+            for path in self._may_differ(other)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _may_differ(self, other: Tree) -> AbstractSet[str]:
+        places = [[(part.src, part.dest) for part in one.parts.values()] for one in (self, other)]
+        if places[0] != places[1]:
+            return self.entries.keys() | other.entries.keys()
+        return self.entries.differing(other.entries)
 
 
 def is_noise(path: str) -> bool:
@@ -123,23 +117,21 @@ def read(
         FilesError: a folder to sync is none, or a file cannot be read.
     """
     ignore = ignore_file(build) if build else Ignore()
-    if before is not None and touched is not None and _are_apart(rules):
+    if (
+        before is not None
+        and touched is not None
+        and before.parts.keys() == {*rules}
+        and _are_apart(rules)
+    ):
         paths = _resolved(touched, rules)
         ignored = ignore_path(build).resolve() if build else None
         others = ignored is not None and any(ignored.is_relative_to(path) for path in paths)
         if len(paths) <= _FEW and not others:
-            return _patched(rules, build, ignore, before, paths)
-    entries: dict[str, Entry] = {}
-    sources: dict[str, Source] = {}
-    known: dict[SyncRule, Mapping[str, Known]] = {}
-    for rule in rules:
-        part = _part(
-            rule, _walked(rule, build, ignore), before.known.get(rule, {}) if before else {}
-        )
-        entries |= part.entries
-        sources |= part.sources
-        known |= part.known
-    return Tree({path: entries[path] for path in sorted(entries)}, sources, known)
+            return _patched(build, ignore, before, paths)
+    parts = before.parts if before else {}
+    tree = Tree({rule: _part(rule, build, ignore, parts.get(rule)) for rule in rules})
+    give_back(len(tree.entries))
+    return tree
 
 
 def _resolved(touched: Iterable[Path], rules: Sequence[SyncRule]) -> list[Path]:
@@ -162,17 +154,15 @@ def _are_apart(rules: Sequence[SyncRule]) -> bool:
 
 
 def _patched(
-    rules: Sequence[SyncRule],
     build: BuildSettings | None,
     ignore: Ignore,
     before: Tree,
     touched: Sequence[Path],
 ) -> Tree:
     """The tree before, in which only what was touched is read again."""
-    entries, sources, known = dict(before.entries), dict(before.sources), dict(before.known)
-    for rule in rules:
-        src = rule.src.resolve()
-        dest = rule.dest.rstrip("/")
+    parts = dict(before.parts)
+    for rule, part in before.parts.items():
+        src, dest = Path(part.src), part.dest
         tops = {_top(path, src, dest, before) for path in touched if path.is_relative_to(src)}
         if any(src.is_relative_to(path) for path in touched):
             tops = {""}
@@ -180,22 +170,11 @@ def _patched(
             continue
         if "" in tops:
             tops = {""}
-        part = _part(rule, _walked(rule, build, ignore, tops), before.known.get(rule, {}))
-        still = dict(before.known.get(rule, {}))
+        new = _records(rule, _walked(rule, build, ignore, tops), part)
         deep = any(not top or before.entries.get(f"{dest}/{top}") == _FOLDER for top in tops)
-        for path in _at_or_below(entries, {f"{dest}/{top}" for top in tops}, deep=deep):
-            sources.pop(path, None)
-            if path not in part.entries:
-                del entries[path]
-        for path in _at_or_below(still, tops, deep=deep):
-            del still[path]
-        entries |= part.entries
-        sources |= part.sources
-        still |= part.known[rule]
-        known[rule] = still
-    if not entries.keys() <= before.entries.keys():  # what is new stands at the end
-        entries = {path: entries[path] for path in sorted(entries)}
-    return Tree(entries, sources, known)
+        gone = _at_or_below(part.files, {f"{dest}/{top}" for top in tops}, deep=deep)
+        parts[rule] = part._replace(files=part.files.patched(gone, new))
+    return Tree(parts)
 
 
 def _top(path: Path, src: Path, dest: str, before: Tree) -> str:
@@ -222,22 +201,30 @@ def _at_or_below(paths: Collection[str], tops: Collection[str], *, deep: bool) -
     return [path for path in paths if path in tops or path.startswith(below)]
 
 
-def _part(rule: SyncRule, walked: Iterable[ContextFile], kept: Mapping[str, Known]) -> Tree:
+def _part(rule: SyncRule, build: BuildSettings | None, ignore: Ignore, before: Part | None) -> Part:
     """What one rule adds."""
+    files = Packed(_records(rule, _walked(rule, build, ignore), before).items())
+    if before:
+        files.sharing(before.files)
+    return Part(str(rule.src.resolve()), rule.dest.rstrip("/"), files)
+
+
+def _records(
+    rule: SyncRule, walked: Iterable[ContextFile], before: Part | None
+) -> Mapping[str, str]:
+    """What is kept of each of these files, by the path in the container."""
     files = list(walked)
+    dest = rule.dest.rstrip("/")
     cache = HashCache.of(rule.src, Path(rule.dest))
     now = time.time_ns()
-    stamped = ((file, kept.get(file.path)) for file in files)
-    known = {file.path: one[1] for file, one in stamped if one and one[0] == file.stamp}
-    prints = fingerprints(files, cache, known)
-    files = [file for file in files if file.path in prints]
-    dest = rule.dest.rstrip("/")
-    old = {file.path: (file.stamp, prints[file.path]) for file in files if is_settled(file, now)}
-    return Tree(
-        {f"{dest}/{file.path}": _entry(prints[file.path]) for file in files},
-        {f"{dest}/{file.path}": Source(file.at, file.size) for file in files},
-        {rule: old},
-    )
+    kept = before.files if before else Packed()
+    told = ((file.path, known(file, kept.get(f"{dest}/{file.path}"))) for file in files)
+    prints = fingerprints(files, cache, {path: one for path, one in told if one is not None})
+    return {
+        f"{dest}/{file.path}": record(file, prints[file.path], settled=is_settled(file, now))
+        for file in files
+        if file.path in prints
+    }
 
 
 def _walked(
@@ -255,7 +242,7 @@ def _walked(
         context, ignore = src, Ignore()
     above = src.relative_to(context).parts
     prefix = "".join(f"{part}/" for part in above)
-    found = walk(context, ignore, Sources(tuple(_parts(above, top) for top in tops)))
+    found = walk(context, ignore, Taken(tuple(_parts(above, top) for top in tops)))
     files = [
         file._replace(path=file.path.removeprefix(prefix))
         for file in found
@@ -276,7 +263,7 @@ def _venvs_around(src: Path, tops: Iterable[str]) -> Iterator[str]:
 
 
 def _parts(above: tuple[str, ...], top: str) -> tuple[str, ...]:
-    """A path as `Sources` has it; a wild card in a name takes more than it, which does no harm."""
+    """A path as `Taken` has it; a wild card in a name takes more than it, which does no harm."""
     return (*above, *top.split("/")) if top else above
 
 
@@ -288,11 +275,3 @@ def _no_folder(rule: SyncRule) -> FilesError:
         place=Place(file=rule.src),
         id="sync-source",
     )
-
-
-def _entry(fingerprint: str) -> Entry:
-    kind, _, rest = fingerprint.partition(":")
-    if kind == "file":
-        mode, _, digest = rest.partition(":")
-        return Entry(kind, digest, bool(int(mode, 8) & 0o100))
-    return Entry(kind, rest if kind == "link" else "")

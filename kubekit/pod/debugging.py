@@ -8,6 +8,7 @@ from within one.
 from __future__ import annotations
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -24,15 +25,30 @@ if TYPE_CHECKING:
 
 _HOST = "127.0.0.1"
 _OTHER, _OPTIONS = "other", {"module": ["-m"], "code": ["-c"]}
+_SLOW = "PYDEVD_UNBLOCK_THREADS_ON_VARIABLES_TIMEOUT"
 _TRY_SECONDS = 0.05
 _PATIENCE_SECONDS = 60.0
 _FULL_SECONDS = 0.02
 _LEAVE_SECONDS = 1.0
-"""How long a debugger is given to say good-bye to a program that is to end."""
+"""How long a program that is to end may be held at a breakpoint by a debugger that was told so."""
+
+_BYE_SECONDS = 20.0
+"""How long a debugger is given to say good-bye to a program that is to end, or has ended."""
+
+_GREET_SECONDS = 1.0
+"""How long debugpy may take to greet a debugger."""
+
+_SETTLE_SECONDS = 0.5
+"""How long debugpy may take, once it has hung up, until it has forgotten a debugger."""
+
+_PORTS = range(20_000, 30_000)
+"""Where no connection that goes out begins, and few programs listen."""
 
 _SIZE = re.compile(rb"Content-Length: *(\d+)", re.IGNORECASE)
 _HEAD = b"\r\n\r\n"
 _LONGEST_HEAD = 4096
+_ENDS = re.compile(rb'"event"|"disconnect"')
+"""That the old program ended must not end what begins anew; and the good-bye is answered here."""
 
 
 def prepare(folder: str, *, forks: bool) -> None:
@@ -78,6 +94,8 @@ def load(folder: str) -> Any:
     sys.path.insert(0, folder)
     # It would warn that it cannot stop in modules of the standard library that are frozen.
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    # When to read variables takes longer, it lets all threads run and may never `continue` again.
+    os.environ.setdefault(_SLOW, "30")
     sys.dont_write_bytecode = False
     try:
         debugpy = importlib.import_module("debugpy")
@@ -112,9 +130,16 @@ def words(program: Program, port: int, folder: str) -> list[str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server((_HOST, 0)) as server:
-        return int(server.getsockname()[1])
+    """A port that nobody listens on, and that nobody takes by chance until debugpy does.
+
+    Raises:
+        OSError: there is none.
+    """
+    for _ in range(len(_PORTS)):
+        port = _PORTS[int.from_bytes(os.urandom(4), "big") % len(_PORTS)]
+        with contextlib.suppress(OSError), socket.create_server((_HOST, port)):
+            return port
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
 
 class Door:
@@ -148,11 +173,19 @@ class Door:
             client, _ = self._listener.accept()
         except OSError:
             return
-        self._connect(client, time.monotonic() + _PATIENCE_SECONDS)
+        # After it was heard that another one goes, which may be the same one that comes back.
+        until = time.monotonic() + _PATIENCE_SECONDS
+        self._loop.later(0, lambda: self._connect(client, until))
 
     def _connect(self, client: socket.socket, until: float) -> None:
-        """Connect a client as soon as the program listens."""
+        """Connect a client as soon as the program listens.
+
+        It takes none any more after one that came while another one went.
+        """
+        self._links = [one for one in self._links if not one.is_settled]
         try:
+            if any(one.is_ending for one in self._links):
+                raise BlockingIOError
             server = socket.create_connection((_HOST, self._to), timeout=_TRY_SECONDS)
         except OSError:
             if time.monotonic() > until:
@@ -160,8 +193,7 @@ class Door:
             else:
                 self._loop.later(_TRY_SECONDS, lambda: self._connect(client, until))
             return
-        link = _Link(self._loop, client, server)
-        self._links = [one for one in self._links if not one.is_closed] + [link]
+        self._links.append(_Link(self._loop, client, server))
 
 
 class _Link:
@@ -171,10 +203,18 @@ class _Link:
         self._loop, self._client, self._adapter = loop, client, adapter
         self._rest = {client: b"", adapter: b""}  # of what each sent, the message that has begun
         self._late = {client: b"", adapter: b""}  # what each has not taken yet
-        self._is_part = self._leaves = self.is_closed = False
+        self._since = time.monotonic()
+        self._is_part = self._leaves = self._is_answered = self._is_deaf = False
+        self.is_closed = self.is_ending = False
+        self._gone: float | None = None
         for one in (client, adapter):
             one.setblocking(False)
             loop.watch(one, partial(self._read, one))
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether debugpy knows of it no more."""
+        return self._gone is not None and time.monotonic() > self._gone + _SETTLE_SECONDS
 
     def leave(self) -> None:
         """Its program is to end: tell the client to start again, which attaches to the next one.
@@ -183,10 +223,22 @@ class _Link:
         """
         body = {} if self._is_part else {"restart": True}
         event = {"seq": 0, "type": "event", "event": "terminated", "body": body}
-        if not self.is_closed:
+        if not (self.is_closed or self._leaves):
             self._leaves = True
             self._write(self._client, framed(event))
-            self._loop.later(_LEAVE_SECONDS, self._close)
+            self._loop.later(_LEAVE_SECONDS, self._let_go)
+            self._loop.later(_BYE_SECONDS, self._close)
+
+    def _let_go(self) -> None:
+        """What is held at a breakpoint goes on, though the client has said nothing yet."""
+        if not self._is_answered:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """At debugpy, which may say something still."""
+        self._is_deaf = True
+        with contextlib.suppress(OSError):
+            self._adapter.shutdown(socket.SHUT_WR)
 
     def _read(self, source: socket.socket) -> None:
         try:
@@ -198,17 +250,41 @@ class _Link:
             data, whole = b"", []
         if self.is_closed:
             if not data:
-                self._loop.forget(source)
+                self._forget_adapter()
             return
         for message in whole:
             if source is self._client:
-                self._is_part = self._is_part or b'"subProcessId"' in message
-                self._write(self._adapter, message)
-            elif not self._leaves or b'"event"' not in message:
-                # That the old program ended must not end what begins anew.
+                self._ask(message)
+            elif not self._leaves or not _ENDS.search(message):
                 self._write(self._client, message)
         if not data:
+            self._ended(source)
+
+    def _ask(self, message: bytes) -> None:
+        self._is_part = self._is_part or b'"subProcessId"' in message
+        bye = b'"disconnect"' in message
+        self.is_ending = self.is_ending or bye
+        if self._leaves and bye:
+            # The adapter may have gone with its program, and an editor waits for the answer.
+            self._is_answered = True
+            self._write(self._client, framed(_bye(message)))
+        if not self._is_deaf:
+            self._write(self._adapter, message)
+        elif self._is_answered:
             self._close()
+
+    def _ended(self, source: socket.socket) -> None:
+        """One hangs up; a client that is to say good-bye need not do so at once."""
+        if source is self._adapter:
+            self._forget_adapter()
+        if source is self._client or not self._leaves or self._is_answered:
+            self._close()
+
+    def _forget_adapter(self) -> None:
+        self._is_deaf = True
+        self._loop.forget(self._adapter)
+        if self._gone is None:
+            self._gone = time.monotonic()
 
     def _write(self, to: socket.socket, data: bytes) -> None:
         waits = bool(self._late[to])
@@ -230,13 +306,13 @@ class _Link:
             self._loop.later(_FULL_SECONDS, lambda: self._flush(to))
 
     def _close(self) -> None:
-        """Hang up; at debugpy later: one who goes while it greets is the last one it takes."""
+        """Hang up, but not at debugpy while it greets: who goes then is the last one it takes."""
         if not self.is_closed:
-            self.is_closed = True
+            self.is_closed = self.is_ending = True
             self._loop.forget(self._client)
-            with contextlib.suppress(OSError):
-                self._adapter.shutdown(socket.SHUT_WR)
-            self._loop.later(_LEAVE_SECONDS, lambda: self._loop.forget(self._adapter))
+            greets = max(0.0, self._since + _GREET_SECONDS - time.monotonic())
+            self._loop.later(greets, self._hang_up)
+            self._loop.later(greets + _LEAVE_SECONDS, self._forget_adapter)
 
 
 def messages(data: bytes) -> tuple[list[bytes], bytes]:
@@ -258,6 +334,13 @@ def messages(data: bytes) -> tuple[list[bytes], bytes]:
             return found, data
         found.append(data[:end])
         data = data[end:]
+
+
+def _bye(message: bytes) -> dict[str, Any]:
+    """The answer to a request that says good-bye."""
+    asked = json.loads(message.partition(_HEAD)[2])
+    answer = {"type": "response", "request_seq": asked["seq"], "success": True}
+    return {"seq": 0, **answer, "command": asked["command"]}
 
 
 def framed(message: dict[str, Any]) -> bytes:

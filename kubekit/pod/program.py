@@ -286,11 +286,32 @@ def run(program: Program) -> None:
 
 
 def own_frames_cut(error: BaseException) -> TracebackType | None:
-    """The traceback of an error without the frames of these files, which are the first ones."""
+    """The traceback of an error without the frames of these files.
+
+    Python leaves out those of an import that failed, but not where one of these files took part.
+    """
+    kept: list[TracebackType] = []
+    imports: list[TracebackType] = []
+    ours = False
     frame = error.__traceback__
-    while frame and os.path.dirname(os.path.abspath(frame.tb_frame.f_code.co_filename)) == _FOLDER:
+    while frame is not None:
+        file = frame.tb_frame.f_code.co_filename
+        if _is_own(file):
+            ours = True
+        elif file.startswith("<frozen importlib"):
+            imports.append(frame)
+        else:
+            kept += [*([] if ours else imports), frame]
+            imports, ours = [], False
         frame = frame.tb_next
-    return frame
+    kept += [] if ours else imports
+    for one, after in zip(kept, [*kept[1:], None], strict=True):
+        one.tb_next = after
+    return kept[0] if kept else None
+
+
+def _is_own(file: str) -> bool:
+    return os.path.dirname(os.path.abspath(file)) == _FOLDER
 
 
 def told(error: BaseException) -> str:
@@ -301,8 +322,7 @@ def told(error: BaseException) -> str:
         kept = [
             one
             for one in seen.stack
-            if not one.filename.startswith("<frozen ")
-            and os.path.dirname(os.path.abspath(one.filename)) != _FOLDER
+            if not one.filename.startswith("<frozen ") and not _is_own(one.filename)
         ]
         seen.stack[:] = kept
         seen = seen.__cause__ or seen.__context__

@@ -6,15 +6,16 @@ import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from kubekit.api.forward import listening, pod_answers, service_answers
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import CONFIG_MAP, KNOWN, NAMESPACE, NODES, PODS, SERVICES
 from kubekit.errors import UnreachableError
-from kubekit.model import Clock, Object
+from kubekit.model import Cancel, Clock, Object
+from kubekit.rollout import logtimes
 from kubekit.rollout.evidence import LOG_LINES
-from kubekit.rollout.reading import containers_of
+from kubekit.rollout.reading import containers_of, epoch
 from kubekit.rollout.verdict import FAILED, Verdict
 from kubekit.rollout.wants import (
     AnswerOf,
@@ -46,6 +47,8 @@ _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 _SLOW = (OpenPorts, ReplyOf, AnswerOf, OnHost)
 _MAY_STAY_UNKNOWN = (*_SLOW, LogOf, NodesOf)
 _TRIES = 3
+# A kubelet that has started a container again says so a moment later, and a busy one later still.
+_BEHIND_SECONDS = 1.0
 # These may be another answer a moment later; all others stay as they are.
 _PASSING = (KeysOf, NodesOf, ClaimOf, OpenPorts, ReplyOf, AnswerOf)
 # The only ways to these facts, as a person is told who may not go them.
@@ -54,6 +57,13 @@ _WAYS: Mapping[type, str] = {
     ReplyOf: "answers of pods (proxy)",
     AnswerOf: "answers of Services (proxy)",
 }
+
+
+class _LogPlace(NamedTuple):
+    """Where the API has the log of one attempt, and when that ended: 0 while it runs."""
+
+    previous: bool
+    ended: float
 
 
 class Facts:
@@ -76,12 +86,15 @@ class Facts:
         clock: Clock,
         on_host: Callable[[str], bool],
         server_now: Callable[[], float] = lambda: 0.0,
+        *,
+        cancel: Cancel,
     ) -> None:
         self._kube = kube
         self._namespace = namespace
         self._clock = clock
         self._on_host = on_host
         self._server_now = server_now
+        self._cancel = cancel
         self._opened: dict[tuple[str, int], tuple[float, dict[int, float]]] = {}
         self._fetched: dict[Want, float] = {}
         self._failures: Counter[Want] = Counter()
@@ -173,28 +186,31 @@ class Facts:
 
     def _read_log(self, want: LogOf) -> str | None:
         """The log of this very attempt: the container may start again while it is read."""
-        previous = self._is_previous(want)
-        for _ in range(3):
-            if previous is None:
+        place = self._log_place(want)
+        for look in range(_TRIES):
+            if place is None:
                 return None
-            text = self._log_text(want, previous=previous)
-            before, previous = previous, self._is_previous(want)
-            if previous == before:
-                return text
+            text = self._log_text(want, previous=place.previous)
+            before, place = place, self._log_place(want)
+            if place == before and (text is None or look or logtimes.is_of(text, place.ended)):
+                return None if text is None else logtimes.without(text)
+            self._cancel.wait(_BEHIND_SECONDS)
         return None
 
-    def _is_previous(self, want: LogOf) -> bool | None:
-        """Whether the API calls this log the previous one by now; None where it has it no more."""
+    def _log_place(self, want: LogOf) -> _LogPlace | None:
+        """How the API calls this log by now; None where it has it no more."""
         try:
             pod = self._kube.get(PODS.path(self._namespace, want.pod), patience=0)
         except ApiError:
             return None
         for container in containers_of(pod) if pod else ():
-            if container.name == want.container and container.status:
-                if want.attempt == container.restarts:
-                    return False
-                running = container.running is not None
-                return True if running and want.attempt == container.restarts - 1 else None
+            if container.name != want.container or not container.status:
+                continue
+            ended = epoch((container.exited or {}).get("finishedAt"))
+            if want.attempt == container.restarts:
+                return _LogPlace(previous=False, ended=0.0 if container.running else ended)
+            if container.running and want.attempt == container.restarts - 1:
+                return _LogPlace(previous=True, ended=ended)
         return None
 
     def _read_keys(self, want: KeysOf) -> tuple[str, ...] | None:
@@ -219,6 +235,7 @@ class Facts:
             "container": want.container,
             "tailLines": str(4 * LOG_LINES),
             "limitBytes": "262144",
+            "timestamps": "true",
             **({"previous": "true"} if previous else {}),
         }
         try:

@@ -64,7 +64,7 @@ class Watcher:
         self._lost: dict[str, float] = {}
         self._seen: dict[tuple[str, str, str], float] = {}
         self._start = clock.now()
-        self.facts = Facts(kube, namespace, clock, on_host, kube.server_now)
+        self.facts = Facts(kube, namespace, clock, on_host, kube.server_now, cancel=cancel)
 
     @contextlib.contextmanager
     def following(self, kinds: frozenset[str]) -> Iterator[None]:

@@ -213,6 +213,8 @@ class Link:
             full = self._client.backlog >= _HIGH
             if full or tunnel.ended or (answer := tunnel.receive()) is None:
                 break
+            if self._state is _State.ASKED and (tunnel.accepted or answer):
+                self._begin(tunnel)  # before all is forgotten: a server may greet at once
             if answer:
                 self._answered, self._client_last = True, False
                 self._since = self._heard = time.monotonic()
@@ -222,8 +224,6 @@ class Link:
                 self._write_client()
         else:
             self._hub.soon(self.turn)
-        if tunnel.accepted and self._state is _State.ASKED:
-            self._begin(tunnel)
         if tunnel.ended:
             self._pod_ended(tunnel)
         elif self._state is _State.OPEN:

@@ -45,6 +45,7 @@ class Listener:
         choose: asked for each client, in the listener's own thread.
         emit: told where it listens; and once, in its own thread, of a defect that a client met.
         why: why no pod is ready, in words; asked in the listener's own thread, for whom it held.
+        ahead: the pod that will be chosen soon, None where none is known; asked likewise.
         hold_seconds: for how long a client is held.
 
     Raises:
@@ -60,6 +61,7 @@ class Listener:
         choose: Choose,
         emit: Emit,
         why: Callable[[], str] = lambda: "no pod is ready",
+        ahead: Callable[[], str | None] = lambda: None,
         hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self._kube = kube
@@ -68,6 +70,7 @@ class Listener:
         self._emit = emit
         self._told = False
         self._why = why
+        self._ahead = ahead
         self._hold_seconds = hold_seconds
         self._doors, self.port = take(port)
         self._selector = selectors.DefaultSelector()
@@ -97,7 +100,8 @@ class Listener:
     def notify(self) -> None:
         """Which pods are ready has changed: clients that are held ask anew.
 
-        A connection to the pod that the next client is to reach is opened ahead.
+        A connection to the pod that the next client is to reach is opened ahead, and one to the
+        pod that is to be it soon: to open one takes longer than what is asked for by it.
         """
         self._do(self._retry)
 
@@ -246,6 +250,8 @@ class Listener:
             self._guarded(functools.partial(self.place, link), link)
         if (chosen := self._choose()) is not None:
             self._fill(chosen[0])
+        if (coming := self._ahead()) is not None:
+            self._fill(coming)
 
     def _pause(self) -> float | None:
         """For how long nothing is due, in seconds; None: until something happens."""

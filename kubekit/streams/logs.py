@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -137,6 +138,11 @@ def started(pod: Object, only: Collection[str] = ()) -> Iterator[tuple[str, Runs
             runs = known.get(name, Runs())
             if runs.present and (not only or name in only):
                 yield name, runs
+
+
+def moment(at: float) -> str:
+    """A time, in seconds since the epoch, as `since` wants it."""
+    return dt.datetime.fromtimestamp(at, tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def source_of(namespace: str, pod: Object, container: str) -> Source:

@@ -194,13 +194,13 @@ def ask(port: int, path: str) -> str:
     return ""
 
 
-def waited(asked: Callable[[], str], mark: str) -> float:
-    """Ask until the mark is answered; when that was."""
+def waited(asked: Callable[[], str], mark: str, pause: float = _ASK_SECONDS) -> float:
+    """Ask until the mark is answered, with a pause after each answer; when that was."""
     end = time.perf_counter() + PATIENCE
     while time.perf_counter() < end:
         if f'"{mark}"' in asked():
             return time.perf_counter()
-        time.sleep(_ASK_SECONDS)
+        time.sleep(pause)
     sys.exit(f"`{mark}` was never answered; the last answer was {asked()!r}")
 
 

@@ -89,7 +89,7 @@ class Terminal:
         """The screen as one text, in which rows that went on in the next are joined."""
         return "".join(self.screen.display)
 
-    def until(self, seen: Callable[[Terminal], bool], seconds: float = 60) -> None:
+    def until(self, seen: Callable[[Terminal], bool], seconds: float = 150) -> None:
         """Wait until the screen shows it."""
         deadline = time.monotonic() + seconds
         while not seen(self):
@@ -106,7 +106,7 @@ class Terminal:
         """Type on the keyboard; Ctrl-C is ``\\x03``."""
         os.write(self.leader, text.encode())
 
-    def end(self, seconds: float = 60) -> int:
+    def end(self, seconds: float = 150) -> int:
         """Wait for the end, check that the terminal is as it was, and give the exit code."""
         try:
             code = self.process.wait(seconds)

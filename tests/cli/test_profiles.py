@@ -36,7 +36,7 @@ def profile(lab_world: World) -> Iterator[World]:
 def run(world: World, *argv: str | Path) -> str:
     """A program on the profile, behind kubekit's back; what it prints."""
     done = subprocess.run(
-        argv, cwd=world.folder, env=world.env, capture_output=True, check=True, timeout=120
+        argv, cwd=world.folder, env=world.env, capture_output=True, check=True, timeout=300
     )
     return done.stdout.decode()
 
@@ -75,7 +75,7 @@ def built_here_though_led_to_another(world: World) -> None:
 
 
 @pytest.mark.cluster
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_from_its_start_to_its_end(profile: World) -> None:
     started = profile.run("up")
     assert started.code == 0, started.err

@@ -20,6 +20,7 @@ from kubekit.image.docker.engine import Engine
 from kubekit.model import Cancel, DockerEndpoint
 from lab.paths import Kind
 from tests.conftest import Result, kubekit
+from tests.together import further_of
 
 PROFILE = "kubekit-lab"
 SERVER = Path(__file__).parent / "server.py"
@@ -76,19 +77,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # Those of one further profile together, at the end: each is started once, one at a time.
-    items.sort(key=_further)
     for item in items:
-        if _further(item):
+        if further_of(item):
             # The first test of each pays for the start, the last for the deletion.
             item.add_marker(pytest.mark.timeout(900))
-
-
-def _further(item: pytest.Item) -> str:
-    called = getattr(item, "callspec", None)
-    return str(called.params.get("further", "")) if called else ""
 
 
 @pytest.fixture(scope="session")
@@ -214,7 +207,7 @@ def small_project(parent: Path, env: dict[str, str]) -> Project:
     """A project in a new folder; its name, and so its namespace, is used by nobody else."""
     name = f"t-{uuid.uuid4().hex[:8]}"
     project = Project(folder=parent / name, name=name, env=dict(env))
-    project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 60s\n")
+    project.write("kubekit.yaml", f"name: {name}\nbuild: {{context: app}}\ntimeout: 180s\n")
     project.write("app/Dockerfile", DOCKERFILE)
     project.write("app/server.py", SERVER.read_text())
     project.write("manifests/app.yaml.j2", MANIFEST)

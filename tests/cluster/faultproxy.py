@@ -30,6 +30,10 @@ class FaultProxy:
         self.port = 0
         self.restore()
 
+    def lead_to(self, server: str) -> None:
+        """Hand new connections on to this https address."""
+        self._server = _parsed(server)
+
     def restore(self) -> None:
         """Take connections (again), always on the same port."""
         listener = socket.create_server(("127.0.0.1", self.port))
@@ -119,10 +123,14 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             end.shutdown(socket.SHUT_RDWR)
 
 
+def _parsed(server: str) -> tuple[str, int]:
+    parts = urlsplit(server)
+    assert parts.hostname is not None
+    return parts.hostname, parts.port or 443
+
+
 @contextlib.contextmanager
 def in_front_of(server: str) -> Iterator[FaultProxy]:
     """A proxy in front of an https address."""
-    parts = urlsplit(server)
-    assert parts.hostname is not None
-    with FaultProxy(parts.hostname, parts.port or 443) as proxy:
+    with FaultProxy(*_parsed(server)) as proxy:
         yield proxy

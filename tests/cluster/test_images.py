@@ -221,7 +221,7 @@ def test_a_run_deletes_what_no_revision_needs_and_a_rollback_still_works(
     assert seeds.there(image_of(first), image_of(second)) == [image_of(first), image_of(second)]
 
     project.kubectl("rollout", "undo", "deployment/web", "--to-revision=1")
-    project.kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    project.kubectl("rollout", "status", "deployment/web", "--timeout=180s")
     assert project.answer() == "hello 1"
 
     gone = project.run("teardown", "--images")

@@ -274,7 +274,7 @@ def test_a_port_that_is_refused_at_first_gets_the_whole_request_later(forward: F
     data = listening.random_bytes(200_000)
     answer = forward.later("POST", "/", data)
     forward.asked.clear()
-    assert forward.asked.wait(30)  # it was refused, and asks for a pod anew
+    assert forward.asked.wait(90)  # it was refused, and asks for a pod anew
     forward.to = ("app", WEB)
     assert answer() == f"200 {hashlib.sha256(data).hexdigest()}"
 
@@ -335,7 +335,7 @@ def test_clients_are_held_while_the_api_server_is_gone(
             assert rest_of(waiting).startswith(b"HTTP/1.1 502 ")
         answer = forward.later()
         forward.asked.clear()
-        assert forward.asked.wait(30)
+        assert forward.asked.wait(90)
         proxy.restore()
         assert answer() == "200 app"
         proxy.drop()

@@ -229,7 +229,7 @@ spec:
     project.write("manifests/db.yaml.j2", stateful)
     project.apply()
     project.kubectl(
-        "wait", "--for=jsonpath={.status.phase}=Bound", "pvc/disk-db-0", "--timeout=60s"
+        "wait", "--for=jsonpath={.status.phase}=Bound", "pvc/disk-db-0", "--timeout=180s"
     )
     assert "kept" in project.run("teardown", "-o", "json").of("ended")[0]["hints"][0]
     assert project.run("teardown", "--data", "--yes").code == 0

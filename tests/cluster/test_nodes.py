@@ -41,7 +41,7 @@ def inside(project: Project, command: str, node: str = "") -> subprocess.Complet
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 

@@ -91,7 +91,7 @@ request = urllib.request.Request(sys.argv[1], headers={"Authorization": "Bearer 
 asked, failed = 0, []
 while not over:
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             answer.read()
     except OSError as error:
         failed.append(f"{asked}: {error}")
@@ -232,7 +232,7 @@ def ask(project: Project, method: str, path: str, body: object = None) -> Answer
         "method, url, token, body = sys.argv[1:]\n"
         "heads = {'Authorization': 'Bearer ' + token, 'Content-Type': 'application/json'}\n"
         "r = u.Request(url, body.encode() or None, heads, method=method)\n"
-        "try:\n    a = u.urlopen(r, timeout=10)\n"
+        "try:\n    a = u.urlopen(r, timeout=60)\n"
         "except urllib.error.HTTPError as e:\n    a = e\n"
         "except OSError as e:\n    sys.exit(print(f'0\\n{e}'))\n"
         "print(a.status)\nprint(a.read().decode())\n"
@@ -334,7 +334,7 @@ def inside(project: Project, pod: dict[str, Any], path: str) -> int:
     """The status of an answer of the pod itself: a Service leads to ready ones only."""
     script = (
         "import sys, urllib.error, urllib.request as u\n"
-        "try:\n    print(u.urlopen(sys.argv[1], timeout=10).status)\n"
+        "try:\n    print(u.urlopen(sys.argv[1], timeout=60).status)\n"
         "except urllib.error.HTTPError as e:\n    print(e.status)\n"
     )
     url = f"http://127.0.0.1:8000{path}"

@@ -204,12 +204,12 @@ def towns(
         broken.make(*BROKEN)
         for place, name in ((well, "nightly-1"), (broken, "nightly-1")):
             place.kubectl("create", "job", name, "--from=cronjob/nightly")
-        broken.kubectl("rollout", "status", "deployment/half", "--timeout=120s")
+        broken.kubectl("rollout", "status", "deployment/half", "--timeout=180s")
         broken.kubectl("patch", "deployment", "half", "-p", _other_image())
         for ref in ("deployment/web", "daemonset/agent"):
-            well.kubectl("rollout", "status", ref, "--timeout=120s")
+            well.kubectl("rollout", "status", ref, "--timeout=180s")
         for name in ("migrate", "nightly-1"):
-            well.kubectl("wait", f"job/{name}", "--for=condition=Complete", "--timeout=60s")
+            well.kubectl("wait", f"job/{name}", "--for=condition=Complete", "--timeout=180s")
         _until(lambda: _restarts(broken, "short") >= 2)
         yield broken, well
     finally:

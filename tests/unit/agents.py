@@ -13,7 +13,8 @@ from pathlib import Path
 
 from kubekit.dev.agent import Agent
 from kubekit.dev.difference import difference
-from kubekit.dev.tree import Entry, Tree
+from kubekit.dev.entries import Entry
+from kubekit.dev.tree import Tree
 from kubekit.model import Cancel, Object
 from kubekit.streams.exec import EndedError
 

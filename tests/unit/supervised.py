@@ -22,6 +22,7 @@ from typing import Any
 import pytest
 
 from kubekit.pod.asking import address
+from kubekit.pod.families import family
 
 if sys.platform != "linux":
     pytest.skip(
@@ -144,9 +145,10 @@ class Container:
     def serve(
         self, *options: str, app: str = "main:app", grace: float = 5, **env: str
     ) -> Container:
-        """Start uvicorn, and wait until it answers."""
+        """Start uvicorn, and wait until it answers, with all of its workers."""
         self.start("uvicorn", app, "--port", str(self.port), *options, grace=grace, **env)
         until(self.answers)
+        until(lambda: self.ask("state")["state"] != "starting")
         return self
 
     @property
@@ -182,8 +184,8 @@ class Container:
         return bool(self.get())
 
     def warmed(self) -> None:
-        """Wait until the supervisor has imported what the program told it."""
-        until(lambda: idle(self.pid))
+        """Wait until the program has told what it imports, and the supervisor has imported it."""
+        until(lambda: idle(*family(self.pid)))
 
     def children(self) -> list[int]:
         """The processes that it started and that run."""
@@ -207,23 +209,22 @@ class Container:
         if self._process is None:
             return
         with contextlib.suppress(OSError):
-            family = [self.pid, *self.children()]
-            for one in family:
+            for one in family(self.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one, signal.SIGKILL)
         self._process.wait(PATIENCE)
 
 
-def idle(pid: int) -> bool:
-    """Whether a process has used no time of a processor for a moment, and wants none."""
+def idle(*pids: int) -> bool:
+    """Whether these processes have used no time of a processor for a moment, and want none."""
 
-    def used() -> list[str]:
-        found = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return [found[0], *found[11:13]]
+    def used() -> list[list[str]]:
+        stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
+        return [[found[0], *found[11:13]] for found in stats]
 
     before = used()
     time.sleep(0.3)
-    return used() == before and before[0] == "S"
+    return used() == before and all(state == "S" for state, *_ in before)
 
 
 @contextlib.contextmanager

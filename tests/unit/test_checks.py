@@ -88,3 +88,18 @@ def test_the_environment_is_read_once_so_that_all_of_it_is_masked(tmp_path: Path
     assert "first-value" in again.secret_values
     assert again.secret_values == prepared.manifests.secret_values
     assert "second-value" not in str(again.items)
+
+
+def test_with_an_image_that_is_there_nothing_is_planned(tmp_path: Path) -> None:
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests/a.yaml.j2").write_text(
+        "{apiVersion: v1, kind: Pod, metadata: {name: a},"
+        " spec: {containers: [{name: a, image: '{{ image }}'}]}}"
+    )
+    prepared = prepare(loaded(tmp_path, "name: a\nbuild: {context: .}\n"), built="a:kk-1")
+    assert (prepared.plan, prepared.image) == (None, "a:kk-1")
+    assert "a:kk-1" in str(prepared.manifests.items)
+    (tmp_path / "manifests/a.yaml.j2").write_text(
+        "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}"
+    )
+    assert prepare(loaded(tmp_path, "name: a\n"), built="a:kk-1").image is None

@@ -78,6 +78,13 @@ def test_a_profile_that_is_not_there(home: Path) -> None:
     assert error.hints[0] == "did you mean `development`?"
 
 
+def test_without_a_profile_of_that_name_all_are_named(home: Path) -> None:
+    profile(home, "first")
+    profile(home, "second")
+    hints = failure(profile="minikube").hints
+    assert hints[0].startswith("there are `first`, `second`: name one with `--profile`")
+
+
 def test_a_stopped_profile_has_no_context(home: Path) -> None:
     profile(home)
     assert failure().id == "profile-stopped"

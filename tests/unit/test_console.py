@@ -168,3 +168,17 @@ def test_a_long_output_stands_above_its_cause() -> None:
     lines = show(failed)[1].splitlines()
     assert lines[:2] == ["  │ line 0", "  │ line 1"]
     assert lines[-3:] == ["  │ line 99", "✗ it broke", "  hint: mend it"]
+
+
+def test_a_traceback_that_was_just_logged_is_not_shown_again() -> None:
+    said = ('  File "/app/a.py", line 1', "    1 / 0", "ZeroDivisionError: division by zero")
+    log = [LogLine(pod="x-1", container="app", at="", line=line) for line in said]
+    told = Reported(id="x", exit_code=6, message="crashes", place="a.py:1", details=("9 s", *said))
+    out, err = show(*log, told)
+    assert len(out.splitlines()) == 3
+    assert "9 s" in err
+    assert "its traceback is in the log above" in err
+    assert "1 / 0" not in err
+    _, err = show(told)
+    assert "1 / 0" in err
+    assert "above" not in err

@@ -83,7 +83,11 @@ def test_a_file_that_changed_since_ends_the_upload(plan: BuildPlan, content: str
     assert caught.value.id == "context-changed"
 
 
-def test_a_file_that_is_gone_since_ends_the_upload(plan: BuildPlan) -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_file_that_is_gone_since_has_changed(plan: BuildPlan, *, turned: bool) -> None:
     (plan.settings.context / "a-file").unlink()
-    with pytest.raises(FilesError, match="cannot be read: no such file"):
+    if turned:
+        (plan.settings.context / "a-file").mkdir()
+    with pytest.raises(FilesError, match=r"`.*a-file` changed while it was sent") as caught:
         b"".join(context.tar(plan))
+    assert caught.value.id == "context-changed"

@@ -117,3 +117,15 @@ def test_what_is_not_sent_is_not_watched(project: Settings) -> None:
     deep = {path.relative_to(project.root).as_posix() for path in watched if watched[path]}
     assert deep == {"manifests", "backend/src", "backend/data"}
     assert project.root in watched
+
+
+def test_what_an_editor_has_taken_away_again_is_not_named(project: Settings) -> None:
+    folder = project.root / "backend"
+    file, source = folder / "requirements.txt", folder / "src/app/main.py"
+    paths = [file, folder / "sedAbC123", source, folder / "src/app/sedAbC123"]
+    change = classify(paths, project, None, known=lambda _: False)
+    assert change == Change(rebuild=(file,), sync=(source,))
+    source.unlink()
+    assert classify([source], project, None, known=lambda _: True).sync == (source,)
+    file.unlink()
+    assert classify([file], project, None).rebuild == (file,)

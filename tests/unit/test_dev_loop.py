@@ -5,6 +5,7 @@ Releases and containers are stand-ins here; tests/cluster/dev has the real ones.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,8 +22,8 @@ from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
 from kubekit.dev.podsync import Fault, SyncOutcome
 from kubekit.dev.syncing import Saved
-from kubekit.errors import BuildError, KubekitError, Place, UnreachableError
-from kubekit.events import Event, FilesChanged, Reported, Synced, Watching
+from kubekit.errors import BuildError, KubekitError, Place, UnreachableError, UsageError
+from kubekit.events import Event, FilesChanged, Reported, Synced, Warned, Watching
 from kubekit.image.files import context
 from kubekit.model import (
     BuildSettings,
@@ -74,6 +75,7 @@ class Release:
                 job=self,  # type: ignore[arg-type]
                 adapted=Adapted(manifests=Manifests(items=items), containers=(container,)),
                 built=BuiltImage(reference=IMAGE, ids=frozenset(), built=True, reason=""),
+                config=None,
                 plan=plan,
             )
         )
@@ -87,11 +89,13 @@ class InPod:
     """A container's side of the sync: answers what the test wants."""
 
     outcomes: list[SyncOutcome | KubekitError]
+    free: threading.Event
 
     def __init__(self, *_: object, **__: object) -> None:
         pass
 
     def bring(self, *_: object, **__: object) -> SyncOutcome:
+        assert InPod.free.wait(90)
         found = InPod.outcomes.pop(0) if InPod.outcomes else SyncOutcome(files=1, mode="warm")
         if isinstance(found, KubekitError):
             raise found
@@ -142,8 +146,9 @@ class Stage:
         self.loop.run()
         return Release.begun[-1]
 
-    def live(self) -> None:
-        """Everything runs."""
+    def live(self, *, exact: bool | None = None) -> None:
+        """Everything runs; whether the image by itself had all files."""
+        InPod.outcomes = [SyncOutcome(exact=exact)] if exact is not None else []
         first = self.begin()
         first.apply()
         first.end()
@@ -152,8 +157,19 @@ class Stage:
         self.settle()
         self.events.clear()
 
-    def pods(self, *names: str) -> None:
-        self.loop.queue.put(Listed(kind="Pod", items=tuple(pod(name) for name in names)))
+    def pods(self, *names: str, restarts: int = 0) -> None:
+        items = tuple(pod(name, restarts) for name in names)
+        self.loop.queue.put(Listed(kind="Pod", items=items))
+
+    def served_at_once(self, name: str, *, restarts: int = 0) -> bool:
+        """Whether a pod is led to while its container has not told yet what it has."""
+        InPod.free.clear()
+        try:
+            self.pods(name, restarts=restarts)
+            self.take()
+            return f"docker://{name}" in self.loop._files.current()
+        finally:
+            InPod.free.set()
 
     def save(self, name: str, text: str = "changed\n") -> None:
         file = self.folder / name
@@ -178,13 +194,14 @@ class Stage:
         return [event for event in self.events if isinstance(event, kind)]
 
 
-def pod(name: str) -> dict[str, Any]:
+def pod(name: str, restarts: int = 0) -> dict[str, Any]:
     mounts = [{"name": "kubekit-programs", "mountPath": "/.kubekit"}]
     status = {
         "name": "c",
         "state": {"running": {}},
         "containerID": f"docker://{name}",
         "ready": True,
+        "restartCount": restarts,
     }
     return {
         "metadata": {
@@ -210,7 +227,8 @@ def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
         file = tmp_path / name
         file.parent.mkdir(exist_ok=True)
         file.write_text(text)
-    Release.begun, InPod.outcomes = [], []
+    Release.begun, InPod.outcomes, InPod.free = [], [], threading.Event()
+    InPod.free.set()
     monkeypatch.setattr(loops, "Job", Release)
     monkeypatch.setattr(sessions, "PodSync", InPod)
     stage = Stage(tmp_path)
@@ -308,6 +326,49 @@ def test_what_one_pod_refused_is_well_when_another_has_taken_its_place(stage: St
         time.sleep(0.002)
 
 
+def test_a_pod_whose_image_is_known_to_hold_all_files_is_led_to_at_once(stage: Stage) -> None:
+    stage.live(exact=True)
+    assert stage.served_at_once("b")
+    stage.save("assets.txt")
+    stage.save("requirements.txt")  # another image, by the same Dockerfile
+    Release.begun[-1].apply()
+    assert stage.served_at_once("c")
+
+
+def test_what_may_lack_a_file_is_not_led_to_before_it_was_asked(stage: Stage) -> None:
+    stage.live(exact=True)
+    assert not stage.served_at_once("b", restarts=1)
+    stage.save("src/main.py")
+    assert not stage.served_at_once("c")
+    stage.settle()
+    stage.save("src/main.py", "1\n")
+    stage.settle()
+    assert stage.served_at_once("d")
+    stage.save("Dockerfile", f"{DOCKERFILE}RUN sed -i s/1/2/ /app/src/main.py\n")
+    Release.begun[-1].apply()
+    assert not stage.served_at_once("e")
+
+
+@pytest.mark.parametrize("exact", [False, None])
+def test_an_image_that_did_not_hold_all_files_is_not_trusted(
+    stage: Stage, exact: bool | None
+) -> None:
+    stage.live(exact=exact)
+    assert not stage.served_at_once("b")
+
+
+def test_it_is_told_if_a_pod_that_was_led_to_lacked_files_and_none_is_trusted_again(
+    stage: Stage,
+) -> None:
+    stage.live(exact=True)
+    InPod.outcomes = [SyncOutcome(files=1, mode="warm", exact=False)]
+    assert stage.served_at_once("b")
+    stage.settle()
+    (warned,) = stage.of(Warned)
+    assert "Pod `b`" in warned.text
+    assert not stage.served_at_once("c")
+
+
 def test_a_save_is_settled_when_the_pod_that_had_not_told_is_gone(stage: Stage) -> None:
     stage.live()
     stage.pods("a", "b")
@@ -360,6 +421,57 @@ def test_what_broke_the_build_is_put_back_and_all_is_well(stage: Stage) -> None:
     Release.begun[-1].end()
     stage.take()
     assert stage.of(Watching)[-1].well
+
+
+def test_broken_settings_are_told_and_the_old_ones_stay(stage: Stage) -> None:
+    stage.live()
+    before = stage.loop._settings
+
+    def broken() -> Settings:
+        raise UsageError("unknown key", place=Place(file=stage.folder / "kubekit.yaml", line=6))
+
+    stage.loop._load = broken
+    stage.save("kubekit.yaml", "nosuch: 1\n")
+    (changed,) = stage.of(FilesChanged)
+    assert changed.files == ("kubekit.yaml",)
+    (told,) = stage.of(Reported)
+    assert told.place.endswith("kubekit.yaml:6")
+    assert stage.loop._settings is before
+    assert len(Release.begun) == 1
+    stage.save("src/main.py", "2\n")
+    stage.settle()
+    assert len(stage.of(Synced)) == 1
+
+
+def test_what_an_editor_wrote_beside_a_file_is_not_told(stage: Stage) -> None:
+    stage.live()
+    there, gone = stage.folder / "requirements.txt", stage.folder / "src/sedAbC123"
+    there.write_text("fastapi\nhttpx\n")
+    stage.loop.queue.put(Saved(paths=frozenset({there, gone}), at=time.monotonic()))
+    stage.take()
+    (changed,) = stage.of(FilesChanged)
+    assert changed.files == ("requirements.txt",)
+    stage.save("src/main.py", "2\n")
+    stage.settle()
+    (stage.folder / "src/main.py").unlink()
+    stage.loop.queue.put(Saved(paths=frozenset({stage.folder / "src/main.py"}), at=0.0))
+    stage.take()
+    assert stage.of(FilesChanged)[-1].text.startswith("src/main.py is gone")
+
+
+def test_a_dependency_below_what_is_synced_is_only_built(stage: Stage) -> None:
+    file, beside = stage.folder / "src/requirements.txt", stage.folder / "src/sedAbC123"
+    file.write_text("fastapi\n")
+    (stage.folder / "Dockerfile").write_text("FROM python:3.13-slim\nCOPY src /app/src\n")
+    stage.live()
+    file.write_text("fastapi\nhttpx\n")
+    stage.loop.queue.put(Saved(paths=frozenset({file, beside}), at=time.monotonic()))
+    stage.take()
+    (changed,) = stage.of(FilesChanged)
+    assert (changed.action, changed.files) == ("rebuild", ("src/requirements.txt",))
+    assert Release.begun[-1].builds
+    stage.settle()
+    assert stage.of(Synced) == []
 
 
 @pytest.mark.parametrize("lost_first", [True, False])

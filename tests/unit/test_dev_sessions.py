@@ -68,6 +68,16 @@ def saving(tmp_path: Path) -> Saving:
     return Saving(tmp_path)
 
 
+def test_whether_a_container_had_all_by_itself_is_told_when_it_is_first_asked(
+    saving: Saving,
+) -> None:
+    for had in (False, True):
+        with saving.under(*[READY] * (3 - had)) as (sync, _):
+            assert sync.bring(saving.save("1\n"), reload=True).exact is had
+            assert sync.bring(saving.save("2\n"), reload=True).exact is None
+            assert sync.bring(saving.save("1\n"), reload=True).exact is None
+
+
 def test_a_reload_that_failed_is_tried_again_by_a_save_of_nothing_new(saving: Saving) -> None:
     with saving.under(FAILED, FAILED, READY) as (sync, supervisor):
         tree = saving.save("boom\n")

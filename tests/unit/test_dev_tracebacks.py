@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from kubekit.dev.podsync import SyncOutcome
-from kubekit.dev.told import failures, raised, synced
+from kubekit.dev.told import after, crashed, failures, raised, synced
 from kubekit.dev.tracebacks import Tracebacks
+from kubekit.errors import Place, WorkloadError
 from kubekit.events import LogLine
 from kubekit.model import SyncRule
 
@@ -19,6 +21,19 @@ Traceback (most recent call last):
            ~~^~~
 ZeroDivisionError: division by zero
 """
+GROUP = """\
+  + Exception Group Traceback (most recent call last):
+  |   File "/opt/venv/lib/python3.13/site-packages/anyio/_backends/_asyncio.py", line 799, in exit
+  |     raise BaseExceptionGroup(
+  | ExceptionGroup: unhandled errors in a TaskGroup (1 sub-exception)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/app/src/app/main.py", line 65, in answer
+    |     return 1 / 0
+    |            ~~^~~
+    | ZeroDivisionError: division by zero
+    +------------------------------------
+"""
 RULES = (SyncRule(src=Path("/p/src"), dest="/app/src"),)
 
 
@@ -26,6 +41,13 @@ def feed(found: Tracebacks, text: str, pod: str = "a") -> list[str]:
     """The exceptions that these lines end."""
     lines = (LogLine(pod=pod, container="c", at="", line=line) for line in text.splitlines())
     return [one.text.splitlines()[-1] for line in lines if (one := found.take(line))]
+
+
+def taken(text: str) -> list[str]:
+    """The tracebacks in these lines."""
+    found = Tracebacks()
+    lines = (LogLine(pod="a", container="c", at="", line=line) for line in text.splitlines())
+    return [one.text for line in lines if (one := found.take(line))]
 
 
 def test_an_exception_is_found_with_its_last_line() -> None:
@@ -48,22 +70,54 @@ def test_lines_of_two_pods_are_kept_apart() -> None:
     assert ends == ["ZeroDivisionError: division by zero"] * 2
 
 
+def test_of_a_group_the_exception_in_it_is_found() -> None:
+    (found,) = taken(f"INFO: before\n{GROUP}INFO: after\n")
+    assert found.splitlines()[-1] == "ZeroDivisionError: division by zero"
+    assert raised(found, RULES) == "/p/src/app/main.py:65: ZeroDivisionError: division by zero"
+
+
+def test_a_traceback_within_a_line_of_json_is_found() -> None:
+    line = json.dumps({"level": "error", "event": {"exc_info": f"boom\n{TRACEBACK}"}})
+    (found,) = taken(line)
+    assert raised(found, RULES) == "/p/src/app/main.py:65: ZeroDivisionError: division by zero"
+    assert taken('{"no json": "Traceback (most recent call last):') == []
+
+
 def test_it_is_told_with_the_line_on_this_machine() -> None:
-    told = raised(TRACEBACK, RULES, ["src/app/main.py"], 2.4)
-    assert told is not None
-    where, _, rest = told.text.partition(": ")
-    assert where == "/p/src/app/main.py:65"
-    assert rest == "ZeroDivisionError: division by zero, 2 s after `src/app/main.py` changed"
+    what = raised(TRACEBACK, RULES)
+    assert what == "/p/src/app/main.py:65: ZeroDivisionError: division by zero"
+    told = after(what, ["src/app/main.py"], 2.4)
+    assert told.text == f"{what}, 2 s after `src/app/main.py` changed"
 
 
 def test_what_is_not_the_projects_own_is_not_told() -> None:
-    assert raised(TRACEBACK.replace("/app/src", "/elsewhere"), RULES, ["a.py"], 1.0) is None
+    assert raised(TRACEBACK.replace("/app/src", "/elsewhere"), RULES) is None
 
 
 def test_a_save_of_many_files_is_told_in_one_line() -> None:
-    told = raised(TRACEBACK, RULES, [f"src/{number}.py" for number in range(3000)], 1.0)
-    assert told is not None
+    told = after("it", [f"src/{number}.py" for number in range(3000)], 1.0)
     assert told.text.endswith("1 s after `src/0.py` and 2999 more changed")
+
+
+def test_a_crash_of_a_release_is_told_at_the_projects_own_line() -> None:
+    details = ("18 s after the apply", "log of Pod/a, container `c`, attempt 3:")
+    log = tuple(f"  {line}" for line in TRACEBACK.splitlines())
+    warnings = ("warnings of Pod/a:", "  BackOff: Back-off restarting")
+    place = Place(file=Path("/p/manifests/app.yaml"), line=13)
+    error = WorkloadError(
+        "crashes", details=(*details, *log, *warnings), place=place, id="crash-loop"
+    )
+    told = crashed(error, RULES)
+    assert isinstance(told, WorkloadError)
+    assert str(told.place) == "/p/src/app/main.py:65"
+    assert told.details[0] == details[0]
+    assert [line.strip() for line in told.details[2:]] == ["return 1 / 0", "~~^~~"]
+    elsewhere = (SyncRule(src=Path("/p/src"), dest="/elsewhere"),)
+    assert crashed(error, elsewhere) is error
+    other = WorkloadError("no variable", details=error.details, place=place, id="variable-missing")
+    assert crashed(other, RULES) is other
+    bare = WorkloadError("crashes", place=place, id="crash-loop")
+    assert crashed(bare, RULES) is bare
 
 
 def test_what_failed_is_told_after_what_was_changed() -> None:

@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kubekit.dev.difference import Difference, difference
-from kubekit.dev.tree import Entry, read
+from kubekit.dev.entries import Entries, Entry
+from kubekit.dev.packed import Packed
+from kubekit.dev.tree import read
 from kubekit.model import SyncRule
 from tests.unit.agents import bring, send, session
 
@@ -21,6 +23,7 @@ LEAVES = st.one_of(
     st.tuples(st.just("link"), st.sampled_from(["a", "../b", "/nowhere", "."]), st.just(False)),
     st.tuples(st.just("folder"), st.just(""), st.just(False)),
 )
+_STAMP = "_" * 48
 TREES = st.dictionaries(PATHS, LEAVES, max_size=8)
 
 
@@ -38,6 +41,19 @@ def whole(leaves: dict[str, tuple[str, object, bool]]) -> dict[str, tuple[str, o
 
 def entries(leaves: dict[str, tuple[str, object, bool]]) -> dict[str, Entry]:
     return {path: Entry(kind, str(what), x) for path, (kind, what, x) in whole(leaves).items()}
+
+
+def fingerprint(kind: str, what: object, x: bool) -> str:
+    """As the walk over such a tree would name it."""
+    if kind == "file":
+        return f"file:{'755' if x else '644'}:{what!s}"
+    return "folder:755" if kind == "folder" else f"link:{what!s}"
+
+
+def packed(leaves: dict[str, tuple[str, object, bool]]) -> Entries:
+    """The same as a tree holds it."""
+    items = whole(leaves).items()
+    return Entries([Packed((path, _STAMP + fingerprint(*leaf)) for path, leaf in items)])
 
 
 def played(have: dict[str, Entry], wanted: dict[str, Entry], todo: Difference) -> dict[str, Entry]:
@@ -76,6 +92,10 @@ def test_the_difference_makes_one_tree_into_the_other(
     have, wanted = entries(first), entries(second)
     assert played(have, wanted, difference(have, wanted)) == wanted
     assert difference(wanted, wanted).count == 0
+    had, want = packed(first), packed(second)
+    assert dict(want) == wanted
+    assert difference(had, want) == difference(have, want) == difference(have, wanted)
+    assert (had == want) == (have == wanted)
 
 
 def test_what_is_not_in_the_way_goes_last() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from kubekit.api.kube import ApiError
-from kubekit.model import Clock
+from kubekit.model import Cancel, Clock
 from kubekit.rollout import facts
 from kubekit.rollout.facts import Facts
 from kubekit.rollout.verdict import FAILED, WAITING, Verdict
-from kubekit.rollout.wants import AnswerOf, OpenPorts, ReplyOf
+from kubekit.rollout.wants import AnswerOf, LogOf, OpenPorts, ReplyOf
 
 LOOK = OpenPorts(pod="web", ports=(80,))
 
@@ -25,7 +25,9 @@ class World:
         self.looks: list[float] = []
         kube: Any = None  # nothing else is asked for
         clock = Clock(now=lambda: self.now)
-        self.facts = Facts(kube, "here", clock, lambda _image: False, lambda: self.now)
+        self.facts = Facts(
+            kube, "here", clock, lambda _image: False, lambda: self.now, cancel=Cancel()
+        )
         monkeypatch.setattr(facts, "listening", self.listening)
 
     def listening(self, *_args: object) -> frozenset[int]:
@@ -90,3 +92,69 @@ def test_a_way_that_is_forbidden_is_told_and_not_tried_again(
         assert world.facts.known[want] is None
     assert tries == [name]
     assert told in " ".join(world.facts.unseen)
+
+
+ENDED = "2026-11-21T20:00:10Z"
+OWN = "2026-11-21T20:00:09.5Z starting\n2026-11-21T20:00:10.9Z KeyError: 'URL'\n"
+NEXT = "2026-11-21T20:00:11.2Z starting\n"
+WANT = LogOf(pod="web", container="app", attempt=0)
+
+
+class Logs:
+    """A pod that crashed once, and what the API has for its log, look by look."""
+
+    def __init__(self, *texts: str, started_again: int = 99) -> None:
+        self.looks = 0
+        self.asked: list[bool] = []
+        self._texts = texts
+        self._again = started_again
+        self._cancel = Cancel()
+        self._cancel.set()  # nothing is slept through
+
+    def get(self, _path: str, **_more: Any) -> Any:
+        end = {"terminated": {"finishedAt": ENDED}}
+        if self.looks >= self._again:
+            running = {"running": {"startedAt": "2026-11-21T20:00:11Z"}}
+            status = {"name": "app", "restartCount": 1, "state": running, "lastState": end}
+        else:
+            status = {"name": "app", "restartCount": 0, "state": end}
+        return {
+            "metadata": {"name": "web", "uid": "1"},
+            "spec": {"containers": [{"name": "app"}]},
+            "status": {"containerStatuses": [status]},
+        }
+
+    def text(self, _path: str, *, query: dict[str, str]) -> str:
+        self.asked.append("previous" in query)
+        self.looks += 1
+        return self._texts[min(self.looks, len(self._texts)) - 1]
+
+    def read(self) -> Any:
+        kube: Any = self
+        found = Facts(kube, "here", Clock(), lambda _image: False, cancel=self._cancel)
+        found.fetch(frozenset({WANT}))
+        return found.known[WANT]
+
+
+def test_a_log_is_told_as_it_was_written() -> None:
+    logs = Logs(OWN)
+    assert logs.read() == "starting\nKeyError: 'URL'\n"
+    assert logs.looks == 1
+
+
+@pytest.mark.parametrize("ahead", ["", NEXT])
+def test_the_log_of_the_next_attempt_is_not_taken_for_this_ones(ahead: str) -> None:
+    """The kubelet has started it again, and the API server has not heard of it yet."""
+    logs = Logs(ahead, OWN, started_again=1)
+    assert logs.read() == "starting\nKeyError: 'URL'\n"
+    assert logs.asked == [False, True]
+
+
+def test_an_empty_log_is_believed_when_it_stays_empty() -> None:
+    logs = Logs("")
+    assert logs.read() == ""
+    assert logs.looks == 2
+
+
+def test_a_log_that_is_written_late_is_believed_too() -> None:
+    assert Logs(NEXT).read() == "starting\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +15,16 @@ import pytest
 from kubekit.events import Event, Warned
 from kubekit.streams import listener as module
 from kubekit.streams.listener import Listener
+from kubekit.streams.portforward import NoWayError
 
 
-def listening(choose: Callable[[], tuple[str, int] | None], events: list[Event]) -> Listener:
+def listening(
+    choose: Callable[[], tuple[str, int] | None], events: list[Event], **given: Any
+) -> Listener:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     kube: Any = None
-    return Listener(kube, "here", port=port, choose=choose, emit=events.append)
+    return Listener(kube, "here", port=port, choose=choose, emit=events.append, **given)
 
 
 def connected(listener: Listener) -> socket.socket:
@@ -67,6 +72,27 @@ def test_whatever_opening_a_connection_raises_it_is_tried_again(
         with connected(listener):
             for _ in range(3):
                 assert tried.acquire(timeout=90)
+    finally:
+        listener.close()
+
+
+def test_a_connection_to_the_pod_that_comes_is_opened_before_any_client_is_led_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def opening(_kube: object, _namespace: str, pod: str) -> None:
+        opened.put(pod)
+        raise NoWayError("not yet")
+
+    monkeypatch.setattr(module, "open_tunnel", opening)
+    listener = listening(lambda: None, [], ahead=lambda: "new")
+    try:
+        for _ in range(2):  # what has failed is tried again once anything changes
+            while opened.empty():
+                listener.notify()
+                time.sleep(0.01)
+            assert opened.get() == "new"
     finally:
         listener.close()
 

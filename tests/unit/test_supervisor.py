@@ -197,8 +197,9 @@ def test_a_failing_reload_keeps_the_old_code_and_tells_why(
     answer = box.reload()
     assert (answer["state"], answer["kept"]) == ("failed", True)
     assert told in answer["text"]
-    assert "_kubekit" not in answer["text"]
-    assert "kubekit/pod" not in answer["text"]
+    for said in (answer["text"], box.output()):
+        assert "_kubekit" not in said
+        assert "kubekit/pod" not in said
     assert box.ask("state") == answer
     assert json.loads(box.get()) == {"version": 1, "pid": pid}
     box.write("main.py", app(3))
@@ -387,6 +388,17 @@ def test_a_failing_first_start_ends_as_it_does_by_itself(box: Container) -> None
                 continue
             expected = 128 - plain if plain < 0 else plain
             assert (name, command, code, normal(box)) == (name, command, expected, said)
+
+
+def test_a_syntax_error_at_the_first_start_is_shown_without_our_files(box: Container) -> None:
+    box.write("main.py", "import other\n")
+    box.write("other.py", "def broken(:\n")
+    assert box.start("uvicorn", "main:app", "--port", str(box.port)).end() == 1
+    said = box.output()
+    assert "_kubekit" not in said
+    assert "kubekit/pod" not in said
+    assert "source_to_code" not in said
+    assert 'other.py", line 1' in said
 
 
 def normal(box: Container) -> str:

@@ -199,7 +199,7 @@ def test_where_no_fork_is_safe_a_new_python_takes_over(foreign: Container, name:
     box.write("main.py", imports + app(1))
     box.serve()
     box.warmed()
-    until(lambda: box.ask("state")["mode"] == "cold", 10)
+    assert until(lambda: box.ask("state")["mode"] == "cold")
     for version in (2, 3):
         box.write("main.py", imports + app(version))
         answer = box.reload()

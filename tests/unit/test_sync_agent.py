@@ -18,12 +18,13 @@ from typing import Self, cast
 
 import pytest
 
-from kubekit.dev.agent import Agent
+from kubekit.dev.agent import Agent, _could_not_run
 from kubekit.dev.difference import Difference
 from kubekit.dev.syncerrors import ChangedError, DriftError, ForeignError, FullError, refusal
 from kubekit.dev.tree import Tree, read
 from kubekit.model import Object, SyncRule
 from kubekit.pod import agent as inside
+from kubekit.streams.exec import EndedError
 from tests.unit.agents import Local, bring, send, session
 from tests.unit.supervised import VERSIONS, interpreter
 
@@ -491,3 +492,40 @@ def test_mount_points_are_read_as_the_kernel_writes_them(tmp_path: Path) -> None
 )
 def test_bytecode_is_known_by_its_name(name: bytes, of: bool) -> None:
     assert inside.is_bytecode(name, b"mod") is of
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "lacks"),
+    [
+        (127, 'exec: "python3": executable file not found in $PATH', True),
+        (126, 'exec: "/etc/passwd": permission denied', True),
+        (None, 'exec: "/no/python": stat /no/python: no such file or directory', True),
+        (1, "SyntaxError: invalid syntax", True),
+        (137, "", False),
+        (126, "cannot exec in a stopped container", False),
+        (126, "error executing setns process: exit status 1", False),
+        (126, "open /proc/71/ns/ipc: no such file or directory", False),
+        (None, "container not found", False),
+    ],
+)
+def test_a_container_that_ends_just_then_is_not_one_without_python(
+    code: int | None, text: str, lacks: bool
+) -> None:
+    assert _could_not_run(EndedError("ended", code=code, text=text)) is lacks
+
+
+def test_more_paths_than_are_asked_for_at_once_are_told_as_if_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dest = tmp_path / "dest"
+    with session(dest) as agent:
+        (tmp_path / "else").mkdir()
+        write(tmp_path, "else/a")
+        (dest / "link").symlink_to(tmp_path / "else")
+        write(dest, "folder/a")
+        paths = sorted(f"{dest}/{one}" for one in ("folder", "folder/a", "gone", "link", "link/a"))
+        meant = agent.find(paths)
+        assert list(meant) == [f"{dest}/{one}" for one in ("folder", "folder/a", "link")]
+        for many in (1, 2, 4):
+            monkeypatch.setattr("kubekit.dev.agent._AT_ONCE", many)
+            assert agent.find(paths) == meant

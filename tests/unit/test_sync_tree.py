@@ -97,10 +97,11 @@ def test_what_is_known_is_not_read_again_and_what_changed_is(
         write(tmp_path, name, "1")
     rules = [SyncRule(src=tmp_path, dest="/app")]
     before = read(rules, None)
-    stamp, _ = before.known[rules[0]]["a"]
-    kept = {rules[0]: {**before.known[rules[0]], "a": (stamp, "file:644:told")}}
+    part = before.parts[rules[0]]
+    kept = part.files["/app/a"].partition("file:")[0]
+    told = part.files.patched((), {"/app/a": f"{kept}file:644:told"})
     write(tmp_path, "b", "22")
-    after = read(rules, None, Tree(before.entries, before.sources, kept))
+    after = read(rules, None, Tree({rules[0]: part._replace(files=told)}))
     assert after.entries["/app/a"].content == "told"
     assert after.entries["/app/b"] != before.entries["/app/b"]
 

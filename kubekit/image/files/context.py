@@ -19,7 +19,7 @@ from kubekit.errors import FilesError, shown
 from kubekit.image.files import demands, dockerignore, links, plain, sources
 from kubekit.image.files.dockerfile import load, parse
 from kubekit.image.files.hashes import HashCache, fingerprints, regular
-from kubekit.image.files.walk import entry, unreadable, walk
+from kubekit.image.files.walk import GONE, entry, unreadable, walk
 from kubekit.model import BuildPlan, BuildSettings, ContextFile
 
 if TYPE_CHECKING:
@@ -215,6 +215,8 @@ def content(file: ContextFile, fingerprint: str) -> Iterator[bytes]:
                 seen.update(block)
                 size += len(block)
                 held = block
+    except GONE as error:
+        raise _changed(file) from error
     except OSError as error:
         raise unreadable(file.source, error) from error
     if size != file.size or not fingerprint.endswith(seen.hexdigest()):

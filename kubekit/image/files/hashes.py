@@ -20,7 +20,7 @@ from typing import TypeAlias
 
 import platformdirs
 
-from kubekit.image.files.walk import STAMP, unreadable
+from kubekit.image.files.walk import GONE, STAMP, unreadable
 from kubekit.model import ContextFile
 from kubekit.text.cache import keep
 
@@ -69,7 +69,7 @@ def fingerprints(
             continue
         try:
             found[file.path] = _fingerprint(file)
-        except FileNotFoundError:
+        except GONE:
             # Editors write beside the file and rename: what is gone by now was never part of it.
             del found[file.path]
             continue
@@ -130,7 +130,7 @@ def _fingerprint(file: ContextFile) -> str:
         with open(file.at, "rb", buffering=0) as stream:  # noqa: PTH123 - a Path for each file costs
             while block := stream.read(_BLOCK):
                 seen.update(block)
-    except FileNotFoundError:
+    except GONE:
         raise
     except OSError as error:
         raise unreadable(file.source, error) from error

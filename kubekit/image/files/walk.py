@@ -18,7 +18,8 @@ from kubekit.image.files.sources import ALL, Sources
 from kubekit.model import ContextFile
 
 _KIND = 0o170000
-_GONE = (FileNotFoundError, NotADirectoryError)
+GONE = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+"""What is met where something else stood a moment ago, or nothing stands any more."""
 _REGULAR, _FOLDER = stat.S_IFREG, stat.S_IFDIR
 _KINDS = frozenset({_REGULAR, _FOLDER, stat.S_IFLNK})
 
@@ -135,7 +136,7 @@ class _Walk:
             folder = f"{self.root}/{base}"
             try:
                 opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            except _GONE:
+            except GONE:
                 continue
             try:
                 with os.scandir(opened) as entries:
@@ -160,7 +161,7 @@ class _Walk:
                 continue
             try:
                 status = found.stat(follow_symlinks=False)
-            except _GONE:
+            except GONE:
                 continue
             kind = status.st_mode & _KIND
             if kind in _KINDS:
@@ -174,7 +175,7 @@ class _Walk:
         try:
             with os.scandir(folder) as entries:
                 return list(entries)
-        except _GONE:
+        except GONE:
             return []
         except PermissionError:
             if above is not None and above.excluded:
@@ -182,7 +183,7 @@ class _Walk:
             raise
 
     def _add(self, found: os.DirEntry[str], path: str) -> None:
-        with contextlib.suppress(*_GONE):
+        with contextlib.suppress(*GONE):
             status = found.stat(follow_symlinks=False)
             if stat.S_IFMT(status.st_mode) in _KINDS:
                 self._add_parents(path)

@@ -133,4 +133,12 @@ APPLYING: tuple[Cause, ...] = (
         fix="run kubekit again in a while",
         exit_code=8,
     ),
+    Cause(
+        id="busy",
+        rows=(),
+        signals="a run on this machine has the lock, or one on another machine renews its Lease",
+        cause="another run of kubekit is at work for this project in this namespace",
+        fix="wait for its end, end it, or use a namespace of your own: `--namespace`",
+        exit_code=2,
+    ),
 )

@@ -26,20 +26,20 @@ _AFTER_LINES = 40
 
 def last_line(log: str) -> str:
     """The line that says most: a traceback's exception, else the last error, else the last line."""
-    lines = [line for line in _plain(log) if line.strip()]
+    lines = [line for line in plain(log) if line.strip()]
     return raised_line(log) or _newest(_TOLD, lines) or (lines[-1].strip() if lines else "")
 
 
 def raised_line(log: str) -> str:
     """The exception that ended it: of the last traceback, else of any kind; empty without one."""
-    lines = [line for line in _plain(log) if line.strip()]
+    lines = [line for line in plain(log) if line.strip()]
     raised = _raised(lines)
     return _newest(_RAISED, lines) if raised is None else lines[raised].strip()
 
 
 def ending(log: str) -> str:
     """The part that tells why it ended: the last traceback with what led to it, or some lines."""
-    lines = [line for line in _plain(log) if line.strip()]
+    lines = [line for line in plain(log) if line.strip()]
     if _raised(lines) is None:
         return "\n".join(lines[-_LAST_LINES:])
     start = _header(lines, len(lines))
@@ -57,8 +57,8 @@ def _newest(pattern: re.Pattern[str], lines: list[str]) -> str:
     return ""
 
 
-def _plain(log: str) -> list[str]:
-    """Its lines without colours and without the frames of exception groups."""
+def plain(log: str) -> list[str]:
+    """The lines of a log without colours and without the frames of exception groups."""
     lines = [_COLOUR.sub("", line) for line in log.splitlines()]
     return [_BAR.sub("", line) for line in lines if not _RULE.match(line)]
 

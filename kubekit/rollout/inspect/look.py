@@ -25,7 +25,7 @@ from kubekit.api.resources import (
     Resource,
 )
 from kubekit.errors import RefusedError
-from kubekit.model import Clock, Object
+from kubekit.model import Cancel, Clock, Object
 from kubekit.rollout import kinds
 from kubekit.rollout.facts import Facts
 from kubekit.rollout.inspect import past
@@ -76,7 +76,9 @@ class Look:
         now: the API server's time, seconds since the epoch.
     """
 
-    def __init__(self, kube: Kube, namespace: str, clock: Clock, *, ask: bool) -> None:
+    def __init__(
+        self, kube: Kube, namespace: str, clock: Clock, *, cancel: Cancel, ask: bool
+    ) -> None:
         """Read it all; an empty namespace means all of them.
 
         Args:
@@ -88,6 +90,7 @@ class Look:
         """
         self._kube = kube
         self._clock = clock
+        self._cancel = cancel
         self._ask = ask
         self._blind: set[str] = set()
         self._seen: dict[str, _Namespace] = {}
@@ -223,6 +226,7 @@ class Look:
                     namespace,
                     clock=self._clock,
                     on_host=lambda _image: False,
+                    cancel=self._cancel,
                 ),
             )
         return self._seen[namespace]

@@ -144,6 +144,14 @@ class Dev:
             stands = [event for event in self._events if event["type"] == "watching"]
         return self.process.poll() is None and bool(stands) and bool(stands[-1]["well"])
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether that was the last it said: nothing has begun since."""
+        began = ("files-changed", "stage-started")
+        with self._arrived:
+            kinds = [one["type"] for one in self._events if one["type"] in (*began, "watching")]
+        return self.is_well and kinds[-1] == "watching"
+
     def err(self) -> str:
         """What it wrote to stderr."""
         return Path(self._err.name).read_text()
@@ -284,12 +292,17 @@ def waited(ask: Callable[[], _T], what: str, seconds: float = PATIENCE) -> _T:
 
 
 @contextlib.contextmanager
-def dev(project: Project, *flags: str, kubeconfig: Path | None = None) -> Iterator[Dev]:
-    """A run in a project; neither it nor its namespace is there afterwards."""
+def dev(
+    project: Project,
+    *flags: str,
+    kubeconfig: Path | None = None,
+    begun: Callable[[Dev], object] = Dev.calm,
+) -> Iterator[Dev]:
+    """A run in a project, once `begun`; neither it nor its namespace is there afterwards."""
     try:
         run = Dev(project, *flags, kubeconfig=kubeconfig)
         try:
-            run.calm()
+            begun(run)
             run.mark()
             yield run
         finally:

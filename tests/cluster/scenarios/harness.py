@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from tests.cluster.conftest import DOCKERFILE, PROFILE, Project, small_project
 from tests.cluster.scenarios.recorder import Record, Recorder
 from tests.cluster.scenarios.running import Outcome, Running, finished, start
 from tests.cluster.scenarios.scenario import FILE, Scenario
+from tests.together import alone, beside
 
 HERE = Path(__file__).parent
 KUBECTL_SECONDS = 20
@@ -144,10 +147,15 @@ class Stage:
         self._together = ThreadPoolExecutor(max_workers=workers)
         self._alone = ThreadPoolExecutor(max_workers=1)
         self._others: list[Future[Played]] = []
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._cluster: contextlib.ExitStack | None = None
 
     def add(self, scenario: Scenario) -> Future[Played]:
         """Play it when its turn comes; those that must be alone are added last."""
         if scenario.alone:
+            with self._lock:
+                self._waiting += 1
             return self._alone.submit(self._play_alone, scenario)
         future = self._together.submit(self._play, scenario)
         self._others.append(future)
@@ -157,13 +165,32 @@ class Stage:
         """Let what runs end, and start nothing more."""
         for pool in (self._together, self._alone):
             pool.shutdown(cancel_futures=True)
+        self._leave_cluster()
 
     def _play(self, scenario: Scenario) -> Played:
-        return play(
-            self._parent, self._environ, scenario, recorder=self._recorder, beside=self._beside
-        )
+        with beside():
+            return self._played(scenario)
 
     def _play_alone(self, scenario: Scenario) -> Played:
         for future in self._others:
             future.exception()
-        return self._play(scenario)
+        if self._cluster is None:  # for all of them at once: other workers have to wait
+            self._cluster = contextlib.ExitStack()
+            self._cluster.enter_context(alone())
+        try:
+            return self._played(scenario)
+        finally:
+            with self._lock:
+                self._waiting -= 1
+            if not self._waiting:
+                self._leave_cluster()
+
+    def _leave_cluster(self) -> None:
+        if self._cluster is not None:
+            self._cluster.close()
+            self._cluster = None
+
+    def _played(self, scenario: Scenario) -> Played:
+        return play(
+            self._parent, self._environ, scenario, recorder=self._recorder, beside=self._beside
+        )

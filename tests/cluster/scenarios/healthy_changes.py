@@ -21,6 +21,7 @@ from tests.cluster.scenarios.actions import (
 from tests.cluster.scenarios.harness import HERE
 from tests.cluster.scenarios.running import Running, finished, start
 from tests.cluster.scenarios.scenario import RECREATE, Scenario, replaced, spec
+from tests.conftest import until
 
 ONE_POD = """\
 apiVersion: v1
@@ -84,10 +85,7 @@ def server_killed(project: Project, _run: Running) -> None:
 
 def server_answers(project: Project) -> None:
     """Until it does, nothing else may be done."""
-    for _ in range(120):
-        if project.kubectl("get", "--raw", "/readyz", check=False) == "ok":
-            return
-        time.sleep(0.5)
+    until(lambda: project.kubectl("get", "--raw", "/readyz", check=False) == "ok", 300)
 
 
 def skewed(seconds: int) -> tuple[str, ...]:

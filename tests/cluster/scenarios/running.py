@@ -32,7 +32,7 @@ class Running:
                 self.lines.append((time.monotonic(), line))
                 self.arrived.notify_all()
 
-    def until(self, text: str, seconds: float = 60) -> None:
+    def until(self, text: str, seconds: float = 150) -> None:
         """Wait until the run has said this."""
 
         def said() -> bool:

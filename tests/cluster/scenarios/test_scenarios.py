@@ -18,7 +18,8 @@ from tests.cluster.scenarios.running import finished, start
 from tests.cluster.scenarios.scenario import AT_SIGHT, BEFORE, FILE
 from tests.cluster.scenarios.tables import SCENARIOS
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+# Each waits for its play, and the last ones for all the others, on a loaded machine, too.
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 
 def test_scenario(played: Played, request: pytest.FixtureRequest) -> None:

@@ -1,0 +1,99 @@
+"""Tests beside each other: what one worker of xdist keeps to itself, and what must be alone.
+
+Most of a test on the cluster is waiting, so `make test` has several workers. Each takes a whole
+module at a time, for its fixtures; a profile beside the lab's is there once at a time, so whatever
+needs one is left to one worker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import Generator, Iterator
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+from lab import paths
+
+_WORKS = "PYTEST_XDIST_WORKER" in os.environ
+"""Whether this is one of several workers."""
+
+_OWN_PROFILE = re.compile(r"/cluster/.*[\[-](containerd|two-node)\]|/test_profiles\.py::")
+_SCENARIOS = re.compile("/scenarios/test_scenarios.py::")
+_ORDER = (_SCENARIOS, _OWN_PROFILE, re.compile("/cluster/"), re.compile("/cli/"))
+_ELSEWHERE = re.compile("/scenarios/|/test_(profiles|lab_profiles|nodes).py::")
+"""On profiles of their own; and scenarios, played before their tests look at them, see to it."""
+
+
+def rank(nodeid: str) -> int:
+    """Its place among all tests: first what takes longest, so that at the end nobody waits."""
+    found = (place for place, kind in enumerate(_ORDER) if kind.search(nodeid))
+    return next(found, len(_ORDER))
+
+
+class Scheduling(LoadScopeScheduling):
+    """A module at a time, in the order of the tests; those of further profiles as one module."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "profiles" if _OWN_PROFILE.search(nodeid) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Those of one further profile together, at the end: each is started once, one at a time.
+    items.sort(key=further_of)
+    if _WORKS:
+        items.sort(key=lambda item: rank(item.nodeid))
+
+
+def further_of(item: pytest.Item) -> str:
+    """The further profile of the lab that a test is for, if there is one."""
+    called = getattr(item, "callspec", None)
+    return str(called.params.get("further", "")) if called else ""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # around the time limit of the test, too
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    if item.get_closest_marker("cluster") is None or _ELSEWHERE.search(item.nodeid):
+        return (yield)
+    with beside():
+        return (yield)
+
+
+@contextlib.contextmanager
+def beside() -> Iterator[None]:
+    """Use the lab's cluster beside other workers: while none has it or wants it alone."""
+    with _locked("gate", fcntl.LOCK_SH), contextlib.ExitStack() as stack:
+        stack.enter_context(_locked("cluster", fcntl.LOCK_SH))
+        keep = stack.pop_all()
+    with keep:
+        yield
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Have the lab's cluster to oneself: nobody new comes in, and those who are in go out first."""
+    with _locked("gate", fcntl.LOCK_EX), _locked("cluster", fcntl.LOCK_EX):
+        yield
+
+
+@contextlib.contextmanager
+def _locked(name: str, how: int) -> Iterator[None]:
+    """Hold a lock among the workers of this machine; it ends with its holder."""
+    if not _WORKS:
+        yield
+        return
+    folder = paths.places().state
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"tests-{name}.lock").open("a") as file:
+        fcntl.flock(file, how)
+        yield
