@@ -120,9 +120,10 @@ def _apply(
         first, rest = _phases(steps)
         applied = write(kube, first, owned=owned, emit=run.emit, later=rest)
         _say_written(applied, stage)
+    if any(is_before(item.manifest) for item in applied.objects):
+        _go_before(settings, kube, applied, rest, image, run)
     if not rest:
         return applied
-    _go_before(settings, kube, applied, rest, image, run)
     with run.stage("apply", "the other objects") as stage:
         since = math.floor(kube.server_now()) - 1  # what comes now is judged from now on
         others = write(kube, rest, owned=owned, emit=run.emit)

@@ -1,0 +1,67 @@
+"""The order of a release; what its parts do on a cluster is in tests/cluster/test_phases.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kubekit import release
+from kubekit.api.apply import Step
+from kubekit.api.ownership import OwnedSet
+from kubekit.api.resources import KNOWN
+from kubekit.errors import Place
+from kubekit.manifests.phases import ANNOTATION
+from kubekit.model import Applied, AppliedObject, Manifest, Manifests, Settings
+from kubekit.rollout.wait import Rollout
+from kubekit.session import Run
+
+FILE = Path("/p/kubekit.yaml")
+
+
+def step(kind: str, api: str, *, before: bool = False) -> Step:
+    annotations = {ANNOTATION: "before"} if before else {}
+    data = {"apiVersion": api, "kind": kind, "metadata": {"name": "x", "annotations": annotations}}
+    return Step(
+        manifest=Manifest(data=data, origin=Place(file=FILE)),
+        resource=KNOWN[api, kind],
+        action="created",
+        sent=data,
+        live=data,
+        date=0.0,
+    )
+
+
+@pytest.mark.parametrize("beside", [[], [step("Deployment", "apps/v1")]])
+def test_what_runs_before_is_waited_for_also_where_nothing_comes_after(
+    beside: list[Step], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def write(_kube: object, steps: list[Step], **_: object) -> Applied:
+        done.extend(one.manifest.kind for one in steps)
+        objects = (AppliedObject(manifest=it.manifest, action="created", live={}) for it in steps)
+        return Applied(objects=tuple(objects), since=0.0)
+
+    def await_ready(_settings: object, _kube: object, applied: Applied, *_: object) -> Rollout:
+        done.append(f"wait for {' '.join(item.manifest.kind for item in applied.objects)}")
+        return Rollout(workloads={})
+
+    steps = [step("ConfigMap", "v1"), step("Job", "batch/v1", before=True), *beside]
+    monkeypatch.setattr(release, "_tried", lambda *_: steps)
+    monkeypatch.setattr(release, "write", write)
+    monkeypatch.setattr(release, "await_ready", await_ready)
+    settings = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=())
+    owned = OwnedSet(project="x", namespace="x")
+
+    class Kube:
+        def server_now(self) -> float:
+            return 1.0
+
+    kube: Any = Kube()
+    applied = release._apply(
+        settings, kube, Manifests(items=()), owned, None, Run(emit=lambda _: None)
+    )
+    assert done == ["ConfigMap", "Job", "wait for Job", *(one.manifest.kind for one in beside)]
+    assert [item.manifest.kind for item in applied.objects] == [one.manifest.kind for one in steps]
