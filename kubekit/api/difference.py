@@ -69,7 +69,8 @@ def _named(old: list[Any], new: list[Any]) -> tuple[dict[Any, Any], dict[Any, An
 
 
 def _by(items: list[Any], key: str) -> dict[Any, Any] | None:
-    if not all(isinstance(item, dict) and key in item for item in items):
+    # Of a kind that a cluster has of its own, what is so called may be no plain value.
+    if not all(isinstance(item, dict) and isinstance(item.get(key), str | int) for item in items):
         return None
     found = {item[key]: item for item in items}
     return found if len(found) == len(items) else None

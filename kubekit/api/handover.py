@@ -20,8 +20,13 @@ _ATTEMPTS = 5
 
 
 def pending(live: Object | None) -> bool:
-    """Whether fields of the object are still those of a client-side apply."""
-    return live is not None and any(map(_is_client_side, _entries(live)))
+    """Whether fields of the object are still those of a client-side apply.
+
+    Those of a Namespace stay so: it is a member of no set, so nobody has given it to kubekit.
+    """
+    if live is None or live["kind"] == "Namespace":
+        return False
+    return any(map(_is_client_side, _entries(live)))
 
 
 def take_over(kube: Kube, path: str) -> None:

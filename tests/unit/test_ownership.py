@@ -66,6 +66,12 @@ def test_a_difference_names_items_of_lists_by_what_tells_them_apart() -> None:
     assert changes(old, old) == ()
 
 
+def test_items_that_nothing_plain_tells_apart_are_told_by_their_place() -> None:
+    old = obj("Gateway", spec={"servers": [{"port": {"number": 80}}]})
+    new = obj("Gateway", spec={"servers": [{"port": {"number": 81}}]})
+    assert changes(old, new) == ("spec.servers[0].port.number: 80 -> 81",)
+
+
 def test_what_the_server_counts_is_no_difference() -> None:
     old = obj(status={"a": 1})
     new = obj(status={"a": 2})
@@ -111,6 +117,14 @@ def test_fields_of_a_client_side_apply_become_kubekits_and_no_others() -> None:
     live["metadata"]["managedFields"] = [first, *others]
     assert not pending(live)
     assert not pending(None)
+
+
+def test_a_namespace_is_never_given_to_kubekit() -> None:
+    fields: Object = {"f:metadata": {"f:labels": {"f:theirs": {}}}}
+    for kind, given_ in (("ConfigMap", True), ("Namespace", False)):
+        live = obj(kind)
+        live["metadata"]["managedFields"] = [entry("kubectl-client-side-apply", "Update", fields)]
+        assert pending(live) is given_
 
 
 def test_what_goes_once_it_is_taken_over() -> None:
