@@ -93,7 +93,7 @@ class Kube:
         self.context = context
         self._cancel = cancel
         self._ahead = float("-inf")
-        self._guard: Callable[[str], None] | None = None
+        self._guard: Callable[[Kube, str], None] | None = None
         self.renew()
 
     def renew(self) -> None:
@@ -130,8 +130,11 @@ class Kube:
         part._cancel = cancel  # noqa: SLF001 - of this class
         return part
 
-    def guarded(self, guard: Callable[[str], None]) -> Kube:
-        """The same cluster; `guard` is called with the path before anything there is changed."""
+    def guarded(self, guard: Callable[[Kube, str], None] | None) -> Kube:
+        """The same cluster; before anything is changed, `guard` is called with the path.
+
+        And with the cluster as it is reached at that moment, for requests of its own.
+        """
         part = copy.copy(self)
         part._guard = guard  # noqa: SLF001 - of this class
         return part
@@ -185,7 +188,7 @@ class Kube:
             UnreachableError: the server could not be reached in time.
         """
         if self._guard is not None and method != "GET" and "dryRun" not in (query or {}):
-            self._guard(path)
+            self._guard(self.guarded(None), path)
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(TransientError),
             stop=tenacity.stop_after_delay(patience),

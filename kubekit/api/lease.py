@@ -63,7 +63,7 @@ class Lease:
     def guard(self, kube: Kube) -> Kube:
         """The same API, which takes the Lease before it changes anything in the namespace."""
         inside = f"/namespaces/{self._owned.namespace}/"
-        return kube.guarded(lambda path: self.take(kube) if inside in path else None)
+        return kube.guarded(lambda plain, path: self.take(plain) if inside in path else None)
 
     def take(self, kube: Kube) -> None:
         """Hold it from now on.
@@ -83,6 +83,8 @@ class Lease:
                 )
             if self._live is None:
                 self._live = self._made(kube) or self._taken_over(kube)
+                # It is renewed and deleted where it was made: the cluster may have moved since.
+                self._kube = kube.until(Cancel())
             if self._live is not None and self._thread is None:
                 self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
                 self._thread.start()
@@ -104,9 +106,13 @@ class Lease:
             self._thread.join(_LAST_SECONDS)
         if self._live is None:
             return
-        body = {"preconditions": {"uid": self._live["metadata"]["uid"]}}
         with contextlib.suppress(KubekitError):
-            self._kube.request("DELETE", self.path, body=body, patience=_LAST_SECONDS)
+            there = self._kube.get(self.path, patience=_LAST_SECONDS)
+            if there is not None and self._is_ours(there):
+                # Whoever has taken it over since has left it its uid.
+                known = {key: there["metadata"][key] for key in ("uid", "resourceVersion")}
+                body = {"preconditions": known}
+                self._kube.request("DELETE", self.path, body=body, patience=_LAST_SECONDS)
         self._live = None
 
     def _made(self, kube: Kube) -> Object | None:
@@ -136,8 +142,11 @@ class Lease:
                 raise self._busy(there)
             return kube.request("PUT", self.path, body=self._signed(kube, there)).data
         except ApiError as error:
-            if error.status == 409 and there:  # noqa: PLR2004 - another one was quicker
-                raise self._busy(there) from error
+            if error.status == 409 and there:  # noqa: PLR2004
+                now = kube.get(self.path) or there
+                if self._is_ours(now):  # it was sent again, as the answer was lost
+                    return now
+                raise self._busy(now) from error  # another one was quicker
             if error.status in (403, 404):
                 return None
             raise
@@ -160,12 +169,16 @@ class Lease:
 
     def _is_left(self, kube: Kube, there: Object) -> bool:
         """Whether the run that made it is over."""
-        mark = (there["metadata"].get("annotations") or {}).get(LOCK_ANNOTATION)
-        if mark and mark == self._signature.mark:
+        if self._is_ours(there):
             return True
         spec = there.get("spec") or {}
         renewed = _moment(spec.get("renewTime"))
         return kube.server_now() > renewed + int(spec.get("leaseDurationSeconds") or 0)
+
+    def _is_ours(self, there: Object) -> bool:
+        """Whether it is of this run, or of one before it that had the same lock."""
+        annotations = there["metadata"].get("annotations") or {}
+        return annotations.get(LOCK_ANNOTATION) == self._signature.mark
 
     def _busy(self, there: Object) -> UsageError:
         annotations = there["metadata"].get("annotations") or {}
@@ -189,14 +202,23 @@ class Lease:
                     self._live = self._renewed(self._live)
 
     def _renewed(self, live: Object) -> Object | None:
-        now = datetime.fromtimestamp(self._kube.server_now(), tz=UTC).strftime(_FORMAT)
-        body = {**live, "spec": {**live["spec"], "renewTime": now}}
+        """What is there now, if it is ours still.
+
+        It is looked at first: where the answer of the last renewal was lost, the one that is known
+        is not the present one, and would be refused like that of a run that has lost it.
+        """
         try:
+            there = self._kube.get(self.path, patience=0)
+            if there is None:  # with its namespace, or by hand: the next write makes it anew
+                return None
+            if not self._is_ours(there):
+                self._taken_from_us = True
+                return None
+            now = datetime.fromtimestamp(self._kube.server_now(), tz=UTC).strftime(_FORMAT)
+            body = {**there, "spec": {**there["spec"], "renewTime": now}}
             return self._kube.request("PUT", self.path, body=body, patience=0).data
-        except ApiError as error:
-            self._taken_from_us = error.status == 409  # noqa: PLR2004
-            # One that is gone, with its namespace or by hand, is made anew with the next write.
-            return live if error.status not in (404, 409) else None
+        except ApiError:  # somebody was quicker: that is seen the next time
+            return live
         except UnreachableError:
             with contextlib.suppress(KubekitError):
                 self._kube.renew()
