@@ -53,7 +53,7 @@ _GONE_SECONDS = 120.0
 
 # Made by Kubernetes itself in every namespace, and gone with it.
 _NATIVE = frozenset({("ServiceAccount", "default"), ("ConfigMap", "kube-root-ca.crt")})
-_NATIVE_KINDS = frozenset({"Event", "Endpoints", "EndpointSlice", "Lease", "PodMetrics"})
+_NATIVE_KINDS = frozenset({"Event", "Endpoints", "EndpointSlice", "PodMetrics"})
 
 
 def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list[Member]:
@@ -61,7 +61,7 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
 
     What holds data, or is another's by now, never is.
     Secrets and ConfigMaps stay as long as any pod, or any template of one, still names them: a
-    rollback needs them.
+    rollback needs them. They all stay where this user may not see everything that could name them.
     """
     kept = {(manifest.kind, manifest.name) for manifest in manifests}
     found = [
@@ -71,7 +71,7 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
     ]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
         used = _named_configs(kube, owned.namespace)
-        found = [(resource, obj) for resource, obj in found if _key(obj) not in used]
+        found = [pair for pair in found if not _may_be_named(pair[1], used)]
     return found
 
 
@@ -158,14 +158,24 @@ def _shrink(kube: Kube, owned: OwnedSet, manifests: Iterable[Manifest], gone: se
         write_kinds(kube, owned, left)
 
 
-def _named_configs(kube: Kube, namespace: str) -> set[tuple[str, str]]:
-    """Every Secret and ConfigMap that a pod of the namespace, or a template of one, names."""
-    return {
-        (reference.kind, reference.name)
-        for resource in _HOLDERS
-        for item in kube.list(resource.path(namespace))
-        for reference in references(item)
-    }
+def _may_be_named(obj: Object, used: set[tuple[str, str]] | None) -> bool:
+    return obj["kind"] in _CONFIG_KINDS if used is None else _key(obj) in used
+
+
+def _named_configs(kube: Kube, namespace: str) -> set[tuple[str, str]] | None:
+    """Every Secret and ConfigMap that a pod of the namespace, or a template of one, names.
+
+    None where some of what could name them may not be listed.
+    """
+    try:
+        return {
+            (reference.kind, reference.name)
+            for resource in _HOLDERS
+            for item in kube.list(resource.path(namespace))
+            for reference in references(item)
+        }
+    except ApiError:
+        return None
 
 
 def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
@@ -178,8 +188,14 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
             yield resource.kind
             continue
         for item in items:
-            if (resource.kind, item["metadata"]["name"]) not in _NATIVE:
+            if not _is_native(resource.kind, item["metadata"]):
                 yield f"{resource.kind}/{item['metadata']['name']}"
+
+
+def _is_native(kind: str, metadata: Object) -> bool:
+    """Whether it goes with the namespace: Kubernetes' own, or a Lease of a run of kubekit."""
+    own = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGER
+    return (kind, metadata["name"]) in _NATIVE or (kind == "Lease" and own)
 
 
 def _why_namespace(namespace: str, live: Object) -> str:

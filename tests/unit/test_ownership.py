@@ -15,7 +15,8 @@ from kubekit.api.difference import changes
 from kubekit.api.handover import LAST_APPLIED, dropped, moved, pending
 from kubekit.api.immutable import fixed, is_all_immutable
 from kubekit.api.kube import ApiError
-from kubekit.api.ownership import MANAGED_BY_LABEL
+from kubekit.api.ownership import MANAGED_BY_LABEL, OwnedSet
+from kubekit.api.resources import KNOWN, ref
 from kubekit.model import Object
 
 
@@ -201,6 +202,46 @@ def test_what_is_anothers_is_not_pruned(change: Object, spared: bool) -> None:
     member = obj()
     member["metadata"] |= change
     assert removal._is_spared(member) is spared
+
+
+class Lists:
+    """An API of which only lists are asked; those of `closed` may not be."""
+
+    def __init__(self, found: dict[str, list[Object]], *, closed: str = "") -> None:
+        self._found = found
+        self._closed = closed
+
+    def list(self, path: str, **_: object) -> list[Object]:
+        kind = path.rpartition("/")[2]
+        if kind == self._closed:
+            raise error(message="may not be listed")
+        return self._found.get(kind, [])
+
+
+@pytest.mark.parametrize(
+    ("closed", "pruned"),
+    [("", ["Secret/old", "Service/old"]), ("cronjobs", ["Service/old"])],
+)
+def test_secrets_stay_where_not_all_that_could_name_them_may_be_seen(
+    closed: str, pruned: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    members = [
+        (KNOWN["v1", kind], {"kind": kind, "metadata": {"name": name}})
+        for kind, name in (("Secret", "old"), ("Secret", "named"), ("Service", "old"))
+    ]
+    monkeypatch.setattr(removal, "read_kinds", lambda *_: ())
+    monkeypatch.setattr(removal, "members", lambda *_: members)
+    kube: Any = Lists({"pods": [{"spec": {"a": {"secretRef": {"name": "named"}}}}]}, closed=closed)
+    found = removal.stale(kube, [], owned=OwnedSet(project="x", namespace="x"))
+    assert [ref(one) for _, one in found] == pruned
+
+
+def test_only_a_lease_of_kubekit_goes_with_the_namespace() -> None:
+    own = {"name": "kubekit-x", "labels": {MANAGED_BY_LABEL: "kubekit"}}
+    assert removal._is_native("Lease", own)
+    assert not removal._is_native("Lease", {"name": "leader"})
+    assert not removal._is_native("ConfigMap", own)
+    assert removal._is_native("ConfigMap", {"name": "kube-root-ca.crt"})
 
 
 def test_what_would_take_its_data_with_it_is_not_pruned() -> None:
