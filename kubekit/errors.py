@@ -162,7 +162,7 @@ class MissingError(KubekitError):
 
 
 class SupersededError(KubekitError):
-    """Another apply changed the workload while this run waited for it."""
+    """Another run or apply has come between, and what there is now is not this run's."""
 
     exit_code = 10
     default_id = "superseded"

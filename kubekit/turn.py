@@ -18,7 +18,7 @@ from kubekit.api.kube import Kube
 from kubekit.api.lease import Lease, Signature
 from kubekit.api.ownership import OwnedSet
 from kubekit.cluster.target import minikube_home
-from kubekit.errors import CancelledError, UnreachableError, UsageError
+from kubekit.errors import CancelledError, UsageError
 from kubekit.events import Emit, Progress
 from kubekit.model import Cancel, ClusterTarget
 from kubekit.runfile import Holder, RunFile
@@ -91,14 +91,14 @@ def _end(lock: RunFile, holder: Holder, command: str, *, emit: Emit, cancel: Can
     except ProcessLookupError:
         pass
     except PermissionError:
-        raise UnreachableError(
+        raise UsageError(
             f"`kubekit dev` (pid {holder.pid}) runs as another user and cannot be ended",
             hints=("end it there with Ctrl-C, then run `kubekit teardown` again",),
             id="busy",
         ) from None
     while not lock.take(command):
         if time.monotonic() > deadline:
-            raise UnreachableError(
+            raise UsageError(
                 f"`kubekit dev` (pid {holder.pid}) was asked to end, and runs still",
                 hints=(f"end it with `kill -9 {holder.pid}`, then run `kubekit teardown` again",),
                 id="busy",
