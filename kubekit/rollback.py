@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 
 from kubekit.api.fields import applied_by
-from kubekit.api.kube import FIELD_MANAGER, Kube
+from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
 from kubekit.api.ownership import OwnedSet, members
 from kubekit.api.references import references
+from kubekit.api.refusals import explained
 from kubekit.api.resources import DEPLOYMENTS, KNOWN, REPLICA_SETS, ref
 from kubekit.errors import Place, UsageError, WorkloadError
 from kubekit.events import ObjectChanged
@@ -95,18 +96,30 @@ def roll_back(
 
 
 def _apply(settings: Settings, chosen: list[Back], kube: Kube, run: Run) -> Applied:
+    """Write them, once it is known that the API server takes them all."""
+    place = Place(file=settings.file)
+    manifests = [Manifest(data=_sent(back), origin=place) for back in chosen]
+    since = min([_tried(kube, manifest, settings.namespace) for manifest in manifests])
     done = []
-    since = 0.0
-    for back in chosen:
-        sent = _sent(back)
-        path = DEPLOYMENTS.path(settings.namespace, sent["metadata"]["name"])
-        trial = kube.apply(path, sent, dry_run=True)
-        since = since or trial.date
-        live = kube.apply(path, sent).data
-        run.emit(ObjectChanged(ref=ref(live), action="configured"))
-        manifest = Manifest(data=sent, origin=Place(file=settings.file))
+    for manifest in manifests:
+        path = DEPLOYMENTS.path(settings.namespace, manifest.name)
+        live = kube.apply(path, manifest.data).data
+        run.emit(ObjectChanged(ref=manifest.ref, action="configured"))
         done.append(AppliedObject(manifest=manifest, action="configured", live=live))
     return Applied(objects=tuple(done), since=since)
+
+
+def _tried(kube: Kube, manifest: Manifest, namespace: str) -> float:
+    """The server's time of a trial that went well."""
+    path = DEPLOYMENTS.path(namespace, manifest.name)
+    try:
+        return kube.apply(path, manifest.data, dry_run=True).date
+    except ApiError as error:
+        refusal = explained(kube, error, manifest, namespace=namespace)
+        if refusal.id == "api-conflict":
+            hint = "take these fields first: `kubekit build-and-apply --take-ownership`"
+            refusal.hints = (hint,)
+        raise refusal from error
 
 
 def _sent(back: Back) -> Object:

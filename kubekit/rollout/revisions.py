@@ -74,7 +74,7 @@ def remember(kube: Kube, applied: Applied, *, namespace: str) -> None:
         sets = kube.list(REPLICA_SETS.path(namespace))
         for item in deployments:
             known = revisions(sets, item.live)
-            if known and (item.action != "unchanged" or not known[0].ready_at):
+            if known and not _is_newest(known):
                 kube.request(
                     "PATCH",
                     REPLICA_SETS.path(namespace, known[0].name),
@@ -82,6 +82,16 @@ def remember(kube: Kube, applied: Applied, *, namespace: str) -> None:
                     body=body,
                     content_type="application/merge-patch+json",
                 )
+
+
+def _is_newest(known: list[Revision]) -> bool:
+    """Whether the present revision is known to be the last that became ready.
+
+    It is not where it is an old one that has come back; an apply that has changed no template does
+    not count, or a rollback would undo what an earlier release has changed.
+    """
+    present, *others = known
+    return bool(present.ready_at) and all(one.ready_at <= present.ready_at for one in others)
 
 
 def _number(item: Object) -> int:
