@@ -18,6 +18,9 @@ from kubekit.model import BuildPlan, SyncRule
 
 _Recipe = tuple[object, ...]
 
+_KEPT = 20
+"""Images of which it is known what went into them: as many as pods may run of, and more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Latest:
@@ -48,7 +51,10 @@ class Images:
         paths = Packed(dict.fromkeys(placed, "-").items())
         for other in self._paths.values():
             paths.sharing(other)
+        self._paths.pop(image, None)
         self._paths[image] = paths
+        for old in [*self._paths][:-_KEPT]:
+            del self._paths[old]
         same = placed.keys() == entries.keys() and all(
             entries[path] == entry(fingerprint) for path, fingerprint in placed.items()
         )
