@@ -179,7 +179,6 @@ class PodSync:
             CancelledError: the run was interrupted, or `cancel` was set.
         """
         began = time.monotonic()
-        self._exact = None
         self._learn(tree.entries)
         try:
             try:
@@ -192,7 +191,8 @@ class PodSync:
         except BaseException:
             self._hang_up()
             raise
-        told.fields |= {"seconds": time.monotonic() - began, "exact": self._exact}
+        exact, self._exact = self._exact, None
+        told.fields |= {"seconds": time.monotonic() - began, "exact": exact}
         return SyncOutcome(**told.fields)  # type: ignore[arg-type]
 
     def forget(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from kubekit.api.kube import Kube, TransientError
-from kubekit.dev.entries import Entry
+from kubekit.dev.entries import Entries
 from kubekit.dev.images import Images
 from kubekit.dev.pods import Running
 from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
@@ -73,8 +73,8 @@ class Sessions:
         return all(one.told == self._wanted_version for one in self._open.values())
 
     @property
-    def _entries(self) -> Mapping[str, Entry]:
-        return self._wanted[0].entries if self._wanted else {}
+    def _entries(self) -> Entries:
+        return self._wanted[0].entries if self._wanted else Entries(())
 
     @property
     def _wanted_version(self) -> int:
