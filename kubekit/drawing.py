@@ -7,7 +7,9 @@ from collections.abc import Collection
 
 from kubekit.events import Diagnosed, Failed, Reported
 from kubekit.lines import Line, Signs
+from kubekit.rollout.evidence import around_log
 
+_OF_THE_APP = ("reload-failed", "crash-loop", "init-crash-loop")
 _ABOVE = "its traceback is in the log above"
 _LONG = 24
 """Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
@@ -25,13 +27,15 @@ def failure(event: Failed | Reported, signs: Signs) -> list[Line]:
 
 
 def unrepeated(event: Reported, logged: Collection[str]) -> Reported:
-    """What failed without the lines that stand in the log above it."""
-    above = set(logged)
-    lines = [line for detail in event.details for line in detail.splitlines()]
-    new = [line for line in lines if line.strip() not in above]
-    if len(new) == len(lines):
+    """What a traceback shows, without it where the log above has it whole."""
+    if event.id not in _OF_THE_APP or not event.details:
         return event
-    return dataclasses.replace(event, details=(*filter(str.strip, new), _ABOVE))
+    before, own, behind = around_log(event.details)
+    if not own:  # of a reload there is nothing else
+        before, own = [""], list(event.details)
+    if any(line.strip() not in logged for detail in own for line in detail.splitlines()):
+        return event
+    return dataclasses.replace(event, details=(*before[:-1], _ABOVE, *behind))
 
 
 def diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from kubekit.dev.adapt import FOLDER
@@ -63,6 +63,7 @@ class Agent:
         self._program = program
         self._buffer = b""
         self._cancel = cancel
+        self._newer: Callable[[], bool] | None = None
         hello = self._hello(dests)
         self.python = str(hello["python"])
         self.mounts: tuple[str, ...] = tuple(hello["mounts"])
@@ -99,8 +100,12 @@ class Agent:
         reload: bool,
         patience: float,
         probe: Object | None,
+        newer: Callable[[], bool] | None = None,
     ) -> Iterator[Object]:
-        """Send a change set; yields the agent's answers as they come, without the last."""
+        """Send a change set; yields the agent's answers as they come, without the last.
+
+        When the files are written and something `newer` is to come, the app is not waited for.
+        """
         entries, sources = tree.entries, tree.sources
         request = {
             "do": "sync",
@@ -120,7 +125,10 @@ class Agent:
         for block in _joined(_frame(request), (sources[path] for path in changes.puts)):
             self._program.send(block, self._cancel)
         while (answer := self.answer(_ANSWER_SECONDS + patience))["re"] != "done":
+            if answer["re"] == "written":
+                self._newer = newer
             yield answer
+        self._newer = None
 
     def use(self, cancel: Cancel | None) -> None:
         """From now on, stop when this is set."""
@@ -151,6 +159,9 @@ class Agent:
         while missing > 0:
             if time.monotonic() > until:
                 raise SilentError("the agent in the container does not answer")
+            if self._newer is not None and self._newer():
+                self._newer = None
+                self._program.send(_frame({"do": "stop"}), self._cancel)
             parts.append(self._program.receive(self._cancel))
             missing -= len(parts[-1])
         data = b"".join(parts)

@@ -18,7 +18,6 @@ from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import PODS
 from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
-from kubekit.dev.memory import spare
 from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
@@ -59,7 +58,6 @@ def dev(
         KubekitError: it cannot begin; what fails later is told, and it goes on.
     """
     start = run.clock.now()
-    spare()
     settings = load()
     debugger = _debugger(settings) if debug else None
     target, kube = connect(settings, run)

@@ -88,10 +88,10 @@ class Entries(Mapping[str, Entry]):
 
     def __init__(self, parts: Sequence[Packed]) -> None:
         """Take what the parts hold; where they overlap, the later one has its way."""
-        self.parts = tuple(reversed(parts))
+        self.parts = tuple(parts)
 
     def __getitem__(self, path: str) -> Entry:
-        for part in self.parts:
+        for part in reversed(self.parts):
             if (kept := part.get(path)) is not None:
                 return entry(kept[_LENGTH:])
         raise KeyError(path)
@@ -119,10 +119,14 @@ class Entries(Mapping[str, Entry]):
     def without(self, is_out: Callable[[str], bool]) -> Entries:
         """All but some paths."""
         parts = [part.patched([path for path in part if is_out(path)], {}) for part in self.parts]
-        return Entries(parts[::-1])
+        return Entries(parts)
+
+    def fingerprints(self) -> dict[str, str]:
+        """What stands at each path, as a build plan has it."""
+        return {path: kept[_LENGTH:] for part in self.parts for path, kept in part.items()}
 
 
-class Sources(Mapping[str, Source]):
+class Sources:
     """Path in the container -> the file on this machine."""
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -135,15 +139,11 @@ class Sources(Mapping[str, Source]):
                 return Source(src + path[len(dest) :], size if stat.S_ISREG(mode) else 0)
         raise KeyError(path)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter({path for part in self._parts for path in part.files})
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
     def has(self, at: str) -> bool:
         """Whether a file on this machine is one of them."""
-        paths = (
-            (dest + at[len(src) :]) for src, dest, _ in self._parts if at.startswith(f"{src}/")
+        places = (
+            (dest + at[len(src) :], files)
+            for src, dest, files in self._parts
+            if at.startswith(f"{src}/")
         )
-        return any(path in self and self[path].at == at for path in paths)
+        return any(path in files and self[path].at == at for path, files in places)

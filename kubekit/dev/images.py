@@ -1,9 +1,10 @@
-"""What the image holds by itself: by it a new container is known to have all files from the start.
+"""What the image holds by itself: by it a new container is taken to have all files at once.
 
 Every new container is asked what it has, but nobody has to wait for its answer who is led to an app
-that surely runs with the files of now. It does if the image was built from just these files, and
-the first container of an image made by the same recipe was found to have just what that one was
-built from: the Dockerfile lays the files where they belong, and nothing else is made of them.
+that runs with the files of now, as far as was seen. It does if the image was built from just these
+files, and the first container of an image made by the same recipe was found to have just what that
+one was built from: the Dockerfile lays the files where they belong. Where it does not so for once,
+the container's answer shows it, and that is told.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from kubekit.dev.entries import Entry, entry
+from kubekit.dev.entries import Entries, Entry
 from kubekit.dev.packed import Packed
 from kubekit.dev.tree import kept_out
 from kubekit.model import BuildPlan, SyncRule
 
 _Recipe = tuple[object, ...]
+
+_KEPT = 20
+"""Images of which it is known what went into them: as many as pods may run of, and more."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,17 +45,18 @@ class Images:
         image: str,
         plan: BuildPlan,
         rules: Sequence[SyncRule],
-        entries: Mapping[str, Entry],
+        entries: Entries,
     ) -> None:
         """It was built from this, while the working tree was so."""
         placed = dict(_placed(plan, rules))
         paths = Packed(dict.fromkeys(placed, "-").items())
         for other in self._paths.values():
             paths.sharing(other)
+        self._paths.pop(image, None)
         self._paths[image] = paths
-        same = placed.keys() == entries.keys() and all(
-            entries[path] == entry(fingerprint) for path, fingerprint in placed.items()
-        )
+        for old in [*self._paths][:-_KEPT]:
+            del self._paths[old]
+        same = placed == entries.fingerprints()
         recipe = _recipe(plan)
         self._latest = _Latest(image=image, recipe=recipe, entries=entries) if same else None
 
@@ -60,7 +65,7 @@ class Images:
         return self._paths.get(image, ())
 
     def holds(self, image: str, entries: Mapping[str, Entry]) -> bool:
-        """Whether a new container of it surely has just these files."""
+        """Whether a new container of it should have just these files."""
         latest = self._latest
         if latest is None or latest.image != image or latest.recipe != self._exact:
             return False

@@ -106,17 +106,17 @@ class Job:
 
     def _work(self) -> None:
         try:
-            self._steadily(self._release)
+            self._steadily()
         except KubekitError as error:
             self._deliver(Ended(job=self, error=error))
         else:
             self._deliver(Ended(job=self))
 
-    def _steadily(self, release: Callable[[], None]) -> None:
+    def _steadily(self) -> None:
         """Begin anew where a file was saved while it was sent: nobody else would."""
         for left in reversed(range(_TRIES)):
             try:
-                release()
+                self._release()
             except FilesError as error:
                 if error.id != "context-changed" or not left:
                     raise

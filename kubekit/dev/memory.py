@@ -6,23 +6,11 @@ what is kept of them, and neither Python nor the C library give it back by thems
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 
-_MMAP_THRESHOLD = -3
-_ARENA_MAX = -8
-"""Of glibc's `mallopt`."""
-
-_LARGE = 128 << 10
 _FEW = 5000
-
-
-def spare() -> None:
-    """Have large buffers go back as soon as they are done with, also the second time."""
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "mallopt"):
-        libc.mallopt(_MMAP_THRESHOLD, _LARGE)
-        libc.mallopt(_ARENA_MAX, 2)
 
 
 def give_back(files: int) -> None:
@@ -34,6 +22,6 @@ def give_back(files: int) -> None:
     if files < _FEW:
         return
     gc.collect()  # empties what Python keeps for later, too, which holds on to much else
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)
+    # Only glibc has it; a Python that is linked statically opens nothing.
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,14 @@ from kubekit.dev.agent import PROGRAM, Agent
 from kubekit.dev.difference import Difference, difference
 from kubekit.dev.entries import Entries, Entry
 from kubekit.dev.memory import give_back
-from kubekit.dev.syncerrors import ChangedError, DriftError, SilentError, not_writable, refusal
+from kubekit.dev.syncerrors import (
+    ChangedError,
+    DriftError,
+    OvertakenError,
+    SilentError,
+    not_writable,
+    refusal,
+)
 from kubekit.dev.tree import Tree
 from kubekit.errors import Place
 from kubekit.model import Cancel, Object, SyncRule
@@ -103,6 +110,7 @@ class _Told:
     """What an agent answered to one change set."""
 
     written: bool = False
+    overtaken: bool = False
     fields: dict[str, object] = field(default_factory=dict)
 
 
@@ -158,8 +166,18 @@ class PodSync:
         self._asked = False
         self._exact: bool | None = None
         self._owed = False
+        self._newer: Callable[[], bool] | None = None
+        self._waits: Callable[[str], None] | None = None
 
-    def bring(self, tree: Tree, *, reload: bool, cancel: Cancel | None = None) -> SyncOutcome:
+    def bring(
+        self,
+        tree: Tree,
+        *,
+        reload: bool,
+        cancel: Cancel | None = None,
+        newer: Callable[[], bool] | None = None,
+        waits: Callable[[str], None] | None = None,
+    ) -> SyncOutcome:
         """Bring the container to the tree, and have the app take it.
 
         The difference is to what the container has by its own account, asked for once a session.
@@ -168,8 +186,12 @@ class PodSync:
             tree: all that should be there.
             reload: have the app reloaded if anything changes.
             cancel: gives up, from another thread; the next sync then begins with a new session.
+            newer: says whether something newer is to come; then an app that takes long to start
+                is not waited for, once the files are in place.
+            waits: is told the line that such an app is in, "" if that is not known.
 
         Raises:
+            OvertakenError: the files are there, and what the app made of them is not known.
             GoneError: the container does not run (any more), or is about to end.
             NoPythonError: it has no Python: rebuild instead.
             SyncError: it cannot be written; the subclasses say why.
@@ -179,7 +201,7 @@ class PodSync:
             CancelledError: the run was interrupted, or `cancel` was set.
         """
         began = time.monotonic()
-        self._exact = None
+        self._newer, self._waits = newer, waits
         self._learn(tree.entries)
         try:
             try:
@@ -192,7 +214,10 @@ class PodSync:
         except BaseException:
             self._hang_up()
             raise
-        told.fields |= {"seconds": time.monotonic() - began, "exact": self._exact}
+        if told.overtaken:
+            raise OvertakenError
+        exact, self._exact = self._exact, None
+        told.fields |= {"seconds": time.monotonic() - began, "exact": exact}
         return SyncOutcome(**told.fields)  # type: ignore[arg-type]
 
     def forget(self) -> None:
@@ -277,26 +302,35 @@ class PodSync:
             reload=self._owed,
             patience=self._patience,
             probe=self._probe.request if self._probe and self._owed else None,
+            newer=self._newer,
         )
         for answer in answers:
-            kind = answer["re"]
-            if kind in ("failed", "changed"):
+            if answer["re"] in ("failed", "changed"):
                 raise refusal(answer, self._where)
-            if kind == "syntax":
-                told.fields["faults"] = tuple(_fault(one, tree) for one in answer["faults"])
-            elif kind == "written":
-                told.written = True
+            if answer["re"] == "written":
                 size = sum(tree.sources[path].size for path in changes.puts)
                 told.fields |= {"files": changes.count, "size": size}
-            elif kind == "reloaded":
-                if answer["answer"]["state"] == "stopping":
-                    raise GoneError(f"{self._where} is about to end")
-                told.fields |= _reload(answer["answer"])
-            elif kind == "ready":
-                told.fields |= {"ready": answer["well"], "met": answer["text"]}
-        if self._owed and "mode" in told.fields:
+            self._hear(answer, tree, told)
+        if self._owed and "mode" in told.fields and not told.overtaken:
             # What failed is tried again, also by a save that changes nothing.
             self._owed = told.fields.get("failed") is not None or not told.fields.get("ready", True)
+
+    def _hear(self, answer: Object, tree: Tree, told: _Told) -> None:
+        kind = answer["re"]
+        if kind == "syntax":
+            told.fields["faults"] = tuple(_fault(one, tree) for one in answer["faults"])
+        elif kind == "written":
+            told.written = True
+        elif kind == "reloaded":
+            if answer["answer"]["state"] == "stopping":
+                raise GoneError(f"{self._where} is about to end")
+            told.fields |= _reload(answer["answer"])
+        elif kind == "ready":
+            told.fields |= {"ready": answer["well"], "met": answer["text"]}
+        elif kind == "overtaken":
+            told.overtaken = True
+        elif kind == "waiting" and self._waits is not None:
+            self._waits(answer["text"])
 
 
 def _ours(entries: Entries, mounts: Sequence[str]) -> Entries:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from kubekit.api.kube import Kube, TransientError
-from kubekit.dev.entries import Entry
+from kubekit.dev.entries import Entries
 from kubekit.dev.images import Images
 from kubekit.dev.pods import Running
 from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
-from kubekit.dev.syncerrors import ChangedError, SyncError
+from kubekit.dev.syncerrors import ChangedError, OvertakenError, SyncError
 from kubekit.dev.tree import Tree
 from kubekit.errors import CancelledError, KubekitError
 from kubekit.model import BuildPlan, Cancel, Object, SyncRule
@@ -31,12 +31,17 @@ _UNREACHABLE = "api-unreachable"
 
 @dataclass(frozen=True, kw_only=True)
 class Brought:
-    """What became of one version of the files in one container; one of the last two is there."""
+    """What became of one version of the files in one container; one of the last three is there.
+
+    Attributes:
+        waits: the app takes long to start: the line that it is in, "" if that is not known.
+    """
 
     running: Running
     version: int
     outcome: SyncOutcome | None = None
     error: KubekitError | None = None
+    waits: str | None = None
 
     @property
     def well(self) -> bool:
@@ -73,8 +78,8 @@ class Sessions:
         return all(one.told == self._wanted_version for one in self._open.values())
 
     @property
-    def _entries(self) -> Mapping[str, Entry]:
-        return self._wanted[0].entries if self._wanted else {}
+    def _entries(self) -> Entries:
+        return self._wanted[0].entries if self._wanted else Entries(())
 
     @property
     def _wanted_version(self) -> int:
@@ -185,7 +190,7 @@ class _Session:
         self._thread.start()
 
     def want(self, tree: Tree, version: int) -> None:
-        """Bring this, once what goes on is done."""
+        """Bring this: once the files of what goes on are there, the app is not waited for."""
         with self._wake:
             self._newer = self._wanted is not None
             self._wanted = (tree, version)
@@ -227,11 +232,19 @@ class _Session:
                 self._wake.wait()
 
     def _bring(self, tree: Tree, version: int) -> None:
-        brought = Brought(running=self._running, version=version)
+        brought = plain = Brought(running=self._running, version=version)
         try:
-            outcome = self._sync.bring(tree, reload=True, cancel=self._cancel)
+            outcome = self._sync.bring(
+                tree,
+                reload=True,
+                cancel=self._cancel,
+                newer=lambda: self._is_over(version),
+                waits=lambda line: self._deliver(replace(plain, waits=line)),
+            )
         except (CancelledError, GoneError):
             raise
+        except OvertakenError:
+            return
         except TransientError as error:
             self._stumbled(error, version)  # the newest files are asked for again
             return

@@ -37,6 +37,10 @@ class ForeignError(SyncError):
     default_id = "sync-foreign"
 
 
+class OvertakenError(Exception):
+    """Something newer is to come, so the app was not waited for."""
+
+
 class ChangedError(FilesError):
     """A file changed while it was sent: the tree is to be read again."""
 

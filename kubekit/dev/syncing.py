@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kubekit.api.kube import Kube
 from kubekit.dev import tree
+from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Running
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError
@@ -58,7 +59,7 @@ class Syncing:
         return self._sessions.count
 
     def current(self) -> frozenset[str]:
-        """The IDs of the containers that have had all files once."""
+        """The IDs of the containers that have had all files once, or whose image should."""
         return self._sessions.current()
 
     def follow(self, running: Iterable[Running]) -> bool:
@@ -79,10 +80,10 @@ class Syncing:
     def has(self, path: Path) -> bool:
         """Whether the containers are to have something there by now; unknown means yes."""
         tree, rules = self._tree, self._settings.dev.sync
-        if tree is None:
+        if tree is None or self._touched is None or path.name == "pyvenv.cfg":
             return True
         above = [rule for rule in rules if path.is_relative_to(rule.src)]
-        places = [Path(rule.dest, path.relative_to(rule.src)).as_posix() for rule in above]
+        places = [f"{one.dest.rstrip('/')}/{path.relative_to(one.src).as_posix()}" for one in above]
         return any(one in tree.entries for one in places) or path in [rule.src for rule in rules]
 
     def reread(self, settings: Settings) -> None:
@@ -103,7 +104,7 @@ class Syncing:
         before = self._tree
         if not self._renew():
             return
-        if self._tree != before:
+        if before is None or self._tree is None or self._tree.entries != before.entries:
             self._note(saved, before)
         self._want()  # last: what it wakes would delay what is told
 
@@ -165,6 +166,8 @@ class Syncing:
             self._voice.failed(error)
             self._touched = None
             return False
+        if self._touched is None:
+            give_back(len(self._tree.entries))
         self._touched = set()
         self._version += 1
         return True

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import dropwhile, takewhile
 from pathlib import Path, PurePosixPath
 
 from kubekit.dev.podsync import SyncOutcome
 from kubekit.errors import KubekitError, Place
 from kubekit.events import Reported, Synced, Warned
 from kubekit.model import SyncRule
+from kubekit.rollout.evidence import around_log
 
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _CRASHES = ("crash-loop", "init-crash-loop")
-_LOG = "log of "
 _MODES = {
     "warm": "warm reload",
     "cold": "reload",
@@ -131,24 +130,21 @@ def crashed(error: KubekitError, rules: Sequence[SyncRule]) -> KubekitError:
         error: of the release.
         rules: where the folders of this machine lie in the containers.
     """
-    log = _logged(error.details) if error.id in _CRASHES else []
-    place = _place("\n".join(log), rules)
+    if error.id not in _CRASHES:
+        return error
+    before, log, behind = around_log(error.details)
+    text = "\n".join(log)
+    place = _place(text, rules)
     if place is None:
         return error
-    head = takewhile(lambda line: not line.startswith(_LOG), error.details)
+    own = [f"  {line}" for line in _own(text, rules)]
     return type(error)(
         error.message,
         hints=error.hints,
-        details=(*head, *_own("\n".join(log), rules)),
+        details=(*before, *own, *behind),
         place=place,
         id=error.id,
     )
-
-
-def _logged(details: Iterable[str]) -> list[str]:
-    """The lines of the log among what is told with a failure."""
-    log = list(dropwhile(lambda line: not line.startswith(_LOG), details))[1:]
-    return [line[2:] for line in takewhile(lambda line: line.startswith("  "), log)]
 
 
 def _changes(saved: Sequence[str]) -> str:

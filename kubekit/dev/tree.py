@@ -7,12 +7,10 @@ import re
 import stat
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from kubekit.dev.entries import Entries, Entry, Part, Sources, known, record
-from kubekit.dev.memory import give_back
 from kubekit.dev.packed import Packed
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files.context import ignore_file, ignore_path
@@ -55,23 +53,6 @@ class Tree:
         self.entries = Entries([part.files for part in parts.values()])
         self.sources = Sources(tuple(parts.values()))
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Tree):
-            return NotImplemented
-        return all(
-            self.entries.get(path) == other.entries.get(path)
-            and self.sources.get(path) == other.sources.get(path)
-            for path in self._may_differ(other)
-        )
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _may_differ(self, other: Tree) -> AbstractSet[str]:
-        places = [[(part.src, part.dest) for part in one.parts.values()] for one in (self, other)]
-        if places[0] != places[1]:
-            return self.entries.keys() | other.entries.keys()
-        return self.entries.differing(other.entries)
-
 
 def is_noise(path: str) -> bool:
     """Whether nobody cares about a path: bytecode, what editors and tools leave, history."""
@@ -109,7 +90,7 @@ def read(
     Args:
         rules: what lies where.
         build: whose context and `.dockerignore` count; None for an image that is not built here.
-        before: the tree as it was, of the same rules.
+        before: the tree as it was, of these rules or others.
         touched: all that may have changed since, a folder with all below it; None where that is
             not known. With it, a tree of 30,000 files is read in a tenth of the time.
 
@@ -121,6 +102,7 @@ def read(
         before is not None
         and touched is not None
         and before.parts.keys() == {*rules}
+        and all(part.src == str(rule.src.resolve()) for rule, part in before.parts.items())
         and _are_apart(rules)
     ):
         paths = _resolved(touched, rules)
@@ -129,9 +111,7 @@ def read(
         if len(paths) <= _FEW and not others:
             return _patched(build, ignore, before, paths)
     parts = before.parts if before else {}
-    tree = Tree({rule: _part(rule, build, ignore, parts.get(rule)) for rule in rules})
-    give_back(len(tree.entries))
-    return tree
+    return Tree({rule: _part(rule, build, ignore, parts.get(rule)) for rule in rules})
 
 
 def _resolved(touched: Iterable[Path], rules: Sequence[SyncRule]) -> list[Path]:

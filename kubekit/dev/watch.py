@@ -193,7 +193,8 @@ def _schedule(
     """
     for left in reversed(range(_TRIES)):
         try:
-            observer.schedule(handler, str(root), recursive=deep)
+            # With the slash a link is followed, which watchdog does not do by itself.
+            observer.schedule(handler, f"{root}/", recursive=deep)
         except (FileNotFoundError, NotADirectoryError):  # it, or a folder below it
             if not root.is_dir():
                 return False

@@ -13,9 +13,11 @@ readonly | ...}], mounts: what is mounted below them, which is none of our busin
 
 ``sync`` {clears, folders, puts: [path, executable, size, sha256], links: [path, target],
 modes: [path, executable], deletes, reload, patience, probe} -> as it goes on {re: written} |
-{re: syntax, faults} | {re: changed, path} | {re: failed, errno, path}, {re: reloaded, ...},
-{re: ready, ...}, and {re: done}. Python files are compiled first; nothing is written unless all of
-them can be. Content is staged beside the destination and renamed to its place.
+{re: syntax, faults} | {re: changed, path} | {re: failed, errno, path}, {re: waiting, text},
+{re: reloaded, ...}, {re: ready, ...}, and {re: done}. Python files are compiled first; nothing is
+written unless all of them can be. Content is staged beside the destination and renamed to its
+place. From {re: written} on a ``stop`` {} ends the wait for the app: {re: overtaken}, {re: done};
+one that comes too late has no answer.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ import struct
 import sys
 import time
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 Frame = dict[str, Any]
 
@@ -59,6 +61,10 @@ _START_SECONDS = 3.0
 
 class EndError(Exception):
     """Nobody asks any more."""
+
+
+class StopError(Exception):
+    """Something newer is to come: how the app takes this is of no interest any more."""
 
 
 class ClashError(OSError):
@@ -98,8 +104,13 @@ class Wire:
             rest = rest[self._out.write(rest) :]
 
     def stirs(self, seconds: float) -> bool:
-        """Wait; True as soon as something comes, which while we work can only be the end."""
+        """Wait; True as soon as something comes."""
         return bool(select.select([self.source], [], [], seconds)[0])
+
+    def interrupted(self) -> NoReturn:
+        """What came while we wait for the app can only be a ``stop``, or the end."""
+        self.read()
+        raise StopError
 
     def _exactly(self, size: int) -> bytes:
         data = self._in.read(size)
@@ -124,7 +135,7 @@ def main() -> None:
                 with locked(dests):
                     entries = list(listed([encoded(path) for path in request["paths"]]))
                 wire.tell(re="listed", entries=entries)
-            else:
+            elif request["do"] == "sync":
                 sync(wire, request, dests)
                 wire.tell(re="done")
 
@@ -416,6 +427,14 @@ def sync(wire: Wire, request: Frame, dests: list[bytes]) -> None:
         wire.tell(**problem)
         return
     wire.tell(re="written", seconds=time.monotonic() - began)
+    try:
+        take(wire, request)
+    except StopError:
+        wire.tell(re="overtaken")
+
+
+def take(wire: Wire, request: Frame) -> None:
+    """Have the app take what was written, and see it answer."""
     until = time.monotonic() + request["patience"]
     with Supervisor(wire) as supervisor:
         if request["reload"]:
@@ -631,25 +650,30 @@ class Supervisor:
             else:
                 return line, ""
             if self._wire.stirs(0.02):
-                raise EndError
+                line.close()
+                self._wire.interrupted()
 
     def _heard(self, line: socket.socket, seconds: float) -> Frame:
         """The line that it answers: if it ends, so does the container."""
         text = b""
         until = time.monotonic() + seconds
-        while not text.endswith(b"\n"):
+        while True:
             ends: list[Any] = [line, self._wire.source]
             ready = select.select(ends, [], [], max(0.0, until - time.monotonic()))[0]
             if self._wire.source in ready:
-                raise EndError
+                self._wire.interrupted()
             if not ready:
                 return {"state": "late"}
             if not (data := line.recv(_BLOCK)):
                 return {"state": "stopping"}
             text += data
-        # Before the last there may be one to a request that was not waited for.
-        answer: Frame = json.loads(text.splitlines()[-1])
-        return answer
+            if text.endswith(b"\n"):
+                # Before the last there may be one to a request that was not waited for.
+                answer: Frame = json.loads(text.splitlines()[-1])
+                if answer["state"] != "waiting":
+                    return answer
+                self._wire.tell(re="waiting", text=answer["text"], seconds=answer["seconds"])
+                text = b""
 
 
 def answered(wire: Wire, probe: Frame, until: float, supervisor: Supervisor) -> Frame:
@@ -670,7 +694,7 @@ def answered(wire: Wire, probe: Frame, until: float, supervisor: Supervisor) -> 
         if state["state"] in ("failed", "stopping"):
             return {"re": "reloaded", "answer": state}
         if wire.stirs(pause):
-            raise EndError
+            wire.interrupted()
         pause = min(0.1, pause * 1.5)
 
 

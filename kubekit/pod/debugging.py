@@ -47,8 +47,7 @@ _PORTS = range(20_000, 30_000)
 _SIZE = re.compile(rb"Content-Length: *(\d+)", re.IGNORECASE)
 _HEAD = b"\r\n\r\n"
 _LONGEST_HEAD = 4096
-_ENDS = re.compile(rb'"event"|"disconnect"')
-"""That the old program ended must not end what begins anew; and the good-bye is answered here."""
+_LEAVE = "disconnect"
 
 
 def prepare(folder: str, *, forks: bool) -> None:
@@ -255,14 +254,14 @@ class _Link:
         for message in whole:
             if source is self._client:
                 self._ask(message)
-            elif not self._leaves or not _ENDS.search(message):
+            elif not self._leaves or not _is_of_the_end(message):
                 self._write(self._client, message)
         if not data:
             self._ended(source)
 
     def _ask(self, message: bytes) -> None:
         self._is_part = self._is_part or b'"subProcessId"' in message
-        bye = b'"disconnect"' in message
+        bye = _read(message).get("command") == _LEAVE
         self.is_ending = self.is_ending or bye
         if self._leaves and bye:
             # The adapter may have gone with its program, and an editor waits for the answer.
@@ -336,11 +335,25 @@ def messages(data: bytes) -> tuple[list[bytes], bytes]:
         data = data[end:]
 
 
+def _is_of_the_end(message: bytes) -> bool:
+    """That the old program ended must not end what begins anew; a good-bye is answered here."""
+    told = _read(message)
+    return told.get("type") == "event" or told.get("command") == _LEAVE
+
+
+def _read(message: bytes) -> dict[str, Any]:
+    """What a message says, as far as it is one."""
+    try:
+        told = json.loads(message.partition(_HEAD)[2])
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
 def _bye(message: bytes) -> dict[str, Any]:
     """The answer to a request that says good-bye."""
-    asked = json.loads(message.partition(_HEAD)[2])
-    answer = {"type": "response", "request_seq": asked["seq"], "success": True}
-    return {"seq": 0, **answer, "command": asked["command"]}
+    answer = {"type": "response", "request_seq": _read(message).get("seq"), "success": True}
+    return {"seq": 0, **answer, "command": _LEAVE}
 
 
 def framed(message: dict[str, Any]) -> bytes:

@@ -83,6 +83,7 @@ class Generation:
         left: how many servers have stopped taking connections.
         text: why it did not start, as far as it has told.
         debug: the port of its debugger, 0 without one.
+        note: the file where it writes down where it is, when it is asked; -1 without one.
     """
 
     def __init__(self, number: int, pid: int, mode: str, debug: int) -> None:
@@ -94,6 +95,7 @@ class Generation:
         self.ready = False
         self.left = 0
         self.text = ""
+        self.note = -1
 
     def tell(self, message: serving.Message) -> None:
         """Tell each of its processes."""
@@ -226,6 +228,9 @@ class Processes:
             self.hear(generation, channel)
             if channel.end.fileno() >= 0:
                 self._loop.forget(channel.end)
+        if generation.note >= 0:
+            os.close(generation.note)
+            generation.note = -1
 
     def hold(self, key: serving.Key, fds: list[int]) -> None:
         """Keep listening sockets for all programs to come."""

@@ -25,7 +25,16 @@ from importlib.util import module_from_spec, spec_from_file_location
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from kubekit.pod import asking, changes, debugging, families, processes, serving, warm
+    from kubekit.pod import (
+        asking,
+        changes,
+        debugging,
+        families,
+        processes,
+        serving,
+        warm,
+        whereabouts,
+    )
     from kubekit.pod import loop as loops
     from kubekit.pod import program as programs
 else:
@@ -38,17 +47,23 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    programs, serving, warm, changes, loops, asking, families, debugging, processes = map(
-        _beside,
-        (
-            *("program", "serving", "warm", "changes", "loop", "asking", "families"),
-            *("debugging", "processes"),
-        ),
+    programs, serving, warm, changes, loops, asking, families, debugging, processes, whereabouts = (
+        map(
+            _beside,
+            (
+                *("program", "serving", "warm", "changes", "loop", "asking", "families"),
+                *("debugging", "processes", "whereabouts"),
+            ),
+        )
     )
 
 START_SECONDS = 60.0
 """How long a new program may take until it serves; then the old one is kept."""
 
+_SLOW_SECONDS = 3.0
+"""After so long, who waits for a new program is told where it is."""
+
+_NOTE_SECONDS = 1.0
 _LEFT_SECONDS = 5.0
 _GLANCE_SECONDS = 0.03
 _CRASH_SECONDS = 10.0
@@ -147,6 +162,7 @@ class Supervisor:
             "left": lambda: self._left(of),
             "connection": lambda: self._pass_on(key, fds[0]),
             "failed": lambda: setattr(of, "text", of.text or message["text"]),
+            "whereabouts": lambda: setattr(of, "note", fds[0]),
         }
         told[message["say"]]()
 
@@ -286,7 +302,26 @@ class Supervisor:
         if not self.preload.cold and warm.threads() > 1:
             self.preload.cold = "a thread runs in the process to be forked"
         generation = self.candidate = self._processes.start(self._mode())
+        self._loop.later(_SLOW_SECONDS, lambda: self._slow(generation))
         self._loop.later(START_SECONDS, lambda: self._too_slow(generation))
+
+    def _slow(self, generation: processes.Generation) -> None:
+        """Tell those who wait where a program is that has not started yet."""
+        if generation in (self.candidate, self._starting):
+            if generation.note >= 0:
+                generation.signal(whereabouts.SIGNAL)
+            self._tell_slow(generation, time.monotonic() + _NOTE_SECONDS)
+
+    def _tell_slow(self, generation: processes.Generation, until: float) -> None:
+        if generation not in (self.candidate, self._starting):
+            return
+        own = warm.Modules(self._options.synced).own
+        found = whereabouts.noted(generation.note, own) if generation.note >= 0 else ""
+        if found is None and time.monotonic() < until:
+            self._loop.later(_GLANCE_SECONDS, lambda: self._tell_slow(generation, until))
+            return
+        for client in self._clients:
+            client.tell({"state": "waiting", "seconds": _SLOW_SECONDS, "text": found or ""})
 
     def _too_slow(self, generation: processes.Generation) -> None:
         if generation is self.candidate:
@@ -302,10 +337,13 @@ class Supervisor:
         """End the program, and start it when it has gone: its port is free then."""
         if self.current is not None:
             self._listened |= families.listen(families.family(self.current.pid))
-            self._awaited, self.current, self._starting = self.current, None, None
+            self._awaited, self.current = self.current, None
             if self._door:
                 self._door.lead(0)
-            self._end(self._awaited, self._options.grace)
+            # One that has not started yet has nothing to finish.
+            new = self._awaited is self._starting
+            self._starting = None
+            self._end(self._awaited, _LEFT_SECONDS if new else self._options.grace)
         elif self._awaited is None:
             self._start_again()
 
@@ -324,6 +362,7 @@ class Supervisor:
         self._awaited = None
         self._starting = generation = self._processes.start(self._manner)
         self._serve(generation)
+        self._loop.later(_SLOW_SECONDS, lambda: self._slow(generation))
         self._when_up(generation)
 
     def _when_up(self, generation: processes.Generation) -> None:
@@ -437,6 +476,7 @@ def run_program(
     warm.load_fresh(options.synced)
     warm.reseed()
     changes.hook(serves)
+    whereabouts.listen(end)
     if heard[0]["debug"]:
         debugging.listen(heard[0]["debug"], options.debugger)
     try:

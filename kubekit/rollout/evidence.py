@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from kubekit.model import Object
 from kubekit.rollout.finders.logs import raised_line
@@ -11,6 +12,8 @@ from kubekit.rollout.reading import event_time
 from kubekit.rollout.verdict import Finding
 
 LOG_LINES = 25
+_LOG_OF = "log of "
+
 _WARNINGS = 3
 _POD_NAME = re.compile(r'"[\w.-]+-[a-z0-9]{5}"')
 
@@ -26,7 +29,7 @@ def evidence(
         # The last line is found without it.
         first = f" {said}" if said and said != lines[-1].strip() else ""
         found.append(
-            f"log of Pod/{finding.log.pod}, container `{finding.log.container}`, "
+            f"{_LOG_OF}Pod/{finding.log.pod}, container `{finding.log.container}`, "
             f"attempt {finding.log.attempt + 1}:{first}"
         )
         found += [f"  {line}" for line in lines[-LOG_LINES:]]
@@ -41,6 +44,13 @@ def evidence(
     if told:
         found += [f"warnings of {finding.where}:", *list(told.values())[-_WARNINGS:]]
     return tuple(found)
+
+
+def around_log(details: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
+    """Evidence apart: what stands before the lines of the log, these, and what stands after."""
+    at = next((n for n, line in enumerate(details, 1) if line.startswith(_LOG_OF)), len(details))
+    log = list(takewhile(lambda line: line.startswith("  "), details[at:]))
+    return list(details[:at]), [line[2:] for line in log], list(details[at + len(log) :])
 
 
 def _warnings(where: str, events: Iterable[Object], since: float) -> Iterator[Object]:

@@ -188,13 +188,12 @@ class Facts:
         """The log of this very attempt: the container may start again while it is read."""
         place = self._log_place(want)
         for look in range(_TRIES):
-            if place is None:
+            if place is None or (look and self._cancel.wait(_BEHIND_SECONDS)):
                 return None
             text = self._log_text(want, previous=place.previous)
             before, place = place, self._log_place(want)
             if place == before and (text is None or look or logtimes.is_of(text, place.ended)):
                 return None if text is None else logtimes.without(text)
-            self._cancel.wait(_BEHIND_SECONDS)
         return None
 
     def _log_place(self, want: LogOf) -> _LogPlace | None:

@@ -14,14 +14,15 @@ _STAMP = re.compile(r"^(\d{4}-\d\d-\d\dT\S+) ?", re.MULTILINE)
 
 
 def is_of(text: str, ended: float) -> bool:
-    """Whether a log is for certain of an attempt that ended then.
+    """Whether a log can be taken for that of an attempt that ended then.
 
     Args:
         text: as the API has it with `timestamps`.
         ended: in seconds since the epoch, cut off to whole ones; 0 while it runs.
 
     Returns:
-        False also for an empty log: it may be of an attempt that has not said anything yet.
+        False also for an empty log: it may be of the next attempt, which has not said anything yet.
+        What that one says in the very second of the end passes: the API's times are whole seconds.
     """
     first = _STAMP.match(text)
     return not ended or (first is not None and epoch(first[1]) < ended + 1)

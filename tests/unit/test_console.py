@@ -173,12 +173,35 @@ def test_a_long_output_stands_above_its_cause() -> None:
 def test_a_traceback_that_was_just_logged_is_not_shown_again() -> None:
     said = ('  File "/app/a.py", line 1', "    1 / 0", "ZeroDivisionError: division by zero")
     log = [LogLine(pod="x-1", container="app", at="", line=line) for line in said]
-    told = Reported(id="x", exit_code=6, message="crashes", place="a.py:1", details=("9 s", *said))
+    told = Reported(
+        id="reload-failed", exit_code=6, message="crashes", place="a.py:1", details=said
+    )
     out, err = show(*log, told)
     assert len(out.splitlines()) == 3
-    assert "9 s" in err
     assert "its traceback is in the log above" in err
     assert "1 / 0" not in err
     _, err = show(told)
     assert "1 / 0" in err
+    assert "above" not in err
+
+
+def test_of_a_crash_only_its_log_is_not_shown_again() -> None:
+    said = ('  File "/app/a.py", line 1', "    1 / 0", "ZeroDivisionError: division by zero")
+    log = [LogLine(pod="x-1", container="app", at="", line=line) for line in said]
+    title, warnings = "log of Pod/x-1, container `app`:", ("warnings of Pod/x-1:", "  BackOff: x")
+    details = ("9 s after", title, *(f"  {line}" for line in said), *warnings)
+    told = Reported(id="crash-loop", exit_code=6, message="crashes", details=details)
+    _, err = show(*log, told)
+    assert "1 / 0" not in err
+    assert title not in err
+    assert all(one in err for one in ("9 s after", "in the log above", *warnings))
+    _, err = show(log[1], told)
+    assert "1 / 0" in err
+
+
+def test_a_line_that_was_logged_by_chance_stays_in_another_failure() -> None:
+    log = LogLine(pod="x-1", container="app", at="", line="}")
+    told = Reported(id="syntax-error", exit_code=3, message="no", details=("    }", "    ^"))
+    _, err = show(log, told)
+    assert "}" in err
     assert "above" not in err

@@ -150,3 +150,18 @@ def test_a_port_that_is_taken_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(debugging, "_PORTS", [server.getsockname()[1]])
         with pytest.raises(OSError, match="in use"):
             free_port()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"command": "evaluate", "arguments": {"expression": "disconnect"}},
+        {"command": "setFunctionBreakpoints", "arguments": {"breakpoints": ["disconnect"]}},
+    ],
+)
+def test_who_only_says_the_word_does_not_leave(way: Way, asked: dict[str, Any]) -> None:
+    way.client.sendall(framed({"seq": 3, "type": "request", **asked}))
+    way.turn(lambda: readable(way.adapter))
+    assert not way.door._links[0].is_ending
+    way.client.sendall(framed(BYE))
+    way.turn(lambda: way.door._links[0].is_ending)

@@ -125,3 +125,14 @@ def test_what_lies_out_of_the_context_is_never_known(project: Project, tmp_path:
     )
     project.write("src/app/Dockerfile", "FROM x\nCOPY . /app/src/app\n")
     assert not project.trusted().holds(IMAGE, project.tree().entries)
+
+
+def test_of_a_long_day_only_the_latest_images_are_known(project: Project) -> None:
+    images, plan, entries = Images(), project.plan(), project.tree().entries
+    images.built(OTHER, plan, project.rules, entries)
+    for number in range(30):
+        images.built(f"x:{number}", plan, project.rules, entries)
+        images.built(IMAGE, plan, project.rules, entries)
+    assert not images.paths(OTHER)
+    assert not images.paths("x:0")
+    assert images.paths("x:29") == images.paths(IMAGE) != ()

@@ -17,7 +17,7 @@ from kubekit.dev.agent import Agent
 from kubekit.dev.pods import Running
 from kubekit.dev.podsync import PodSync
 from kubekit.dev.sessions import Brought, Sessions, probe
-from kubekit.dev.syncerrors import ChangedError
+from kubekit.dev.syncerrors import ChangedError, OvertakenError
 from kubekit.dev.tree import Tree, read
 from kubekit.model import Cancel, Object, SyncRule
 from kubekit.streams.exec import EndedError, GoneError
@@ -27,6 +27,7 @@ from tests.unit.test_sync_agent import Supervisor
 PATIENCE = 30.0
 NO_KUBE = cast("Kube", None)
 READY = {"state": "ready", "mode": "warm", "seconds": 0.1, "why": ""}
+WAITING = {"state": "waiting", "seconds": 3.0, "text": "here"}
 FAILED = {"state": "failed", "kept": True, "text": "Traceback ...\nImportError: boom"}
 
 
@@ -112,6 +113,25 @@ def test_a_container_that_is_about_to_end_is_gone(saving: Saving) -> None:
         pytest.raises(GoneError, match="about to end"),
     ):
         sync.bring(saving.save("x = 1\n"), reload=True)
+
+
+def test_an_app_that_hangs_is_not_waited_for_when_something_newer_comes(saving: Saving) -> None:
+    with saving.under(WAITING, READY) as (sync, supervisor):
+        lines: list[str] = []
+
+        def newer() -> bool:
+            return bool(lines)
+
+        with pytest.raises(OvertakenError):
+            sync.bring(saving.save("1\n"), reload=True, newer=newer, waits=lines.append)
+        assert lines == ["here"]
+        assert (saving.dest / "a.py").read_text() == "1\n"
+        # The next one has it reloaded, also if nothing is left to write.
+        again = sync.bring(saving.save("1\n"), reload=True, newer=lambda: False)
+        assert (again.mode, again.files) == ("warm", 0)
+        # It is the first outcome: what the container had by itself is told with it.
+        assert again.exact is False
+    assert supervisor.asked == [{"do": "reload"}] * 2
 
 
 class Failing:

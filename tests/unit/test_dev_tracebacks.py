@@ -111,7 +111,11 @@ def test_a_crash_of_a_release_is_told_at_the_projects_own_line() -> None:
     assert isinstance(told, WorkloadError)
     assert str(told.place) == "/p/src/app/main.py:65"
     assert told.details[0] == details[0]
-    assert [line.strip() for line in told.details[2:]] == ["return 1 / 0", "~~^~~"]
+    assert told.details[1] == details[1]
+    own = [line.strip() for line in told.details[2:-2]]
+    assert own[1:] == ["return 1 / 0", "~~^~~"]
+    assert "main.py" in own[0]
+    assert told.details[-2:] == warnings
     elsewhere = (SyncRule(src=Path("/p/src"), dest="/elsewhere"),)
     assert crashed(error, elsewhere) is error
     other = WorkloadError("no variable", details=error.details, place=place, id="variable-missing")

@@ -210,3 +210,13 @@ def test_a_folder_that_nobody_wants_is_not_watched_anew(
     (tmp_path / "a.py").write_text("1")
     told.until(tmp_path / "a.py")
     assert not told.events
+
+
+def test_a_folder_that_is_a_link_is_watched_where_it_leads(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "real/sub").mkdir(parents=True)
+    (tmp_path / "src").symlink_to("real")
+    told.watch.on({tmp_path / "src": True})
+    (tmp_path / "src/a.py").write_text("1")
+    told.until(tmp_path / "src/a.py")
+    (tmp_path / "real/sub/b.py").write_text("1")
+    told.until(tmp_path / "src/sub/b.py")

@@ -219,7 +219,11 @@ def test_a_tree_patched_by_what_was_touched_is_the_tree_as_it_is(
             if folder >= 0:  # what is told is a folder above
                 touched = [[context, src, path.parent][folder] for path in touched]
             tree = read(rules, build if inside else None, tree, touched)
-            assert tree == read(rules, build if inside else None)
+            whole = read(rules, build if inside else None)
+            assert tree.entries == whole.entries
+            assert [tree.sources[one] for one in whole.entries] == [
+                whole.sources[one] for one in whole.entries
+            ]
             assert list(tree.entries) == sorted(tree.entries)
 
 
@@ -232,3 +236,18 @@ def test_other_rules_of_dockerignore_are_followed_at_once(tmp_path: Path) -> Non
     write(tmp_path, ".dockerignore", "src/b.py\n")
     after = read(rules, build, before, [tmp_path / ".dockerignore"])
     assert list(after.entries) == ["/app/a.py"]
+
+
+def test_a_folder_that_a_link_leads_elsewhere_to_is_read_there(tmp_path: Path) -> None:
+    write(tmp_path, "v1/a.py", "one")
+    write(tmp_path, "v2/a.py", "two")
+    (tmp_path / "src").symlink_to("v1")
+    rules = [SyncRule(src=tmp_path / "src", dest="/app")]
+    tree = read(rules, None)
+    (tmp_path / "src").unlink()
+    (tmp_path / "src").symlink_to("v2")
+    for _ in range(2):
+        tree = read(rules, None, tree, [tmp_path / "src"])
+        assert tree.entries == read(rules, None).entries
+        assert tree.sources["/app/a.py"].at == str(tmp_path / "v2/a.py")
+        write(tmp_path, "v2/a.py", "three")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kubekit.pod.supervisor import START_SECONDS
 from tests.cluster.conftest import PROFILE
 from tests.cluster.dev import harness
 from tests.cluster.dev.harness import Dev, waited
@@ -112,6 +113,23 @@ def test_a_lifespan_that_fails_keeps_the_old_code(dev: Dev) -> None:
     dev.save(MAIN, whole)
     dev.calm()
     repaired(dev, "after the lifespan")
+
+
+def test_code_that_hangs_gives_way_to_the_next_save(dev: Dev) -> None:
+    repaired(dev, "before it hangs")
+    dev.save(ANSWER, 'import time\n\ntime.sleep(3600)\nTEXT = "never"\n')
+    told = dev.until("warning", lambda event: "not started yet" in event["text"])
+    assert told["text"].endswith(f": it is in {ANSWER}:3")
+    assert text(dev) == "before it hangs"
+    dev.say("after it hung")
+    # Before it was given up, that is: the one that hangs has a minute.
+    dev.until("synced", seconds=0.75 * START_SECONDS)
+    assert text(dev) == "after it hung"
+    # A row of quick saves, each in the way of the one before, ends with the last.
+    for number in range(3):
+        dev.save(ANSWER, f'import time\n\ntime.sleep(3600)\nTEXT = "{number}"\n')
+        dev.until("files-changed")
+    repaired(dev, "after a row of them")
 
 
 def test_a_wrong_port_in_the_manifest(dev: Dev) -> None:
