@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TextIO
 
-from kubekit import browser, keys
+from kubekit import browser, drawing, keys
 from kubekit.drawing import diagnosis, evidence_line, failure, hint_lines, passed, unrepeated
 from kubekit.errors import KubekitError
 from kubekit.events import (
@@ -279,19 +279,9 @@ class TextView:
             case BuildStep() | BuildLog() | ContextSent():
                 self._build(event)
             case ObjectChanged():
-                self._object(event)
+                self._screen.write(drawing.change(event, more=self._verbosity > 0))
             case _:
                 self._loop(event)
-
-    def _object(self, event: ObjectChanged) -> None:
-        same, more = event.action == "unchanged", self._verbosity > 0
-        if same and not more:
-            return
-        text = f"{event.ref} {event.action} {event.detail}"
-        lines = [Line(text, lead="    ", style="dim" if same else "")]
-        if more or event.action.startswith("would"):
-            lines += [Line(change, lead="        ", style="dim") for change in event.changes]
-        self._screen.write(lines)
 
     def _build(self, event: BuildStep | BuildLog | ContextSent) -> None:
         match event:

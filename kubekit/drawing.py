@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from kubekit.events import Diagnosed, Failed, Reported
+from kubekit.events import Diagnosed, Failed, ObjectChanged, Reported
 from kubekit.lines import Line, Signs
 from kubekit.rollout.evidence import around_log
 
@@ -57,6 +57,21 @@ def diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:
     if event.id is not None:
         return [Line(text, lead=f"{signs.warn} ", style="yellow"), *hint_lines(hints)]
     return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
+
+
+def change(event: ObjectChanged, *, more: bool) -> list[Line]:
+    """One object, and field by field what a rehearsal would change; nothing of an unchanged one.
+
+    With `more` all of it is told.
+    """
+    same = event.action == "unchanged"
+    if same and not more:
+        return []
+    text = f"{event.ref} {event.action} {event.detail}"
+    lines = [Line(text, lead="    ", style="dim" if same else "")]
+    if more or event.action.startswith("would"):
+        lines += [Line(field, lead="        ", style="dim") for field in event.changes]
+    return lines
 
 
 def evidence_line(text: str, signs: Signs, *, indent: str) -> Line:

@@ -86,9 +86,12 @@ def dev(
             end = Run(emit=masked, clock=run.clock, cancel=Cancel())
             workflow.teardown(settings, end, turn=turn)
             return
+    run.emit(_stays(settings, run.clock.now() - start))
+
+
+def _stays(settings: Settings, seconds: float) -> Ended:
     text = f"what runs in namespace `{settings.namespace}` stays"
-    hints = ("take it away with `kubekit teardown`",)
-    run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
+    return Ended(text=text, seconds=seconds, hints=("take it away with `kubekit teardown`",))
 
 
 class _Keys:

@@ -125,6 +125,16 @@ def test_verbose_shows_build_lines_and_what_stayed() -> None:
     assert "Service/x unchanged" in err
 
 
+def test_a_rehearsal_shows_each_field_and_a_run_only_when_asked() -> None:
+    fields = ("spec.replicas: 1 -> 2",)
+    would = ObjectChanged(ref="Deployment/x", action="would be configured", changes=fields)
+    done = ObjectChanged(ref="Deployment/x", action="configured", changes=fields)
+    same = ObjectChanged(ref="Service/x", action="unchanged")
+    assert fields[0] in show(would)[1]
+    assert show(same, done)[1].strip() == "Deployment/x configured"
+    assert fields[0] in show(done, verbosity=1)[1]
+
+
 def test_quiet_shows_the_end() -> None:
     _, err = show(*EVENTS, verbosity=-1)
     assert err.splitlines()[-2:] == ["✓ live (2.0 s)", "  hint: next"]
