@@ -170,12 +170,14 @@ class Watching(Event):
     Attributes:
         text: how it stands, in words.
         url: where the app answers, None where no port is forwarded.
+        waits: a pod starts by itself: it is not well, but there is nothing to correct.
     """
 
     type: ClassVar[str] = "watching"
     text: str
     well: bool
     url: str | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,10 +58,13 @@ def after(status: Status, event: Event) -> Status:
         case Synced(seconds=seconds):
             last = f"{status.files or 'all files'} synced in {seconds:.2f} s"
             new = {"last": last} if releasing else {"mood": "live", "state": "live", "last": last}
-        case Reported() if not releasing:
-            new = {"mood": "bad", "state": "failed", "last": ""}
+        case Reported(id=cause) if not releasing:
+            more = "waiting for a save"
+            new = {"mood": "bad", "state": f"failed: {cause}", "more": more, "last": ""}
         case Watching(well=True, text=text, url=url):
             new = {"mood": "live", "state": "live", "more": text, "url": url or status.url}
+        case Watching(waits=True, text=text, url=url):
+            new = {"mood": "busy", "state": text, "more": "", "url": url or status.url}
         case Watching(text=text, url=url):
             new = {"mood": "bad", "state": text, "more": "", "last": "", "url": url or status.url}
         case StageStarted(stage="teardown"):

@@ -58,6 +58,11 @@ class Syncing:
         """How many containers there are."""
         return self._sessions.count
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was saved that the app has not taken, or not yet."""
+        return self._pending is not None or self.refused
+
     def current(self) -> frozenset[str]:
         """The IDs of the containers that have had all files once, or whose image should."""
         return self._sessions.current()
@@ -65,8 +70,7 @@ class Syncing:
     def follow(self, running: Iterable[Running]) -> bool:
         """These containers run now, and no others; whether that settles what was not known yet."""
         self._sessions.follow(running)
-        unknown = self._pending is not None or self.refused
-        return unknown and self.count > 0 and self._settle_if_known()
+        return self.unsettled and self.count > 0 and self._settle_if_known()
 
     def built(self, image: str, plan: BuildPlan) -> None:
         """The image was built from this: what of it goes is deleted where the image runs."""
@@ -197,7 +201,8 @@ class Syncing:
         outcomes = self._sessions.brought(self._version)
         saved, self._pending = self._pending, None
         names = self._names(saved) if saved else []
-        for report in failures(outcomes, self._settings.dev.sync, names):
+        gone = self._voice.gone(saved.paths) if saved else frozenset()
+        for report in failures(outcomes, self._settings.dev.sync, names, gone):
             self._voice.emit(report)
         for outcome in outcomes:
             if outcome.why:
@@ -209,7 +214,8 @@ class Syncing:
             self._live = saved or self._live
             self._raised.clear()
             if saved is not None:
-                self._voice.emit(synced(outcomes, time.monotonic() - saved.at))
+                seconds = time.monotonic() - saved.at
+                self._voice.emit(synced(outcomes, seconds, saved=bool(names)))
         return saved is not None or self.refused
 
     def _names(self, saved: Saved) -> list[str]:

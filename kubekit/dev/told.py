@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from kubekit.dev.podsync import SyncOutcome
@@ -28,12 +28,13 @@ _STAYS = {
 }
 
 
-def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
+def synced(outcomes: Sequence[SyncOutcome], seconds: float, *, saved: bool = False) -> Synced:
     """What was done in all containers together.
 
     Args:
         outcomes: of each container.
         seconds: from the save to the last answer.
+        saved: it was a save, and not that they were compared.
     """
     files = sum(one.files for one in outcomes)
     mode = next((one.mode for one in outcomes if one.mode != "none"), "none")
@@ -48,12 +49,18 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
         text = f"given to the app's server in {seconds:.2f} s, which reloads by itself ({what})"
     elif not changed and mode == "none":
         has = "have" if len(outcomes) > 1 else "has"
+        # As with an image that was built of the save: nothing was left to sync.
         text = f"live: {where} {has} all files already"
+        if saved:
+            text = f"live in {seconds:.2f} s ({where} {has} the new files)"
     return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 
 def failures(
-    outcomes: Iterable[SyncOutcome], rules: Sequence[SyncRule], saved: Sequence[str]
+    outcomes: Iterable[SyncOutcome],
+    rules: Sequence[SyncRule],
+    saved: Sequence[str],
+    gone: Collection[str] = (),
 ) -> Iterator[Reported]:
     """What went wrong, once for all containers it went wrong in.
 
@@ -61,18 +68,18 @@ def failures(
         outcomes: of each container.
         rules: where the folders of this machine lie in the containers.
         saved: the files that were changed, from the project's folder.
+        gone: those of them that are there no more.
     """
+    change = _changes(saved, gone)
     told: set[str] = set()
     for outcome in outcomes:
-        for report in _failures(outcome, rules, saved):
+        for report in _failures(outcome, rules, change):
             if report.message not in told:
                 told.add(report.message)
                 yield report
 
 
-def _failures(
-    outcome: SyncOutcome, rules: Sequence[SyncRule], saved: Sequence[str]
-) -> Iterator[Reported]:
+def _failures(outcome: SyncOutcome, rules: Sequence[SyncRule], change: str) -> Iterator[Reported]:
     for fault in outcome.faults:
         yield Reported(
             id="syntax-error",
@@ -87,7 +94,7 @@ def _failures(
         yield Reported(
             id="reload-failed",
             exit_code=6,
-            message=f"{_changes(saved)}: {_last(outcome.failed)}",
+            message=f"{change}: {_last(outcome.failed)}",
             details=tuple(_own(outcome.failed, rules)),
             hints=(f"{stays}: correct it, and save",),
             place=str(_place(outcome.failed, rules) or "") or None,
@@ -96,7 +103,7 @@ def _failures(
         yield Reported(
             id="not-answering",
             exit_code=6,
-            message=f"{_changes(saved)}: the app's readiness probe does not pass: {outcome.met}",
+            message=f"{change}: the app's readiness probe does not pass: {outcome.met}",
             hints=("see its log above; the next save is tried all the same",),
         )
 
@@ -147,11 +154,14 @@ def crashed(error: KubekitError, rules: Sequence[SyncRule]) -> KubekitError:
     )
 
 
-def _changes(saved: Sequence[str]) -> str:
+def _changes(saved: Sequence[str], gone: Collection[str] = ()) -> str:
     if not saved:
         return "the files were brought anew"
     more = f" and {len(saved) - 1} more" if len(saved) > 1 else ""
-    return f"`{saved[0]}`{more} changed"
+    verb = "changed"
+    if set(saved) <= set(gone):
+        verb = "are gone" if more else "is gone"
+    return f"`{saved[0]}`{more} {verb}"
 
 
 def _last(traceback: str) -> str:
