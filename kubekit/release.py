@@ -49,6 +49,7 @@ def release(
     *,
     built: BuiltImage | None = None,
     adapt: Adapt = lambda manifests, _: manifests,
+    accepted: Callable[[], None] = lambda: None,
 ) -> Released:
     """Build the image, apply the objects, wait until they are ready, prune what is gone.
 
@@ -60,6 +61,7 @@ def release(
         run: of this command.
         built: the image to go on with; None to build one of the files as they are.
         adapt: what becomes of the objects before they are applied.
+        accepted: is called when the API server takes all of them, before the first is written.
 
     Raises:
         KubekitError: a stage failed; its class says which kind of failure.
@@ -68,7 +70,7 @@ def release(
     with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
         image, rendered = _image(settings, prepared, target, run, built)
         rendered = adapt(rendered, image)
-        applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run)
+        applied = _apply(kube, rendered, owned, frozenset(settings.tolerate), run, accepted)
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = _wait(settings, kube, applied, image, run)
         text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
@@ -103,7 +105,12 @@ def _image(
 
 
 def _apply(
-    kube: Kube, rendered: Manifests, owned: OwnedSet, tolerate: frozenset[str], run: Run
+    kube: Kube,
+    rendered: Manifests,
+    owned: OwnedSet,
+    tolerate: frozenset[str],
+    run: Run,
+    accepted: Callable[[], None],
 ) -> Applied:
     with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
         made = prepare_namespace(kube, owned.namespace, emit=run.emit, cancel=run.cancel)
@@ -114,6 +121,7 @@ def _apply(
             if made is not None:
                 _take_back(kube, owned.namespace, made, run)
             raise
+        accepted()
         applied = write(kube, steps, owned=owned, emit=run.emit)
         total = len(applied.objects)
         text = (

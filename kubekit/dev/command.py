@@ -14,7 +14,7 @@ from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
 from kubekit.api.podsecrets import Masks
-from kubekit.api.resources import PODS
+from kubekit.api.resources import NAMESPACE, PODS
 from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
@@ -22,7 +22,7 @@ from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
 from kubekit.errors import KubekitError, UsageError
-from kubekit.events import Emit, Ended, Event, Following, LogLine
+from kubekit.events import Emit, Ended, Event, Following, LogLine, Warned
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
 from kubekit.session import Run, connect
@@ -75,13 +75,27 @@ def dev(
         except KubekitError:
             if not run.cancel.is_set():  # if it is, that is what a part met that was cut off
                 raise
+        except Exception:
+            text, hints = _stays(settings, target)
+            run.emit(Warned(text=text, hints=hints))
+            raise
         if keep or not settings.dev.teardown:
-            text = f"what runs in namespace `{settings.namespace}` stays"
-            hints = ("take it away with `kubekit teardown`",)
+            text, hints = _stays(settings, target)
             run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
             return
         # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
         workflow.teardown(settings, Run(emit=masked, clock=run.clock, cancel=Cancel()))
+
+
+def _stays(settings: Settings, target: ClusterTarget) -> tuple[str, tuple[str, ...]]:
+    """What to say, and to do, about what is not taken down."""
+    with contextlib.suppress(KubekitError):  # without an answer there may well be something
+        kube = Kube(context=target.context, cancel=Cancel())  # the run's own is cut off by now
+        live = kube.get(NAMESPACE.path("", settings.namespace), patience=0)
+        if live is None or "deletionTimestamp" in live["metadata"]:
+            return f"nothing runs: there is no namespace `{settings.namespace}`", ()
+    hints = ("take it away with `kubekit teardown`",)
+    return f"what runs in namespace `{settings.namespace}` stays", hints
 
 
 class _Keys:
