@@ -14,6 +14,7 @@ from kubekit.dev.classify import classify, held, roots
 from kubekit.dev.job import Accepted, Ended, Job, Made
 from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Pods
+from kubekit.dev.presence import Presence
 from kubekit.dev.reload import asks_settings, check_fixed, is_half_written
 from kubekit.dev.sessions import Brought
 from kubekit.dev.syncerrors import NoPythonError
@@ -94,6 +95,7 @@ class Loop:
         self._debugger = debugger
         self._voice = Voice(run.emit, self._settings.root)
         self._files = Syncing(kube, self._settings, self._voice, self.queue.put)
+        self._presence = Presence(kube, self._settings.namespace, self._voice)
         self._job: Job | None = None
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
@@ -159,6 +161,7 @@ class Loop:
             case _:
                 self._pods.take(event)
                 self._follow()
+                self._attend()
 
     def _take_key(self, key: str) -> None:
         if key == "r":
@@ -323,17 +326,25 @@ class Loop:
         if settled:
             self._stand()
 
+    def _attend(self) -> None:
+        """Tell of pods that went, and came, by themselves."""
+        busy = self._job is not None or not self._well or self._files.unsettled
+        if self._presence.take(self._pods.ours(), self._pods.workloads, quiet=busy):
+            self._stand()
+
     def _stand(self) -> None:
         """Tell how it stands, if there is nothing to do until the next save."""
         if self._job is not None:
             return
-        pods = len(self._pods.ours())
-        text = f"{pods} pod{'' if pods == 1 else 's'}"
+        there = self._presence
+        text, waits = there.text(len(self._pods.ours())), False
         if self._lost_at is not None:
             text = "the cluster does not answer: waiting for it"
         elif self._files.refused:
             text = "the app stays on the old code: waiting for a save"
         elif not self._well:
             text = "the last release failed: waiting for a save"
-        well = self._well and not self._files.refused and self._lost_at is None
-        self._voice.stands(text, well=well, url=self._url)
+        else:
+            waits = there.waits
+        well = self._well and not self._files.refused and self._lost_at is None and there.well
+        self._voice.stands(text, well=well, url=self._url, waits=waits)

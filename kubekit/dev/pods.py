@@ -33,7 +33,11 @@ class Running:
 
 
 class Pods:
-    """The pods of a namespace as they change, asked by several threads."""
+    """The pods of a namespace as they change, asked by several threads.
+
+    Attributes:
+        workloads: that the project's pods are of, as applied.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,6 +46,7 @@ class Pods:
         self._service: Object | None = None
         self._containers: tuple[Container, ...] = ()
         self._current: frozenset[str] = frozenset()
+        self.workloads: tuple[Object, ...] = ()
 
     def expect(self, manifests: Manifests, containers: tuple[Container, ...]) -> None:
         """What was applied: its pods are the project's."""
@@ -51,6 +56,7 @@ class Pods:
             self._selectors = list(_selectors(items))
             self._service = services[0] if services else None
             self._containers = containers
+            self.workloads = tuple(one for one in items if one["kind"] in LASTING)
 
     def take(self, update: Update) -> None:
         """One change of the namespace's pods."""

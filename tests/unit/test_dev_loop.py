@@ -73,7 +73,12 @@ class Release:
         assert self.settings.build is not None
         plan = context.plan(self.settings.build, name="x") if self.builds else None
         container = Container(ref="Deployment/x", name="c", python="python", probe=None, ports={})
-        data = {"kind": "Deployment", "spec": {"selector": {"matchLabels": {"app": "x"}}}}
+        data = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "x"},
+            "spec": {"selector": {"matchLabels": {"app": "x"}}},
+        }
         items = (Manifest(data=data, origin=Place(file=Path("x"))),)
         found = (container,) if containers is None else containers
         adapted = Adapted(manifests=Manifests(items=items), containers=found)
@@ -116,6 +121,20 @@ class InPod:
         pass
 
 
+class Cluster:
+    """What is asked of the API."""
+
+    def __init__(self) -> None:
+        self.workload: dict[str, Any] | None = {"kind": "Deployment", "metadata": {}, "spec": {}}
+
+    def get(self, path: str, *, patience: float) -> dict[str, Any] | None:
+        if path == "/api/v1/namespaces/x":
+            return {"metadata": {}}
+        assert path == "/apis/apps/v1/namespaces/x/deployments/x"
+        assert patience < 5
+        return self.workload
+
+
 class Stage:
     """A loop that takes one event after the other, and what it said and did."""
 
@@ -123,10 +142,11 @@ class Stage:
         self.folder = folder
         self.events: list[Event] = []
         self.watched: list[Mapping[Path, bool]] = []
+        self.cluster = Cluster()
         self.loop = Loop(
             self.load,
             ClusterTarget(context="x", profile="x"),
-            None,  # type: ignore[arg-type]
+            self.cluster,  # type: ignore[arg-type]
             Run(emit=self.events.append),
             pods=Pods(),
             url="http://localhost:8000",
