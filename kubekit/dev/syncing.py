@@ -13,7 +13,7 @@ from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Running
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError
-from kubekit.dev.told import after, failures, raised, synced
+from kubekit.dev.told import after, failures, raised, synced, waiting
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
@@ -48,6 +48,7 @@ class Syncing:
         self._tree: tree.Tree | None = None
         self._version = 0
         self._settled = 0
+        self._slow = 0  # the version that was told to take long to start
         self._touched: set[Path] | None = None  # since the tree was read; None: anything
         self._pending: Saved | None = None  # what is not known to be live yet
         self._live: Saved | None = None  # what the app took last
@@ -135,6 +136,11 @@ class Syncing:
                 " its image does not hold them as those before did"
             )
         if event.version != self._version:
+            return False
+        if event.waits is not None:
+            if self._slow != self._version:  # once for all containers
+                self._voice.emit(waiting(event.waits, self._settings.dev.sync))
+            self._slow = self._version
             return False
         if event.error is not None:
             self._voice.failed(event.error)

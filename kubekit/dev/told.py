@@ -1,4 +1,4 @@
-"""What became of a sync, in words: the outcomes of its containers made into events. Pure."""
+"""What became of a sync, in words: the outcomes of its containers made into events."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from kubekit.model import SyncRule
 from kubekit.rollout.evidence import around_log
 
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>[^'.]+)")
 _CRASHES = ("crash-loop", "init-crash-loop")
 _MODES = {
     "warm": "warm reload",
@@ -96,7 +97,7 @@ def _failures(outcome: SyncOutcome, rules: Sequence[SyncRule], change: str) -> I
             exit_code=6,
             message=f"{change}: {_last(outcome.failed)}",
             details=tuple(_own(outcome.failed, rules)),
-            hints=(f"{stays}: correct it, and save",),
+            hints=(f"{stays}: correct it, and save", *_missing(outcome.failed, rules)),
             place=str(_place(outcome.failed, rules) or "") or None,
         )
     elif outcome.ready is False:
@@ -106,6 +107,18 @@ def _failures(outcome: SyncOutcome, rules: Sequence[SyncRule], change: str) -> I
             message=f"{change}: the app's readiness probe does not pass: {outcome.met}",
             hints=("see its log above; the next save is tried all the same",),
         )
+
+
+def waiting(line: str, rules: Sequence[SyncRule]) -> Warned:
+    """What to say of new code that takes long to start.
+
+    Args:
+        line: that it is in, as in a traceback; "" if that is not known.
+        rules: where the folders of this machine lie in the containers.
+    """
+    place = _place(line, rules)
+    where = f": it is in {place}" if place else ""
+    return Warned(text=f"the new code has not started yet after 3 s{where}")
 
 
 def raised(text: str, rules: Sequence[SyncRule]) -> str | None:
@@ -162,6 +175,21 @@ def _changes(saved: Sequence[str], gone: Collection[str] = ()) -> str:
     if set(saved) <= set(gone):
         verb = "are gone" if more else "is gone"
     return f"`{saved[0]}`{more} {verb}"
+
+
+def _missing(traceback: str, rules: Sequence[SyncRule]) -> Iterator[str]:
+    """What to do about a package that is missing, and is none of the project's own."""
+    found = _MISSING.match(_last(traceback))
+    if found is None:
+        return
+    name = found["name"]
+    sources = [Path(rule.src) for rule in rules]
+    own = (
+        one.name == name or (one / name).exists() or (one / f"{name}.py").exists()
+        for one in sources
+    )
+    if not any(own):
+        yield f"or add `{name}` to the requirements and save: the image is built anew"
 
 
 def _last(traceback: str) -> str:
