@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kubekit.api.kube import Kube
-from kubekit.api.resources import find, ref
+from kubekit.api.resources import NAMESPACE, find, ref
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
 from kubekit.model import Object
 from kubekit.rollout.reading import is_ready
 
-_PATIENCE_SECONDS = 1.0
+_PATIENCE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,11 +81,15 @@ class Presence:
         """Asked of the cluster: somebody else may have scaled or deleted them."""
         gone, pods = [], 0
         try:
+            path = NAMESPACE.path("", self._namespace)
+            if _is_gone(self._kube.get(path, patience=_PATIENCE)):
+                # What is in it goes a little later, and maybe after its last pod.
+                return Standing(gone=(f"Namespace/{self._namespace}",), pods=0)
             for one in workloads:
                 name = str(one["metadata"]["name"])
                 path = find(self._kube, one["apiVersion"], one["kind"]).path(self._namespace, name)
-                live = self._kube.get(path, patience=_PATIENCE_SECONDS)
-                if live is None or "deletionTimestamp" in live["metadata"]:
+                live = self._kube.get(path, patience=_PATIENCE)
+                if live is None or _is_gone(live):
                     gone.append(ref(one))
                 else:
                     pods += _wanted(live)
@@ -114,6 +118,10 @@ def _is_up(pod: Object) -> bool:
     """All its containers run."""
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     return bool(statuses) and all("running" in (one.get("state") or {}) for one in statuses)
+
+
+def _is_gone(live: Object | None) -> bool:
+    return live is None or "deletionTimestamp" in live["metadata"]
 
 
 def _wanted(workload: Object) -> int:

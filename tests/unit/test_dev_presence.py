@@ -20,8 +20,11 @@ class Cluster:
     def __init__(self, replicas: int) -> None:
         self.replicas: int | None = replicas
         self.answers = True
+        self.ends = False
 
     def get(self, path: str, *, patience: float) -> dict[str, Any] | None:
+        if path == "/api/v1/namespaces/x":
+            return {"metadata": {"deletionTimestamp": ""} if self.ends else {}}
         assert path == "/apis/apps/v1/namespaces/x/deployments/web"
         assert patience < 5
         if not self.answers:
@@ -102,6 +105,13 @@ def test_a_workload_that_is_gone_is_named_once(tmp_path: Any) -> None:
     assert seen.told() == ["Deployment/web is gone: `r` applies it again"]
     assert (seen.presence.well, seen.presence.waits) == (False, False)
     assert seen.presence.text(0) == "Deployment/web is gone: `r` applies it again"
+
+
+def test_a_namespace_that_ends_takes_all_with_it(tmp_path: Any) -> None:
+    seen = Seen(tmp_path, 1, "a")
+    seen.cluster.ends = True
+    assert seen.see()
+    assert seen.told() == ["Namespace/x is gone: `r` applies it again"]
 
 
 def test_fewer_replicas_are_nothing_to_wait_for(tmp_path: Any) -> None:
