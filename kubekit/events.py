@@ -186,10 +186,12 @@ class Following(Event):
 
     Attributes:
         pods: pod -> its containers, without those that only prepare for them.
+        probes: the paths that the kubelet asks for, as far as `dev` knows them.
     """
 
     type: ClassVar[str] = "following"
     pods: dict[str, tuple[str, ...]]
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

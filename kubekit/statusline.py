@@ -9,6 +9,15 @@ from kubekit.events import Event, FilesChanged, Listening, Reported, StageStarte
 from kubekit.lines import Signs, cells, clean, fitted
 
 KEYS = "r rebuild  s re-sync  l logs  o open  q quit"
+HELP = (
+    ("r", "build the image again and roll it out"),
+    ("s", "bring all files to the pods again"),
+    ("l", "the log off, and on again"),
+    ("o", "open the app in a browser"),
+    ("q", "quit, as Ctrl-C does"),
+)
+"""What each key does."""
+
 _SHORT_KEYS = "? keys"
 _STYLES = {"live": "green", "busy": "yellow", "bad": "bold red"}
 _DOING = {"sync": "syncing", "rebuild": "rebuilding", "apply": "applying"}

@@ -264,7 +264,7 @@ class _Session:
             for pod in pods:
                 with contextlib.suppress(KubekitError):  # what may not be read cannot be masked
                     self._masks.learn(pod)
-            self._run.emit(Following(pods=followed))
+            self._run.emit(Following(pods=followed, probes=self._pods.probes()))
         self._logs.listed(pods)
 
     def _clean(self, line: str) -> str:

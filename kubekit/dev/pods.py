@@ -80,6 +80,17 @@ class Pods:
         """Those of them that are not being deleted."""
         return [pod for pod in self.present() if "deletionTimestamp" not in pod["metadata"]]
 
+    def probes(self) -> tuple[str, ...]:
+        """The paths that the kubelet asks the pods' containers for."""
+        found = {
+            str(probe["httpGet"]["path"])
+            for pod in self.present()
+            for container in pod["spec"]["containers"]
+            for kind in ("readinessProbe", "livenessProbe", "startupProbe")
+            if (probe := container.get(kind)) and (probe.get("httpGet") or {}).get("path")
+        }
+        return tuple(sorted(found))
+
     def running(self) -> list[Running]:
         """The containers that run now and that files are synced into."""
         named = {one.name: one for one in self._containers}
