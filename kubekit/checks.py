@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass, replace
 
+from kubekit.config.files import missing_env_hint
 from kubekit.errors import FilesError, Place, UsageError
 from kubekit.events import Warned
 from kubekit.image.build import expected
@@ -75,9 +76,20 @@ def prepare(settings: Settings, *, built: str | None = None) -> Prepared:
     if settings.build and built is None:
         plan = context.plan(settings.build, name=settings.image_name)
         image = expected(plan, Memory.of(settings))
-    env = envfile.load(settings.env_file) if settings.env_file else None
+    env = _env(settings)
     manifests = objects(settings, image=image, env=env)
     return Prepared(plan=plan, image=image, env=env, manifests=manifests)
+
+
+def _env(settings: Settings) -> EnvFile | None:
+    if settings.env_file is None:
+        return None
+    try:
+        return envfile.load(settings.env_file)
+    except FilesError as error:
+        if not settings.env_file.exists():  # it was there when the settings were read
+            error.hints = (missing_env_hint(settings),)
+        raise
 
 
 def objects(settings: Settings, *, image: str | None, env: EnvFile | None) -> Manifests:

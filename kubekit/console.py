@@ -47,10 +47,10 @@ from kubekit.events import (
     Watching,
 )
 from kubekit.lines import Line, Signs, signs_for
-from kubekit.logview import Marks
+from kubekit.logview import Marks, Probes
 from kubekit.outlet import is_pipe, put, told
 from kubekit.screen import Plain, Screen, Terminal
-from kubekit.statusline import Status, after, row
+from kubekit.statusline import HELP, Status, after, row
 
 VERSION = 1
 """Of the JSON events: raised when a field changes its meaning or goes."""
@@ -63,13 +63,6 @@ Ask = Callable[[str], None]
 """Takes a key that is not the view's own: ``r``, ``s`` or ``q``. Called in a thread of its own."""
 
 _ASKED = "rsq"
-_HELP = (
-    ("r", "build the image again and roll it out"),
-    ("s", "bring all files to the pods again"),
-    ("l", "the log off, and on again"),
-    ("o", "open the app in a browser"),
-    ("q", "quit, as Ctrl-C does"),
-)
 
 
 class View(Protocol):
@@ -135,6 +128,7 @@ class TextView:
         self._marks = Marks()
         self._logged: deque[str] = deque(maxlen=_REMEMBERED)
         self._said: Watching | None = None
+        self._probes = Probes()
 
     def __call__(self, event: Event, /) -> None:
         """Print what the event means to a person.
@@ -197,8 +191,9 @@ class TextView:
                 tail = passed(seconds)
                 head = Line(text, lead=f"{self._signs.ok} ", style="bold green", tail=tail)
                 self._screen.write([head, *hint_lines(hints)])
-            case Following(pods=pods):
+            case Following(pods=pods, probes=probes):
                 self._marks.follow(pods)
+                self._probes.paths = probes
             case _ if self._verbosity >= 0:
                 self._work(event)
 
@@ -209,7 +204,7 @@ class TextView:
             elif key == "o":
                 self._open(self._status.url)
             elif key in ("?", "h"):
-                self._say([Line(text, lead=f"  {name}  ") for name, text in _HELP])
+                self._say([Line(text, lead=f"  {name}  ") for name, text in HELP])
             elif key in _ASKED:
                 ask(key)
 
@@ -251,12 +246,21 @@ class TextView:
 
     def _log(self, line: LogLine) -> None:
         """What a container says is data, so on stdout, above the live lines of that terminal."""
-        if self._status.muted:
+        if self._status.muted or self._leaves_out(line):
             return
         self._logged.append(line.line.strip())
         mark, style = self._marks.of(line)
         with told(self._out, "stdout"):
             self._logs.stream(line.line, lead=f"{mark} " if mark else "", style=style)
+
+    def _leaves_out(self, line: LogLine) -> bool:
+        """Whether it is one of the probes that pass each second: told once, and not in a pipe."""
+        if self._logs is not self._screen or not self._probes.passed(line.line):
+            return False
+        if news := self._probes.news():
+            with told(self._err, "stderr"):
+                self._screen.write([Line(news, lead="  ", style="dim")])
+        return True
 
     @functools.cached_property
     def _logs(self) -> Screen:

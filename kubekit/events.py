@@ -176,12 +176,14 @@ class Watching(Event):
     Attributes:
         text: how it stands, in words.
         url: where the app answers, None where no port is forwarded.
+        waits: a pod starts by itself: it is not well, but there is nothing to correct.
     """
 
     type: ClassVar[str] = "watching"
     text: str
     well: bool
     url: str | None = None
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,10 +192,12 @@ class Following(Event):
 
     Attributes:
         pods: pod -> its containers, without those that only prepare for them.
+        probes: the paths that the kubelet asks for, as far as `dev` knows them.
     """
 
     type: ClassVar[str] = "following"
     pods: dict[str, tuple[str, ...]]
+    probes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,49 @@ _MADE = re.compile(
 )
 
 
+_ASKED = re.compile(
+    r"(?:INFO: +)?(?P<peer>\d+\.\d+\.\d+\.\d+)(?::\d+)? - "
+    r'[^"]*"(?:GET|HEAD) (?P<path>\S+) HTTP/[\d.]+" [23]\d\d\b'
+)
+
+
+class Probes:
+    """The notes that a server makes of probes that pass: one each second, of nothing new.
+
+    Attributes:
+        paths: that the kubelet asks for.
+    """
+
+    def __init__(self) -> None:
+        self.paths: tuple[str, ...] = ()
+        self._seen: str | None = None
+        self._told: set[str] = set()
+
+    def passed(self, line: str) -> bool:
+        """Whether the line is such a note, and can be nobody else's.
+
+        What comes through the forwarded port is the person's own, and what is asked for at ``/``
+        may be anybody's.
+        """
+        if not self.paths or " HTTP/" not in line:
+            return False
+        found = _ASKED.match(line)
+        if found is None or found["peer"] == "127.0.0.1":
+            return False
+        path = found["path"]
+        if path == "/" or path not in self.paths:
+            return False
+        self._seen = path
+        return True
+
+    def news(self) -> str:
+        """What to say of the one that passed last, once for each path."""
+        if self._seen is None or self._seen in self._told:
+            return ""
+        self._told.add(self._seen)
+        return f"probes of {self._seen} that pass are left out here; `kubekit logs` shows them"
+
+
 class Marks:
     """The shortest mark that tells a line's pod and container from all others; none if it is alone.
 

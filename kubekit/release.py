@@ -52,6 +52,7 @@ def release(
     *,
     built: BuiltImage | None = None,
     adapt: Adapt = lambda manifests, _: manifests,
+    accepted: Callable[[], None] = lambda: None,
 ) -> Released:
     """Build the image, apply the objects, wait until they are ready, prune what is gone.
 
@@ -63,6 +64,7 @@ def release(
         run: of this command.
         built: the image to go on with; None to build one of the files as they are.
         adapt: what becomes of the objects before they are applied.
+        accepted: is called when the API server takes all of them, before the first is written.
 
     Raises:
         KubekitError: a stage failed; its class says which kind of failure.
@@ -71,7 +73,7 @@ def release(
     with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
         image, rendered = _image(settings, prepared, target, run, built)
         rendered = adapt(rendered, image)
-        applied = _apply(settings, kube, rendered, owned, image, run)
+        applied = _apply(settings, kube, rendered, owned, image, run, accepted)
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = await_ready(settings, kube, _unfinished(applied), image, run)
         text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
@@ -113,10 +115,12 @@ def _apply(
     owned: OwnedSet,
     image: BuiltImage | None,
     run: Run,
+    accepted: Callable[[], None],
 ) -> Applied:
     """Write the objects; what is to run before the rest has been waited for then."""
     with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
         steps = _tried(settings, kube, rendered, owned, run)
+        accepted()
         first, rest = _phases(steps)
         applied = write(kube, first, owned=owned, emit=run.emit, later=rest)
         _say_written(applied, stage)

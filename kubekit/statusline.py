@@ -9,6 +9,15 @@ from kubekit.events import Event, FilesChanged, Listening, Reported, StageStarte
 from kubekit.lines import Signs, cells, clean, fitted
 
 KEYS = "r rebuild  s re-sync  l logs  o open  q quit"
+HELP = (
+    ("r", "build the image again and roll it out"),
+    ("s", "bring all files to the pods again"),
+    ("l", "the log off, and on again"),
+    ("o", "open the app in a browser"),
+    ("q", "quit, as Ctrl-C does"),
+)
+"""What each key does."""
+
 _SHORT_KEYS = "? keys"
 _STYLES = {"live": "green", "busy": "yellow", "bad": "bold red"}
 _DOING = {"sync": "syncing", "rebuild": "rebuilding", "apply": "applying"}
@@ -58,10 +67,13 @@ def after(status: Status, event: Event) -> Status:
         case Synced(seconds=seconds):
             last = f"{status.files or 'all files'} synced in {seconds:.2f} s"
             new = {"last": last} if releasing else {"mood": "live", "state": "live", "last": last}
-        case Reported() if not releasing:
-            new = {"mood": "bad", "state": "failed", "last": ""}
+        case Reported(id=cause) if not releasing:
+            more = "waiting for a save"
+            new = {"mood": "bad", "state": f"failed: {cause}", "more": more, "last": ""}
         case Watching(well=True, text=text, url=url):
             new = {"mood": "live", "state": "live", "more": text, "url": url or status.url}
+        case Watching(waits=True, text=text, url=url):
+            new = {"mood": "busy", "state": text, "more": "", "url": url or status.url}
         case Watching(text=text, url=url):
             new = {"mood": "bad", "state": text, "more": "", "last": "", "url": url or status.url}
         case StageStarted(stage="teardown"):

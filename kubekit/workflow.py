@@ -22,6 +22,7 @@ from kubekit.errors import KubekitError, UsageError
 from kubekit.events import Ended, Output, Warned
 from kubekit.image import cleanup
 from kubekit.manifests import render as rendering
+from kubekit.manifests.objects import mapping
 from kubekit.model import (
     ClusterTarget,
     Manifests,
@@ -311,7 +312,7 @@ def _good_end(
 def _way_in(settings: Settings, target: ClusterTarget, rendered: Manifests) -> Iterator[str]:
     """How to reach each Service that has a port."""
     for manifest in rendered.items:
-        ports = (manifest.data.get("spec") or {}).get("ports")
+        ports = mapping(manifest.data, "spec").get("ports")  # of others' kinds it may be anything
         if manifest.kind == "Service" and ports:
             command = (
                 f"kubectl --context {target.context} -n {settings.namespace} port-forward "

@@ -17,7 +17,9 @@ from typing import Any
 
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, PART_OF_LABEL
 from kubekit.dev import debug
+from kubekit.dev.shape import understood
 from kubekit.errors import Place
+from kubekit.manifests.objects import mapping, mappings
 from kubekit.manifests.podspec import POD_SPECS
 from kubekit.model import ImageConfig, Manifest, Manifests, Object, Settings
 
@@ -79,6 +81,8 @@ def adapt(
 ) -> Adapted:
     """Let the containers of this image run under the supervisor.
 
+    An object in another shape than the API server takes stays as it is, to be refused by it.
+
     Args:
         manifests: as `build-and-apply` would apply them.
         settings: of the project; without `dev.sync` nothing is changed.
@@ -93,16 +97,18 @@ def adapt(
     programs = _programs()
     volume = f"kubekit-dev-{_digest(programs)}"
     for manifest in manifests.items:
-        spec, path = _pod_spec(manifest)
-        mine = [one for one in spec.get("containers") or () if one.get("image") == image]
-        if not dests or not mine or manifest.kind not in LASTING:
+        path = POD_SPECS.get(manifest.kind, ())
+        spec = mapping(manifest.data, *path)
+        mine = [one for one in mappings(spec.get("containers")) if one.get("image") == image]
+        lasts = manifest.kind in LASTING
+        if not dests or not mine or not lasts or not understood(spec):
             items.append(manifest)
             continue
         data = copy.deepcopy(manifest.data)
         if debugger:
             told += debug.differences(manifest.ref, data, mine[:1])
             data = debug.alone(data)
-        pod = _Pod(_at(data, path), config, dests, volume, drain=_drain_seconds(data))
+        pod = _Pod(mapping(data, *path), config, dests, volume, drain=_drain_seconds(data))
         for one in mine:
             # Containers of a pod share its ports: only one of them can have the debugger's.
             own = debugger if one is mine[0] else None
@@ -231,13 +237,13 @@ class _Pod:
 
 def _drain_seconds(data: Object) -> float:
     """For how long a pod that ends serves on; 0 where no other one takes its place before."""
-    spec = data["spec"]
-    recreates = (spec.get("strategy") or {}).get("type") == "Recreate"
+    recreates = mapping(data, "spec", "strategy").get("type") == "Recreate"
     if data["kind"] != "Deployment" or recreates:
         return 0.0
-    given = spec["template"]["spec"].get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
-    # What is no number the API server refuses, in its own words.
-    return min(_DRAIN_SECONDS, given / 3) if isinstance(given, int) else 0.0
+    spec = mapping(data, *POD_SPECS["Deployment"])
+    given = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
+    # What is no number of seconds the API server refuses, in its own words.
+    return min(_DRAIN_SECONDS * 3, max(0, given)) / 3 if isinstance(given, int) else 0.0
 
 
 def _mounts(container: Object) -> list[Object]:
@@ -256,17 +262,6 @@ def _python(command: Sequence[str]) -> str:
     ):
         return str(program.parent / "python")
     return "python3"
-
-
-def _pod_spec(manifest: Manifest) -> tuple[Object, tuple[str, ...]]:
-    path = POD_SPECS.get(manifest.kind, ())
-    return (_at(manifest.data, path), path) if path else ({}, ())
-
-
-def _at(data: Object, path: Sequence[str]) -> Object:
-    for key in path:
-        data = data.get(key) or {}
-    return data
 
 
 def _programs() -> dict[str, str]:

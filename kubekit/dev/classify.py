@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.dev.packed import Packed
+from kubekit.dev.reload import env_path
 from kubekit.dev.tree import is_noise
 from kubekit.errors import KubekitError
 from kubekit.image.changes import DEPENDENCIES
@@ -116,7 +117,7 @@ def _root(path: Path, settings: Settings) -> Path:
 
 
 def _is_applied(path: Path, settings: Settings) -> bool:
-    if path in (settings.file, settings.env_file, *settings.manifests):
+    if path in (settings.file, env_path(settings), *settings.manifests):
         return True
     return path.suffix in SUFFIXES and any(path.is_relative_to(one) for one in settings.manifests)
 

@@ -15,7 +15,7 @@ from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.podsecrets import Masks
-from kubekit.api.resources import PODS
+from kubekit.api.resources import NAMESPACE, PODS
 from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
@@ -23,7 +23,7 @@ from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
 from kubekit.errors import KubekitError, UsageError
-from kubekit.events import Emit, Ended, Event, Following, LogLine
+from kubekit.events import Emit, Ended, Event, Following, LogLine, Warned
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
 from kubekit.session import Run, connect
@@ -81,17 +81,28 @@ def dev(
         except KubekitError:
             if not run.cancel.is_set():  # if it is, that is what a part met that was cut off
                 raise
+        except Exception:
+            text, hints = _stays(settings, target)
+            run.emit(Warned(text=text, hints=hints))
+            raise
         if not keep:
             # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
             end = Run(emit=masked, clock=run.clock, cancel=Cancel())
             workflow.teardown(settings, end, turn=turn)
             return
-    run.emit(_stays(settings, run.clock.now() - start))
+    text, hints = _stays(settings, target)
+    run.emit(Ended(text=text, seconds=run.clock.now() - start, hints=hints))
 
 
-def _stays(settings: Settings, seconds: float) -> Ended:
-    text = f"what runs in namespace `{settings.namespace}` stays"
-    return Ended(text=text, seconds=seconds, hints=("take it away with `kubekit teardown`",))
+def _stays(settings: Settings, target: ClusterTarget) -> tuple[str, tuple[str, ...]]:
+    """What to say, and to do, about what is not taken down."""
+    with contextlib.suppress(KubekitError):  # without an answer there may well be something
+        kube = Kube(context=target.context, cancel=Cancel())  # the run's own is cut off by now
+        live = kube.get(NAMESPACE.path("", settings.namespace), patience=0)
+        if live is None or "deletionTimestamp" in live["metadata"]:
+            return f"nothing runs: there is no namespace `{settings.namespace}`", ()
+    hints = ("take it away with `kubekit teardown`",)
+    return f"what runs in namespace `{settings.namespace}` stays", hints
 
 
 class _Keys:
@@ -260,7 +271,7 @@ class _Session:
             for pod in pods:
                 with contextlib.suppress(KubekitError):  # what may not be read cannot be masked
                     self._masks.learn(pod)
-            self._run.emit(Following(pods=followed))
+            self._run.emit(Following(pods=followed, probes=self._pods.probes()))
         self._logs.listed(pods)
 
     def _clean(self, line: str) -> str:

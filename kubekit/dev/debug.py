@@ -18,6 +18,8 @@ from pathlib import Path
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, PART_OF_LABEL
 from kubekit.errors import MissingError, Place
 from kubekit.events import Debugging
+from kubekit.manifests.objects import mapping
+from kubekit.manifests.workloads import whole
 from kubekit.model import Manifest, Object, Settings, SyncRule
 
 PORT = 5678
@@ -99,7 +101,7 @@ def arm(spec: Object, container: Object, debugger: bytes) -> list[str]:
 
 def alone(data: Object) -> Object:
     """A workload with one pod, so that every request comes by the debugger."""
-    if int((data.get("spec") or {}).get("replicas") or 1) == 1:
+    if _replicas(data) == 1:
         return data
     one = copy.deepcopy(data)
     one["spec"]["replicas"] = 1
@@ -115,7 +117,7 @@ def differences(ref: str, data: Object, containers: Sequence[Object]) -> list[st
         containers: those of it that are debugged, as they were.
     """
     told = []
-    replicas = int((data.get("spec") or {}).get("replicas") or 1)
+    replicas = _replicas(data)
     if replicas > 1:
         told.append(f"{ref} runs 1 pod instead of {replicas}: every request meets the debugger")
     for one in containers:
@@ -127,6 +129,10 @@ def differences(ref: str, data: Object, containers: Sequence[Object]) -> list[st
                 " a breakpoint would be taken for a hang"
             )
     return told
+
+
+def _replicas(data: Object) -> int:
+    return whole(mapping(data, "spec"), "replicas", 1) or 1
 
 
 def debugging(settings: Settings, port: int) -> Debugging:

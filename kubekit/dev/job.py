@@ -37,13 +37,21 @@ class Ended:
 
 @dataclass(frozen=True, kw_only=True)
 class Made:
-    """The image is there and the objects are about to be applied."""
+    """The image is there, and so are the objects; the API server has not seen them yet."""
 
     job: Job
     adapted: Adapted
     built: BuiltImage | None
     config: ImageConfig | None
     plan: BuildPlan | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The API server takes the objects, which are about to be written."""
+
+    job: Job
+    adapted: Adapted
 
 
 class Job:
@@ -61,7 +69,7 @@ class Job:
         built: the image to go on with; None to build one of the files as they are.
         config: what that image runs, None if it was not asked yet.
         syncs: whether the containers are to be synced into.
-        deliver: gets Made, then Ended, from the job's thread.
+        deliver: gets Made, Accepted, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
         debugger: see `adapt`.
     """
@@ -76,7 +84,7 @@ class Job:
         built: BuiltImage | None,
         config: ImageConfig | None,
         syncs: bool,
-        deliver: Callable[[Made | Ended], None],
+        deliver: Callable[[Made | Accepted | Ended], None],
         hide: Callable[[frozenset[str]], None],
         debugger: bytes | None = None,
     ) -> None:
@@ -131,15 +139,30 @@ class Job:
         self._hide(prepared.manifests.secret_values)
         run = Run(emit=self._run_of.emit, clock=self._run_of.clock, cancel=self._cancel)
 
-        def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
-            made = self._adapt(manifests, built, run)
-            self.made = True
-            self._deliver(
-                Made(job=self, adapted=made, built=built, config=self._config, plan=prepared.plan)
-            )
-            return made.manifests
+        made: list[Adapted] = []
 
-        release(settings, prepared, self._target, self._kube, run, built=self._built, adapt=adapted)
+        def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
+            one = self._adapt(manifests, built, run)
+            made.append(one)
+            self._deliver(
+                Made(job=self, adapted=one, built=built, config=self._config, plan=prepared.plan)
+            )
+            return one.manifests
+
+        def accepted() -> None:
+            self.made = True
+            self._deliver(Accepted(job=self, adapted=made[-1]))
+
+        release(
+            settings,
+            prepared,
+            self._target,
+            self._kube,
+            run,
+            built=self._built,
+            adapt=adapted,
+            accepted=accepted,
+        )
 
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
         if built is None or not self._syncs or not self._settings.dev.sync:

@@ -11,23 +11,23 @@ from pathlib import Path
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
 from kubekit.dev.classify import classify, held, roots
-from kubekit.dev.job import Ended, Job, Made
+from kubekit.dev.job import Accepted, Ended, Job, Made
 from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Pods
+from kubekit.dev.presence import Presence
+from kubekit.dev.reload import asks_settings, check_fixed, is_half_written
 from kubekit.dev.sessions import Brought
 from kubekit.dev.syncerrors import NoPythonError
 from kubekit.dev.syncing import Saved, Syncing
 from kubekit.dev.told import crashed
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
-from kubekit.errors import CancelledError, KubekitError, UnreachableError, UsageError
+from kubekit.errors import CancelledError, KubekitError, UnreachableError
 from kubekit.image.files.context import ignore_path
 from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, ImageConfig, Settings
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
-_FIXED = ("name", "namespace", "profile", "context")
-"""Settings that the whole run stands on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Crashed:
     error: Exception
 
 
-Event = Saved | Pressed | Stop | Update | Made | Ended | Brought | Raised | Crashed
+Event = Saved | Pressed | Stop | Update | Made | Accepted | Ended | Brought | Raised | Crashed
 
 
 class Loop:
@@ -95,6 +95,7 @@ class Loop:
         self._debugger = debugger
         self._voice = Voice(run.emit, self._settings.root)
         self._files = Syncing(kube, self._settings, self._voice, self.queue.put)
+        self._presence = Presence(kube, self._settings.namespace, self._voice)
         self._job: Job | None = None
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
@@ -132,7 +133,7 @@ class Loop:
         match event:
             case Saved():
                 self._take_saved(event)
-            case Made():
+            case Made() | Accepted():
                 self._take_made(event)
             case Ended():
                 self._take_ended(event)
@@ -160,6 +161,7 @@ class Loop:
             case _:
                 self._pods.take(event)
                 self._follow()
+                self._attend()
 
     def _take_key(self, key: str) -> None:
         if key == "r":
@@ -174,8 +176,9 @@ class Loop:
         failed = self._job is None and not self._well
         known = self._files.has
         change = classify(event.paths, self._settings, self._plan, failed=failed, known=known)
-        if self._settings.file in change.apply and not self._reload():
-            apply = tuple(path for path in change.apply if path != self._settings.file)
+        asking = asks_settings(change.apply, self._settings)
+        if asking and not self._reload(asking):
+            apply = tuple(path for path in change.apply if path not in asking)
             change = replace(change, apply=apply)
         if change.rebuild:
             if self._settings.build and ignore_path(self._settings.build) in change.rebuild:
@@ -197,13 +200,15 @@ class Loop:
             return True
         return self._job is None and (self._broken or not self._files.count)
 
-    def _reload(self) -> bool:
-        """Read the settings again; whether they can be used."""
+    def _reload(self, asking: tuple[Path, ...]) -> bool:
+        """Read the settings again, as these files ask for; whether they can be used."""
+        if is_half_written(self._settings.file):
+            return False
         try:
             settings = self._load()
-            _check_fixed(self._settings, settings)
+            check_fixed(self._settings, settings)
         except KubekitError as error:
-            self._voice.changed("none", (self._settings.file,), "going on with the old one")
+            self._voice.changed("none", asking, "going on as before")
             self._voice.failed(error)
             return False
         self._settings = settings
@@ -232,19 +237,21 @@ class Loop:
             debugger=self._debugger,
         )
 
-    def _take_made(self, event: Made) -> None:
+    def _take_made(self, event: Made | Accepted) -> None:
+        if isinstance(event, Accepted):  # what is refused leaves the pods as they are
+            self._pods.expect(event.adapted.manifests, event.adapted.containers)
+            self._follow()
+            return
         self._built, self._config = event.built, event.config
         if event.job.builds:
             self._plan = held(event.plan) if event.plan else None
             if event.built is not None and event.plan is not None:
                 self._files.built(event.built.reference, event.plan)
-        self._pods.expect(event.adapted.manifests, event.adapted.containers)
         for one in event.adapted.manifests.warnings:
             self._voice.warn(one.text, *one.hints)
         for text in event.adapted.told:
             self._voice.warn(text)
         self._watch(roots(self._settings, self._plan))
-        self._follow()
 
     def _take_ended(self, event: Ended) -> None:
         self._job = None
@@ -319,33 +326,25 @@ class Loop:
         if settled:
             self._stand()
 
+    def _attend(self) -> None:
+        """Tell of pods that went, and came, by themselves."""
+        busy = self._job is not None or not self._well or self._files.unsettled
+        if self._presence.take(self._pods.ours(), self._pods.workloads, quiet=busy):
+            self._stand()
+
     def _stand(self) -> None:
         """Tell how it stands, if there is nothing to do until the next save."""
         if self._job is not None:
             return
-        pods = len(self._pods.ours())
-        text = f"{pods} pod{'' if pods == 1 else 's'}"
+        there = self._presence
+        text, waits = there.text(len(self._pods.ours())), False
         if self._lost_at is not None:
             text = "the cluster does not answer: waiting for it"
         elif self._files.refused:
             text = "the app stays on the old code: waiting for a save"
         elif not self._well:
             text = "the last release failed: waiting for a save"
-        well = self._well and not self._files.refused and self._lost_at is None
-        self._voice.stands(text, well=well, url=self._url)
-
-
-def _check_fixed(before: Settings, now: Settings) -> None:
-    """Refuse settings that this run cannot follow.
-
-    Raises:
-        UsageError: names the first of them.
-    """
-    for key in _FIXED:
-        old, new = getattr(before, key), getattr(now, key)
-        if old != new:
-            raise UsageError(
-                f"`{key}` is now `{new}`, and this run goes on with `{old}`",
-                hints=("to use it, end `kubekit dev` and start it again",),
-                id="restart-needed",
-            )
+        else:
+            waits = there.waits
+        well = self._well and not self._files.refused and self._lost_at is None and there.well
+        self._voice.stands(text, well=well, url=self._url, waits=waits)

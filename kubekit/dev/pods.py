@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Listed, Update
 from kubekit.dev.adapt import FOLDER, LASTING, Container
+from kubekit.manifests.objects import mapping, mappings
 from kubekit.model import Manifests, Object
 from kubekit.rollout.reading import is_ready
 from kubekit.streams.targets import target_port
@@ -32,7 +33,11 @@ class Running:
 
 
 class Pods:
-    """The pods of a namespace as they change, asked by several threads."""
+    """The pods of a namespace as they change, asked by several threads.
+
+    Attributes:
+        workloads: that the project's pods are of, as applied.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -41,15 +46,17 @@ class Pods:
         self._service: Object | None = None
         self._containers: tuple[Container, ...] = ()
         self._current: frozenset[str] = frozenset()
+        self.workloads: tuple[Object, ...] = ()
 
     def expect(self, manifests: Manifests, containers: tuple[Container, ...]) -> None:
         """What was applied: its pods are the project's."""
         items = [item.data for item in manifests.items]
-        services = [one for one in items if one["kind"] == "Service" and one["spec"].get("ports")]
+        services = [one for one in items if one["kind"] == "Service" and _ports(one)]
         with self._lock:
             self._selectors = list(_selectors(items))
             self._service = services[0] if services else None
             self._containers = containers
+            self.workloads = tuple(one for one in items if one["kind"] in LASTING)
 
     def take(self, update: Update) -> None:
         """One change of the namespace's pods."""
@@ -72,6 +79,17 @@ class Pods:
     def ours(self) -> list[Object]:
         """Those of them that are not being deleted."""
         return [pod for pod in self.present() if "deletionTimestamp" not in pod["metadata"]]
+
+    def probes(self) -> tuple[str, ...]:
+        """The paths that the kubelet asks the pods' containers for."""
+        found = {
+            str(probe["httpGet"]["path"])
+            for pod in self.present()
+            for container in pod["spec"]["containers"]
+            for kind in ("readinessProbe", "livenessProbe", "startupProbe")
+            if (probe := container.get(kind)) and (probe.get("httpGet") or {}).get("path")
+        }
+        return tuple(sorted(found))
 
     def running(self) -> list[Running]:
         """The containers that run now and that files are synced into."""
@@ -133,12 +151,16 @@ class Pods:
         return all(ids.get(name) in self._current for name in named)
 
 
+def _ports(service: Object) -> list[Object]:
+    return mappings(mapping(service, "spec").get("ports"))
+
+
 def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
     for item in items:
         if item["kind"] == "Pod":
-            yield item["metadata"].get("labels") or {"": ""}
+            yield mapping(item, "metadata", "labels") or {"": ""}
         elif item["kind"] in LASTING:
-            yield (item["spec"].get("selector") or {}).get("matchLabels") or {"": ""}
+            yield mapping(item, "spec", "selector", "matchLabels") or {"": ""}
 
 
 def _running(pod: Object) -> Iterator[tuple[Object, str]]:

@@ -25,6 +25,9 @@ costs the node what the app's first answer needs just then."""
 _TOLD_AFTER = 3
 """A container that files cannot be brought into so often in a row: that is no hiccup any more."""
 
+_LOG_SECONDS = 0.3
+"""What the app's new code has logged of its end comes by another way, and is to be read first."""
+
 _UNREACHABLE = "api-unreachable"
 """The whole cluster does not answer: told by those who watch it."""
 
@@ -256,6 +259,9 @@ class _Session:
             self._tries = self._changes = 0
             if not self.outcomes:  # the program may not be up yet, and what it is not known
                 outcome = replace(outcome, why="")
+            if outcome.failed is not None:
+                with self._wake:
+                    self._wake.wait_for(lambda: self._is_over(version), _LOG_SECONDS)
             self.outcomes = {version: outcome}
             self.began = True
             brought = replace(brought, outcome=outcome)

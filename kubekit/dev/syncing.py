@@ -13,7 +13,7 @@ from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Running
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError
-from kubekit.dev.told import after, failures, raised, synced
+from kubekit.dev.told import after, failures, raised, synced, waiting
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
@@ -48,6 +48,7 @@ class Syncing:
         self._tree: tree.Tree | None = None
         self._version = 0
         self._settled = 0
+        self._slow = 0  # the version that was told to take long to start
         self._touched: set[Path] | None = None  # since the tree was read; None: anything
         self._pending: Saved | None = None  # what is not known to be live yet
         self._live: Saved | None = None  # what the app took last
@@ -58,6 +59,11 @@ class Syncing:
         """How many containers there are."""
         return self._sessions.count
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether something was saved that the app has not taken, or not yet."""
+        return self._pending is not None or self.refused
+
     def current(self) -> frozenset[str]:
         """The IDs of the containers that have had all files once, or whose image should."""
         return self._sessions.current()
@@ -65,8 +71,7 @@ class Syncing:
     def follow(self, running: Iterable[Running]) -> bool:
         """These containers run now, and no others; whether that settles what was not known yet."""
         self._sessions.follow(running)
-        unknown = self._pending is not None or self.refused
-        return unknown and self.count > 0 and self._settle_if_known()
+        return self.unsettled and self.count > 0 and self._settle_if_known()
 
     def built(self, image: str, plan: BuildPlan) -> None:
         """The image was built from this: what of it goes is deleted where the image runs."""
@@ -131,6 +136,11 @@ class Syncing:
                 " its image does not hold them as those before did"
             )
         if event.version != self._version:
+            return False
+        if event.waits is not None:
+            if self._slow != self._version:  # once for all containers
+                self._voice.emit(waiting(event.waits, self._settings.dev.sync))
+            self._slow = self._version
             return False
         if event.error is not None:
             self._voice.failed(event.error)
@@ -197,7 +207,8 @@ class Syncing:
         outcomes = self._sessions.brought(self._version)
         saved, self._pending = self._pending, None
         names = self._names(saved) if saved else []
-        for report in failures(outcomes, self._settings.dev.sync, names):
+        gone = self._voice.gone(saved.paths) if saved else frozenset()
+        for report in failures(outcomes, self._settings.dev.sync, names, gone):
             self._voice.emit(report)
         for outcome in outcomes:
             if outcome.why:
@@ -209,7 +220,8 @@ class Syncing:
             self._live = saved or self._live
             self._raised.clear()
             if saved is not None:
-                self._voice.emit(synced(outcomes, time.monotonic() - saved.at))
+                seconds = time.monotonic() - saved.at
+                self._voice.emit(synced(outcomes, seconds, saved=bool(names)))
         return saved is not None or self.refused
 
     def _names(self, saved: Saved) -> list[str]:

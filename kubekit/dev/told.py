@@ -1,9 +1,9 @@
-"""What became of a sync, in words: the outcomes of its containers made into events. Pure."""
+"""What became of a sync, in words: the outcomes of its containers made into events."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from kubekit.dev.podsync import SyncOutcome
@@ -13,6 +13,7 @@ from kubekit.model import SyncRule
 from kubekit.rollout.evidence import around_log
 
 _FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>[^'.]+)")
 _CRASHES = ("crash-loop", "init-crash-loop")
 _MODES = {
     "warm": "warm reload",
@@ -28,12 +29,13 @@ _STAYS = {
 }
 
 
-def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
+def synced(outcomes: Sequence[SyncOutcome], seconds: float, *, saved: bool = False) -> Synced:
     """What was done in all containers together.
 
     Args:
         outcomes: of each container.
         seconds: from the save to the last answer.
+        saved: it was a save, and not that they were compared.
     """
     files = sum(one.files for one in outcomes)
     mode = next((one.mode for one in outcomes if one.mode != "none"), "none")
@@ -48,12 +50,18 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float) -> Synced:
         text = f"given to the app's server in {seconds:.2f} s, which reloads by itself ({what})"
     elif not changed and mode == "none":
         has = "have" if len(outcomes) > 1 else "has"
+        # As with an image that was built of the save: nothing was left to sync.
         text = f"live: {where} {has} all files already"
+        if saved:
+            text = f"live in {seconds:.2f} s ({where} {has} the new files)"
     return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 
 def failures(
-    outcomes: Iterable[SyncOutcome], rules: Sequence[SyncRule], saved: Sequence[str]
+    outcomes: Iterable[SyncOutcome],
+    rules: Sequence[SyncRule],
+    saved: Sequence[str],
+    gone: Collection[str] = (),
 ) -> Iterator[Reported]:
     """What went wrong, once for all containers it went wrong in.
 
@@ -61,18 +69,18 @@ def failures(
         outcomes: of each container.
         rules: where the folders of this machine lie in the containers.
         saved: the files that were changed, from the project's folder.
+        gone: those of them that are there no more.
     """
+    change = _changes(saved, gone)
     told: set[str] = set()
     for outcome in outcomes:
-        for report in _failures(outcome, rules, saved):
+        for report in _failures(outcome, rules, change):
             if report.message not in told:
                 told.add(report.message)
                 yield report
 
 
-def _failures(
-    outcome: SyncOutcome, rules: Sequence[SyncRule], saved: Sequence[str]
-) -> Iterator[Reported]:
+def _failures(outcome: SyncOutcome, rules: Sequence[SyncRule], change: str) -> Iterator[Reported]:
     for fault in outcome.faults:
         yield Reported(
             id="syntax-error",
@@ -87,18 +95,30 @@ def _failures(
         yield Reported(
             id="reload-failed",
             exit_code=6,
-            message=f"{_changes(saved)}: {_last(outcome.failed)}",
+            message=f"{change}: {_last(outcome.failed)}",
             details=tuple(_own(outcome.failed, rules)),
-            hints=(f"{stays}: correct it, and save",),
+            hints=(f"{stays}: correct it, and save", *_missing(outcome.failed, rules)),
             place=str(_place(outcome.failed, rules) or "") or None,
         )
     elif outcome.ready is False:
         yield Reported(
             id="not-answering",
             exit_code=6,
-            message=f"{_changes(saved)}: the app's readiness probe does not pass: {outcome.met}",
+            message=f"{change}: the app's readiness probe does not pass: {outcome.met}",
             hints=("see its log above; the next save is tried all the same",),
         )
+
+
+def waiting(line: str, rules: Sequence[SyncRule]) -> Warned:
+    """What to say of new code that takes long to start.
+
+    Args:
+        line: that it is in, as in a traceback; "" if that is not known.
+        rules: where the folders of this machine lie in the containers.
+    """
+    place = _place(line, rules)
+    where = f": it is in {place}" if place else ""
+    return Warned(text=f"the new code has not started yet after 3 s{where}")
 
 
 def raised(text: str, rules: Sequence[SyncRule]) -> str | None:
@@ -147,11 +167,29 @@ def crashed(error: KubekitError, rules: Sequence[SyncRule]) -> KubekitError:
     )
 
 
-def _changes(saved: Sequence[str]) -> str:
+def _changes(saved: Sequence[str], gone: Collection[str] = ()) -> str:
     if not saved:
         return "the files were brought anew"
     more = f" and {len(saved) - 1} more" if len(saved) > 1 else ""
-    return f"`{saved[0]}`{more} changed"
+    verb = "changed"
+    if set(saved) <= set(gone):
+        verb = "are gone" if more else "is gone"
+    return f"`{saved[0]}`{more} {verb}"
+
+
+def _missing(traceback: str, rules: Sequence[SyncRule]) -> Iterator[str]:
+    """What to do about a package that is missing, and is none of the project's own."""
+    found = _MISSING.match(_last(traceback))
+    if found is None:
+        return
+    name = found["name"]
+    sources = [Path(rule.src) for rule in rules]
+    own = (
+        one.name == name or (one / name).exists() or (one / f"{name}.py").exists()
+        for one in sources
+    )
+    if not any(own):
+        yield f"or add `{name}` to the requirements and save: the image is built anew"
 
 
 def _last(traceback: str) -> str:

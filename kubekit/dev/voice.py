@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kubekit.errors import KubekitError
@@ -47,9 +47,13 @@ class Voice:
             self._warned.add(text)
             self.emit(Warned(text=text, hints=hints))
 
-    def stands(self, text: str, *, well: bool, url: str | None) -> None:
+    def stands(self, text: str, *, well: bool, url: str | None, waits: bool = False) -> None:
         """How it stands now that there is nothing to do until the next save."""
-        self.emit(Watching(text=text, well=well, url=url))
+        self.emit(Watching(text=text, well=well, url=url, waits=waits))
+
+    def gone(self, paths: Iterable[Path]) -> frozenset[str]:
+        """The names of those that are there no more."""
+        return frozenset(self.name(path) for path in paths if not path.exists())
 
     def name(self, path: Path) -> str:
         """A file as a person calls it: from the project's folder."""

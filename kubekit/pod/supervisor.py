@@ -8,7 +8,8 @@ once: the new one imports the project's own modules alone, and serves on the sam
 does, the old one gives its idle connections away and ends. Any other program is ended and started.
 
 `$KUBEKIT_DEV` names an abstract Unix socket that takes `{"do": "reload"}` and `{"do": "state"}`,
-one JSON object a line. Standard library only, Python 3.10 and later; nothing here polls.
+one JSON object a line; who waits long for a reload hears `{"state": "waiting"}` before its answer.
+Standard library only, Python 3.10 and later; nothing here polls.
 """
 
 from __future__ import annotations

@@ -165,7 +165,10 @@ class Container:
             line.settimeout(seconds)
             line.connect(address(self.name))
             line.sendall(json.dumps({"do": do}).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(line.makefile().readline())
+            answer: dict[str, Any] = {"state": "waiting"}
+            answers = line.makefile()
+            while answer["state"] == "waiting":
+                answer = json.loads(answers.readline())
             return answer
 
     def reload(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -17,8 +18,9 @@ from kubekit.api.kube import Kube
 from kubekit.api.lease import Lease
 from kubekit.api.ownership import OwnedSet
 from kubekit.dev import command
-from kubekit.errors import KubekitError
-from kubekit.model import DevSettings, Settings
+from kubekit.errors import KubekitError, UnreachableError
+from kubekit.events import Ended, Event, Warned
+from kubekit.model import DevSettings, Object, Settings
 from kubekit.session import Run
 from kubekit.turn import Turn
 
@@ -28,7 +30,9 @@ class Stage:
 
     def __init__(self) -> None:
         self.said: list[str] = []
-        self.run = Run(emit=lambda _: None)
+        self.events: list[Event] = []
+        self.namespace: Object | KubekitError | None = {"metadata": {}}
+        self.run = Run(emit=self.events.append)
         self.session: Callable[[], None] = lambda: None
         self.press: Callable[[str], None] = lambda _: None
 
@@ -39,7 +43,7 @@ class Stage:
         yield
         self.said.append("no keys")
 
-    def dev(self) -> None:
+    def dev(self, *, keep: bool = False) -> None:
         """One run of the command."""
         settings = Settings(
             file=Path("/p/kubekit.yaml"),
@@ -49,7 +53,7 @@ class Stage:
             manifests=(),
             dev=DevSettings(),
         )
-        command.dev(lambda: settings, self.run, keyboard=self.keyboard)
+        command.dev(lambda: settings, self.run, keep=keep, keyboard=self.keyboard)
 
 
 @pytest.fixture
@@ -78,8 +82,19 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         yield Turn(owned=OwnedSet(project="x", namespace="x"), lease=cast("Lease", Unheld()))
         stage.said.append("over")
 
+    class Cluster:
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def get(self, path: str, **_: object) -> Object | None:
+            assert path == "/api/v1/namespaces/x"
+            if isinstance(stage.namespace, KubekitError):
+                raise stage.namespace
+            return stage.namespace
+
     monkeypatch.setattr(command, "its_turn", turn)
-    monkeypatch.setattr(command, "connect", lambda *_: (None, None))
+    monkeypatch.setattr(command, "connect", lambda *_: (SimpleNamespace(context="x"), None))
+    monkeypatch.setattr(command, "Kube", Cluster)
     monkeypatch.setattr(command, "_Session", Session)
     monkeypatch.setattr(workflow, "teardown", teardown)
     return stage
@@ -108,3 +123,37 @@ def test_what_fails_by_itself_is_told_and_nothing_is_taken_down(stage: Stage) ->
     with pytest.raises(KubekitError, match="may not be listed"):
         stage.dev()
     assert "teardown of x" not in stage.said
+
+
+def test_after_a_defect_it_is_told_how_what_runs_is_taken_away(stage: Stage) -> None:
+    def break_down() -> None:
+        raise ZeroDivisionError
+
+    stage.session = break_down
+    with pytest.raises(ZeroDivisionError):
+        stage.dev()
+    (told,) = stage.events
+    assert isinstance(told, Warned)
+    assert "namespace `x` stays" in told.text
+    assert told.hints == ("take it away with `kubekit teardown`",)
+    assert "teardown of x" not in stage.said
+
+
+@pytest.mark.parametrize(
+    ("namespace", "stays"),
+    [
+        ({"metadata": {}}, True),
+        (UnreachableError("away"), True),
+        (None, False),
+        ({"metadata": {"deletionTimestamp": "now"}}, False),
+    ],
+)
+def test_what_is_kept_is_told_only_where_there_is_something(
+    stage: Stage, namespace: Object | KubekitError | None, stays: bool
+) -> None:
+    stage.namespace = namespace
+    stage.dev(keep=True)
+    (told,) = stage.events
+    assert isinstance(told, Ended)
+    assert ("stays" in told.text, bool(told.hints)) == (stays, stays)
+    assert stays or told.text == "nothing runs: there is no namespace `x`"

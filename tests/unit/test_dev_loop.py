@@ -17,7 +17,7 @@ from kubekit.api.follow import Found, Listed, Lost
 from kubekit.dev import loop as loops
 from kubekit.dev import sessions
 from kubekit.dev.adapt import Adapted, Container
-from kubekit.dev.job import Ended, Made
+from kubekit.dev.job import Accepted, Ended, Made
 from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
 from kubekit.dev.pods import Pods
 from kubekit.dev.podsync import Fault, SyncOutcome
@@ -53,7 +53,7 @@ class Release:
         self.made = False
         self.cut = False
         self.settings = settings
-        self.deliver: Callable[[Made | Ended], None] = more["deliver"]
+        self.deliver: Callable[[Made | Accepted | Ended], None] = more["deliver"]
         Release.begun.append(self)
 
     def cut_off(self) -> None:
@@ -64,21 +64,34 @@ class Release:
 
     def apply(self) -> None:
         """Get as far as applying."""
+        adapted = self.make()
         self.made = True
+        self.deliver(Accepted(job=self, adapted=adapted))  # type: ignore[arg-type]
+
+    def make(self, containers: tuple[Container, ...] | None = None) -> Adapted:
+        """Get as far as the trial."""
         assert self.settings.build is not None
         plan = context.plan(self.settings.build, name="x") if self.builds else None
         container = Container(ref="Deployment/x", name="c", python="python", probe=None, ports={})
-        data = {"kind": "Deployment", "spec": {"selector": {"matchLabels": {"app": "x"}}}}
+        data = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": "x"},
+            "spec": {"selector": {"matchLabels": {"app": "x"}}},
+        }
         items = (Manifest(data=data, origin=Place(file=Path("x"))),)
+        found = (container,) if containers is None else containers
+        adapted = Adapted(manifests=Manifests(items=items), containers=found)
         self.deliver(
             Made(
                 job=self,  # type: ignore[arg-type]
-                adapted=Adapted(manifests=Manifests(items=items), containers=(container,)),
+                adapted=adapted,
                 built=BuiltImage(reference=IMAGE, ids=frozenset(), built=True, reason=""),
                 config=None,
                 plan=plan,
             )
         )
+        return adapted
 
     def end(self, error: KubekitError | None = None) -> None:
         """End."""
@@ -108,6 +121,20 @@ class InPod:
         pass
 
 
+class Cluster:
+    """What is asked of the API."""
+
+    def __init__(self) -> None:
+        self.workload: dict[str, Any] | None = {"kind": "Deployment", "metadata": {}, "spec": {}}
+
+    def get(self, path: str, *, patience: float) -> dict[str, Any] | None:
+        if path == "/api/v1/namespaces/x":
+            return {"metadata": {}}
+        assert path == "/apis/apps/v1/namespaces/x/deployments/x"
+        assert patience < 5
+        return self.workload
+
+
 class Stage:
     """A loop that takes one event after the other, and what it said and did."""
 
@@ -115,10 +142,11 @@ class Stage:
         self.folder = folder
         self.events: list[Event] = []
         self.watched: list[Mapping[Path, bool]] = []
+        self.cluster = Cluster()
         self.loop = Loop(
             self.load,
             ClusterTarget(context="x", profile="x"),
-            None,  # type: ignore[arg-type]
+            self.cluster,  # type: ignore[arg-type]
             Run(emit=self.events.append),
             pods=Pods(),
             url="http://localhost:8000",
@@ -172,9 +200,13 @@ class Stage:
             InPod.free.set()
 
     def save(self, name: str, text: str = "changed\n") -> None:
-        file = self.folder / name
-        file.write_text(text)
-        self.loop.queue.put(Saved(paths=frozenset({file}), at=time.monotonic()))
+        (self.folder / name).write_text(text)
+        self.touch(name)
+
+    def touch(self, name: str) -> None:
+        """Let it be known that something has become of this file."""
+        paths = frozenset({self.folder / name})
+        self.loop.queue.put(Saved(paths=paths, at=time.monotonic()))
         self.take()
 
     def take(self) -> None:

@@ -129,12 +129,16 @@ def test_what_failed_is_told_after_what_was_changed() -> None:
     for kept, said in ((True, "old code:"), (False, "not run:"), (None, "not known:")):
         outcome = SyncOutcome(mode="", failed=text, kept=kept)
         (told,) = failures([outcome], RULES, ["src/a.py"])
+        (gone,) = failures([outcome], RULES, ["src/a.py"], {"src/a.py"})
+        assert gone.message == told.message.replace("changed", "is gone", 1)
         assert told.message == "`src/a.py` changed: ImportError: boom"
         assert said in told.hints[0]
 
 
 def test_live_is_said_only_of_what_is_known_to_be() -> None:
     assert synced([SyncOutcome()], 0.0).text == "live: 1 pod has all files already"
+    built = synced([SyncOutcome()], 6.0, saved=True)
+    assert built.text == "live in 6.00 s (1 pod has the new files)"
     warm = SyncOutcome(files=2, mode="warm")
     assert synced([warm, warm], 0.1).text == "live in 0.10 s (warm reload, 2 files to 2 pods)"
     assert not synced([SyncOutcome(files=1, mode="own")], 0.1).text.startswith("live")

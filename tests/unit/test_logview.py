@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubekit.events import LogLine
-from kubekit.logview import Marks
+from kubekit.logview import Marks, Probes
 
 WEB_1, WEB_2 = "web-5d9f8c7b64-x7k2p", "web-5d9f8c7b64-qq8zt"
 NEXT = "web-74bb6cd9f8-l5v9d"
@@ -67,3 +67,30 @@ def test_a_pod_that_is_alone_again_has_no_mark_and_keeps_its_colour() -> None:
     found.follow({NEXT: ("app",)})
     assert found.of(line(NEXT)) == ("", before[1][1])
     assert before[0][1] != before[1][1]
+
+
+PROBED = 'INFO:     10.244.0.1:53450 - "GET /ready HTTP/1.1" 200 OK'
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        (PROBED, "/ready"),
+        ('10.244.0.1 - - [22/Nov/2026:01:30:57 +0000] "GET /ready HTTP/1.1" 204 2', "/ready"),
+        (PROBED.replace("200 OK", "503 Service Unavailable"), None),
+        (PROBED.replace("10.244.0.1", "127.0.0.1"), None),  # through the forwarded port
+        (PROBED.replace("/ready", "/ready/more"), None),
+        (PROBED.replace("/ready", "/ready?deep=1"), None),
+        (PROBED.replace("/ready", "/"), None),
+        (PROBED.replace("GET", "POST"), None),
+        (f"it said: {PROBED}", None),
+        ("", None),
+    ],
+)
+def test_only_a_probe_that_passes_is_taken_for_one(line: str, path: str | None) -> None:
+    probes = Probes()
+    assert not probes.passed(line)
+    probes.paths = ("/", "/ready")
+    assert probes.passed(line) == (path is not None)
+    assert ("/ready" in probes.news()) == (path is not None)
+    assert probes.news() == ""

@@ -60,8 +60,15 @@ def test_what_runs_before_is_waited_for_also_where_nothing_comes_after(
             return 1.0
 
     kube: Any = Kube()
+    run = Run(emit=lambda _: None)
     applied = release._apply(
-        settings, kube, Manifests(items=()), owned, None, Run(emit=lambda _: None)
+        settings, kube, Manifests(items=()), owned, None, run, lambda: done.append("accepted")
     )
-    assert done == ["ConfigMap", "Job", "wait for Job", *(one.manifest.kind for one in beside)]
+    assert done == [
+        "accepted",
+        "ConfigMap",
+        "Job",
+        "wait for Job",
+        *(one.manifest.kind for one in beside),
+    ]
     assert [item.manifest.kind for item in applied.objects] == [one.manifest.kind for one in steps]

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from kubekit.console import TextView
-from kubekit.events import BuildLog, BuildStep, Progress, Watching
+from kubekit.events import BuildLog, BuildStep, Following, LogLine, Progress, Watching
 from kubekit.lines import Line, Signs
 from kubekit.screen import Plain, Terminal
 
@@ -118,3 +118,29 @@ def test_a_terminal_shared_with_what_reads_us_gets_lines(columns: int, piped: bo
         view.close()
     assert shown.getvalue().count("  live: 2 pods\n") == piped
     assert ("* live" in shown.getvalue()) != piped
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_probes_that_pass_are_left_out_of_a_terminal_once_that_is_told(
+    columns: int, known: bool
+) -> None:
+    shown = Tty()
+    view = TextView(shown, shown, verbosity=0)
+    view(Following(pods={"web": ("app",)}, probes=("/ready",) if known else ()))
+    probe = 'INFO:     10.244.0.1:53450 - "GET /ready HTTP/1.1" 200 OK'
+    for text in (probe, "mine", probe):
+        view(LogLine(pod="web", container="app", at="", line=text))
+    view.close()
+    assert shown.getvalue().count("200 OK") == (0 if known else 2)
+    assert shown.getvalue().count("`kubekit logs`") == known
+    assert "mine" in shown.getvalue()
+
+
+def test_a_pipe_gets_the_probes_too() -> None:
+    out = io.StringIO()
+    view = TextView(out, Tty(), verbosity=0)
+    view(Following(pods={"web": ("app",)}, probes=("/ready",)))
+    probe = 'INFO:     10.244.0.1:53450 - "GET /ready HTTP/1.1" 200 OK'
+    view(LogLine(pod="web", container="app", at="", line=probe))
+    view.close()
+    assert out.getvalue() == f"{probe}\n"

@@ -24,6 +24,7 @@ SIGNS = Signs(ok="✓", bad="✗", here="●", more="…")
 SAVED = FilesChanged(action="sync", text="app/main.py changed: syncing", files=("app/main.py",))
 SYNCED = Synced(text="live in 0.12 s", seconds=0.12, files=2, size=9, mode="warm")
 LIVE = Watching(text="2 pods", well=True, url=URL)
+WAITS = Watching(text="waiting: 0 of 2 pods", well=False, url=URL, waits=True)
 REBUILD = FilesChanged(action="rebuild", text="", files=("a.txt",))
 FAILED = Reported(id="x", exit_code=4, message="it broke")
 
@@ -59,7 +60,9 @@ def text(found: Status, width: int = 200) -> str:
         ),
         ((LIVE, REBUILD, SAVED, FAILED), f"● rebuilding  {URL}   2 pods"),
         ((LIVE, REBUILD, LIVE), f"● live  {URL}   2 pods"),
-        ((LIVE, SAVED, FAILED), f"✗ failed  {URL}   2 pods"),
+        ((LIVE, SAVED, FAILED), f"✗ failed: x  {URL}   waiting for a save"),
+        ((LIVE, SYNCED, WAITS), f"● waiting: 0 of 2 pods  {URL}   all files synced in 0.12 s"),
+        ((LIVE, WAITS, LIVE), f"● live  {URL}   2 pods"),
         ((LIVE, FAILED, Watching(text="old code runs", well=False)), f"✗ old code runs  {URL}"),
         ((LIVE, SAVED, SYNCED, StageStarted(stage="teardown", text="")), "● tearing down"),
     ],

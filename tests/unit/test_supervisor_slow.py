@@ -70,6 +70,28 @@ def test_code_that_hangs_is_told_with_its_line_and_gives_way_to_the_next(
     assert len(box.children()) == 1
 
 
+def test_a_lifespan_that_never_ends_gives_way_to_the_next(box: Container) -> None:
+    box.write("main.py", APP.replace("VERSION", "11"))
+    box.serve()
+    box.warmed()
+    hangs = (
+        "import asyncio, contextlib\n@contextlib.asynccontextmanager\nasync def lifespan(_):\n"
+        "    while True:\n        await asyncio.sleep(600)\n    yield\n"
+    )
+    whole = APP.replace("VERSION", "22")
+    box.write("main.py", hangs + whole.replace("FastAPI()", "FastAPI(lifespan=lifespan)"))
+    with socket.socket(socket.AF_UNIX) as first:
+        answers = asked(box, first)
+        assert heard(answers) == {"state": "waiting", "seconds": 3.0, "text": ""}
+        assert "11" in box.get()
+        box.write("main.py", whole)
+        assert box.reload()["state"] == "ready"
+        assert heard(answers)["state"] == "ready"
+    assert "22" in box.get()
+    until(lambda: len(box.children()) == 1)
+    assert len(box.children()) == 1
+
+
 def test_a_program_that_is_started_again_gives_way_too(box: Container) -> None:
     flask = "from flask import Flask\napp = Flask('x')\n@app.get('/')\ndef root():\n"
     box.write("main.py", flask + "    return '11'\n")

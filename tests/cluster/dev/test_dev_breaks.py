@@ -189,6 +189,42 @@ def test_invalid_manifest_settings_and_env_file(dev: Dev) -> None:
     repaired(dev, "after the invalid files")
 
 
+def test_a_manifest_in_another_shape_is_refused_in_the_words_of_the_api_server(dev: Dev) -> None:
+    repaired(dev, "before the shapes")
+    whole = (dev.project.folder / MANIFEST).read_text()
+    for good, wrong, cause in (
+        ("containerPort: 8000", "containerPrt: 8000", "did you mean `containerPort`?"),
+        ("containerPort: 8000", "containerPort: http", "must be a whole number"),
+        ("- name: app", "- nam: app", "did you mean `name`?"),
+        ("      containers:", "      initContainers: [a]\n      containers:", "must be a mapping"),
+        ("          envFrom:", "          volumeMounts: x\n          envFrom:", "must be a list"),
+    ):
+        dev.save(MANIFEST, whole.replace(good, wrong))
+        told = dev.until("report")
+        assert cause in json.dumps(told), told
+        assert str(told["place"]).startswith(f"{MANIFEST}:"), told
+    # The pods run on, and a save is live in them without a build.
+    dev.say("while the manifest is refused")
+    dev.until("synced")
+    dev.everywhere(text="while the manifest is refused")
+    dev.save(MANIFEST, whole)
+    dev.calm()
+
+
+def test_an_env_file_that_goes_is_asked_for_and_taken_up_when_it_is_back(dev: Dev) -> None:
+    repaired(dev, "before the env file went")
+    env = dev.project.folder / ".env"
+    whole = env.read_text()
+    dev.mark()
+    env.unlink()
+    told = dev.until("report")
+    assert "`secret` is used, but there is no `.env`" in told["message"]
+    assert ".env" in told["hints"][0]
+    assert text(dev) == "before the env file went"
+    dev.save(".env", whole)
+    dev.calm()
+
+
 def test_a_source_that_cannot_be_read_as_it_leads_nowhere(dev: Dev) -> None:
     src = dev.project.folder / "src"
     dev.mark()
