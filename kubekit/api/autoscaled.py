@@ -44,7 +44,8 @@ def left_alone(sent: Object, live: Object | None) -> Object:
 
 
 def _target(autoscaler: Object) -> str:
-    target = (autoscaler.get("spec") or {}).get("scaleTargetRef")
+    spec = autoscaler.get("spec")
+    target = spec.get("scaleTargetRef") if isinstance(spec, dict) else None
     return f"{target.get('kind')}/{target.get('name')}" if isinstance(target, dict) else ""
 
 

@@ -65,8 +65,8 @@ class OwnedSet:
         if obj["kind"] == "Namespace":
             return obj
         mine = _labelled(obj, self.id)
-        claims = (obj.get("spec") or {}).get("volumeClaimTemplates")
-        if obj["kind"] == "StatefulSet" and claims:
+        claims = _claims(obj)
+        if claims:
             labelled = [_labelled(claim, self.id) for claim in claims]
             mine["spec"] = {**obj["spec"], "volumeClaimTemplates": labelled}
         return mine
@@ -75,10 +75,7 @@ class OwnedSet:
         """The kinds of members that applying this object makes."""
         if obj["kind"] == "Namespace":
             return set()
-        claims = obj["kind"] == "StatefulSet" and (obj.get("spec") or {}).get(
-            "volumeClaimTemplates"
-        )
-        return {resource.group_kind, *(("PersistentVolumeClaim",) if claims else ())}
+        return {resource.group_kind, *(("PersistentVolumeClaim",) if _claims(obj) else ())}
 
     def check_owner(self, live: Object, *, context: str) -> None:
         """Make sure that a live object is a member of this set.
@@ -158,6 +155,13 @@ def is_real(resource: Resource, obj: Object) -> bool:
         return True
     managers = {entry.get("manager") for entry in obj["metadata"].get("managedFields") or ()}
     return FIELD_MANAGER in managers
+
+
+def _claims(obj: Object) -> list[Object]:
+    """What a StatefulSet makes claims of; none where it is in a shape that is no such thing."""
+    spec = obj.get("spec") if obj["kind"] == "StatefulSet" else None
+    claims = spec.get("volumeClaimTemplates") if isinstance(spec, dict) else None
+    return [one for one in claims if isinstance(one, dict)] if isinstance(claims, list) else []
 
 
 def _labelled(obj: Object, set_id: str) -> Object:

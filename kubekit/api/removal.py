@@ -131,7 +131,8 @@ def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
 
 def _is_spared(obj: Object) -> bool:
     """Whether it goes already, is another's own by now, or would take its data with it."""
-    metadata, spec = obj["metadata"], obj.get("spec") or {}
+    metadata = obj["metadata"]
+    spec = obj.get("spec") or {} if obj["kind"] == "StatefulSet" else {}
     retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     manager = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL, MANAGER)
     return bool(

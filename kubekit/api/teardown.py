@@ -187,6 +187,8 @@ def _belongs(pod: Object, left: list[Member]) -> bool:
 def _grace(obj: Object) -> int:
     """How long the pods of this object may take to end."""
     spec = obj.get("spec") or {}
+    if (obj["apiVersion"], obj["kind"]) not in KNOWN:  # of such a kind it may be anything
+        return 0
     if obj["kind"] == "CronJob":
         spec = (spec.get("jobTemplate") or {}).get("spec") or {}
     pod = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")

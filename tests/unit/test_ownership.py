@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.api import removal
+from kubekit.api import removal, teardown
 from kubekit.api.autoscaled import left_alone
+from kubekit.api.autoscaled import scaled as scaled_by
 from kubekit.api.conflicts import conflicts, told
 from kubekit.api.difference import changes
 from kubekit.api.handover import LAST_APPLIED, dropped, moved, pending
@@ -17,7 +19,8 @@ from kubekit.api.immutable import fixed, is_all_immutable
 from kubekit.api.kube import ApiError
 from kubekit.api.ownership import MANAGED_BY_LABEL, OwnedSet
 from kubekit.api.resources import KNOWN, ref
-from kubekit.model import Object
+from kubekit.errors import Place
+from kubekit.model import Manifest, Object
 
 
 def error(*causes: Object, message: str = "") -> ApiError:
@@ -202,6 +205,21 @@ def test_what_is_anothers_is_not_pruned(change: Object, spared: bool) -> None:
     member = obj()
     member["metadata"] |= change
     assert removal._is_spared(member) is spared
+
+
+@pytest.mark.parametrize("spec", [[1], "text", {"volumeClaimTemplates": "text"}])
+def test_a_shape_of_its_own_is_left_to_the_api_server(spec: Any) -> None:
+    owned = OwnedSet(project="x", namespace="x")
+    assert owned.own(obj("StatefulSet", spec=spec))["spec"] == spec
+    assert owned.kinds_of(obj("StatefulSet", spec=spec), KNOWN["apps/v1", "StatefulSet"]) == {
+        "StatefulSet.apps"
+    }
+    place = Place(file=Path("/p/a.yaml"))
+    scaler = Manifest(data=obj("HorizontalPodAutoscaler", spec=spec), origin=place)
+    assert scaled_by([scaler]) == {""}
+    thing = {**obj("Thing", spec={"template": spec}), "apiVersion": "example.com/v1"}
+    assert not removal._is_spared({**thing, "spec": spec})
+    assert teardown._grace(thing) == 0
 
 
 class Lists:
