@@ -161,10 +161,16 @@ def crashed(error: KubekitError, rules: Sequence[SyncRule]) -> KubekitError:
     return type(error)(
         error.message,
         hints=error.hints,
-        details=(*before, *own, *behind),
+        details=(*before, *own, *_telling(behind)),
         place=place,
         id=error.id,
     )
+
+
+def _telling(warnings: Sequence[str]) -> Sequence[str]:
+    """Without the back-off, which only says again that it crashes."""
+    kept = [line for line in warnings if not line.startswith("  BackOff:")]
+    return kept if len(kept) > 1 else ()
 
 
 def _changes(saved: Sequence[str], gone: Collection[str] = ()) -> str:

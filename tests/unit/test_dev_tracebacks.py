@@ -102,10 +102,11 @@ def test_a_save_of_many_files_is_told_in_one_line() -> None:
 def test_a_crash_of_a_release_is_told_at_the_projects_own_line() -> None:
     details = ("18 s after the apply", "log of Pod/a, container `c`, attempt 3:")
     log = tuple(f"  {line}" for line in TRACEBACK.splitlines())
-    warnings = ("warnings of Pod/a:", "  BackOff: Back-off restarting")
+    warnings = ("warnings of Pod/a:", "  FailedMount: the disk is full")
+    again = "  BackOff: Back-off restarting"
     place = Place(file=Path("/p/manifests/app.yaml"), line=13)
     error = WorkloadError(
-        "crashes", details=(*details, *log, *warnings), place=place, id="crash-loop"
+        "crashes", details=(*details, *log, *warnings, again), place=place, id="crash-loop"
     )
     told = crashed(error, RULES)
     assert isinstance(told, WorkloadError)
@@ -116,6 +117,8 @@ def test_a_crash_of_a_release_is_told_at_the_projects_own_line() -> None:
     assert own[1:] == ["return 1 / 0", "~~^~~"]
     assert "main.py" in own[0]
     assert told.details[-2:] == warnings
+    alone = WorkloadError("crashes", details=(*details, *log, warnings[0], again), id="crash-loop")
+    assert crashed(alone, RULES).details == told.details[:-2]
     elsewhere = (SyncRule(src=Path("/p/src"), dest="/elsewhere"),)
     assert crashed(error, elsewhere) is error
     other = WorkloadError("no variable", details=error.details, place=place, id="variable-missing")
