@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kubekit.api.resources import KNOWN
 from kubekit.model import Object
 
 # What Kubernetes itself puts on objects, and what each of them waits for.
@@ -14,6 +15,9 @@ _OWN = {
     "batch.kubernetes.io/job-tracking": "the Job controller counts it first",
     "service.kubernetes.io/load-balancer-cleanup": "the cloud takes its address back first",
 }
+_GRACE_SECONDS = 30
+"""What a pod may take to end where it does not say."""
+
 _TELLING = ("NamespaceFinalizersRemaining", "NamespaceDeletionDiscoveryFailure")
 _SILENT = "NamespaceDeletionContentFailure"
 
@@ -22,6 +26,25 @@ def holders(obj: Object) -> str:
     """Each finalizer with what it waits for, or with who has set it; empty where there is none."""
     named = obj["metadata"].get("finalizers") or ()
     return ", ".join(f"`{name}`{_whose(obj, name)}" for name in named)
+
+
+def is_held(obj: Object) -> bool:
+    """Whether a finalizer holds it up that is none of Kubernetes' own: those end by themselves."""
+    return any(name not in _OWN for name in obj["metadata"].get("finalizers") or ())
+
+
+def grace(obj: Object) -> int:
+    """How long the pods of this object may take to end, in seconds."""
+    spec = obj.get("spec") or {}
+    # Of a kind that is no usual one it may be anything.
+    if (obj.get("apiVersion"), obj.get("kind")) not in KNOWN:
+        return 0
+    if obj["kind"] == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    pod = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
+    if not isinstance(pod, dict):
+        return 0
+    return int(pod.get("terminationGracePeriodSeconds", _GRACE_SECONDS))
 
 
 def why_namespace(live: Object) -> str:

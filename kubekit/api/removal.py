@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from kubekit.api.claims import takes_its_claims
 from kubekit.api.deleting import why_namespace
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.ownership import (
@@ -132,14 +133,12 @@ def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
 def _is_spared(obj: Object) -> bool:
     """Whether it goes already, is another's own by now, or would take its data with it."""
     metadata = obj["metadata"]
-    spec = obj.get("spec") or {} if obj["kind"] == "StatefulSet" else {}
-    retention = spec.get("persistentVolumeClaimRetentionPolicy") or {}
     manager = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL, MANAGER)
     return bool(
         manager != MANAGER
         or metadata.get("ownerReferences")
         or metadata.get("deletionTimestamp")
-        or retention.get("whenDeleted") == "Delete"
+        or takes_its_claims(obj)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kubekit.api.deleting import holders, why_namespace
+from kubekit.api.deleting import grace, holders, is_held, why_namespace
 from kubekit.api.kube import Kube
 from kubekit.errors import KubekitError, RefusedError, UnreachableError, WorkloadError
 from kubekit.events import Emit, Progress
@@ -16,10 +16,11 @@ def settled(kube: Kube, path: str, what: str, *, emit: Emit) -> Object | None:
     """The live object or None, once it is not one that is being deleted.
 
     Raises:
-        KubekitError: it is still being deleted after a minute.
+        KubekitError: it is still being deleted a minute after its pods had to be gone.
     """
     live: Object | None = None
-    for _ in range(int(DELETION_SECONDS / _STEP_SECONDS)):
+    seconds = waited = 0.0
+    while waited <= seconds:
         live = kube.get(path)
         if live is None or not live["metadata"].get("deletionTimestamp"):
             return live
@@ -27,26 +28,28 @@ def settled(kube: Kube, path: str, what: str, *, emit: Emit) -> Object | None:
         text = f"waiting for {what} to be deleted"
         emit(Progress(stage="apply", text=f"{text}: it has the finalizer {held}" if held else text))
         kube.pause(_STEP_SECONDS)
-    raise _still_there(live or {"metadata": {}}, what)
+        seconds = DELETION_SECONDS + grace(live)
+        waited += _STEP_SECONDS
+    raise _still_there(live or {"metadata": {}}, what, seconds)
 
 
-def _still_there(live: Object, what: str) -> KubekitError:
+def _still_there(live: Object, what: str, seconds: float) -> KubekitError:
     why = why_namespace(live) if live.get("kind") == "Namespace" else ""
     if why:
         return RefusedError(
-            f"{what} is being deleted, and after {DELETION_SECONDS:.0f} s still there: {why}",
+            f"{what} is being deleted, and after {seconds:.0f} s still there: {why}",
             hints=("see what it names; what has set a finalizer must take it away",),
             id="namespace-terminating",
         )
     held = holders(live)
-    if held:
+    if is_held(live):
         return WorkloadError(
             f"{what} is being deleted, and its finalizer holds it up: {held}",
             hints=("what has set the finalizer must take it away: see whether it runs",),
             id="deletion-blocked",
         )
     return UnreachableError(
-        f"{what} is still being deleted after {DELETION_SECONDS:.0f} s",
+        f"{what} is still being deleted after {seconds:.0f} s{f': {held}' if held else ''}",
         hints=("wait for it, and run kubekit again",),
         id="still-deleting",
     )

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from kubekit.api.deleting import holders
+from kubekit.api.claims import let_go
+from kubekit.api.deleting import grace, holders
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
@@ -33,8 +34,6 @@ from kubekit.model import Cancel, Clock, Object
 
 _STEP_SECONDS = 0.1
 _GONE_SECONDS = 120.0
-_GRACE_SECONDS = 30
-"""What a pod may take to end where it does not say."""
 _NAMED = 3
 
 
@@ -72,12 +71,17 @@ def teardown(
     All usual kinds are looked through beside those the parent names; where it was deleted by hand,
     or never written before a kill, every kind there is.
 
+    Args:
+        data: claims, too; without, a StatefulSet that would take its own along lets go of them.
+
     Raises:
         UnreachableError: something is still there after two minutes; the details name it.
     """
     found = _found(kube, owned, emit)
     kept = [pair for pair in found if pair[1]["kind"] in DATA_KINDS and not data]
     doomed = [pair for pair in found if pair not in kept]
+    if not data:
+        let_go(kube, owned.namespace, doomed, emit=emit, clock=clock, cancel=cancel)
     for resource, obj in _in_reverse(doomed):
         path = resource.path(owned.namespace, obj["metadata"]["name"])
         kube.delete(path, uid=obj["metadata"]["uid"])
@@ -133,7 +137,7 @@ def _await_gone(
     clock: Clock,
     cancel: Cancel,
 ) -> None:
-    seconds = _GONE_SECONDS + max((_grace(obj) for _, obj in doomed), default=0)
+    seconds = _GONE_SECONDS + max((grace(obj) for _, obj in doomed), default=0)
     deadline = clock.now() + seconds
     left = doomed
     while left := _still_there(kube, owned, left, emit):
@@ -182,19 +186,6 @@ def _belongs(pod: Object, left: list[Member]) -> bool:
     named |= {("Deployment", name.rpartition("-")[0]) for kind, name in named}
     ending = bool(pod["metadata"].get("deletionTimestamp"))
     return ending and any(f"{kind}/{name}" in refs for kind, name in named)
-
-
-def _grace(obj: Object) -> int:
-    """How long the pods of this object may take to end."""
-    spec = obj.get("spec") or {}
-    if (obj["apiVersion"], obj["kind"]) not in KNOWN:  # of such a kind it may be anything
-        return 0
-    if obj["kind"] == "CronJob":
-        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
-    pod = spec if obj["kind"] == "Pod" else (spec.get("template") or {}).get("spec")
-    if not isinstance(pod, dict):
-        return 0
-    return int(pod.get("terminationGracePeriodSeconds", _GRACE_SECONDS))
 
 
 def _held(obj: Object) -> str:

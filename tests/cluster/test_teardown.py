@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import Project
-from tests.conftest import KUBEKIT, kubekit
+from tests.conftest import KUBEKIT, kubekit, until
 
 pytestmark = pytest.mark.cluster
 
@@ -118,4 +118,61 @@ def test_what_holds_it_is_named_with_who_has_set_it(project: Project) -> None:
                     hold.close()
     assert told
     assert run.returncode == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+OWNED_CLAIMS = """\
+apiVersion: v1
+kind: Service
+metadata: {name: db}
+spec: {clusterIP: None, selector: {app: db}, ports: [{port: 5432}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  serviceName: db
+  replicas: 2
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Retain}
+  selector: {matchLabels: {app: db}}
+  template:
+    metadata: {labels: {app: db}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+        - {name: db, image: python:3.13-slim, command: [sleep, infinity]}
+  volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Mi}}}
+"""
+
+
+def test_claims_that_a_stateful_set_would_take_along_are_kept(project: Project) -> None:
+    project.write("manifests/db.yaml", OWNED_CLAIMS)
+    project.apply()
+    project.kubectl("rollout", "status", "statefulset/db")
+
+    def owners() -> dict[str, list[str]]:
+        claims = project.objects("persistentvolumeclaims")
+        return {
+            claim["metadata"]["name"]: [
+                one["kind"] for one in claim["metadata"].get("ownerReferences", ())
+            ]
+            for claim in claims
+        }
+
+    until(lambda: owners() == {f"data-db-{number}": ["StatefulSet"] for number in range(2)})
+    # The claim of a pod that is no more is let go by nobody.
+    project.kubectl("scale", "statefulset/db", "--replicas=1")
+    project.kubectl("wait", "--for=delete", "pod/db-1", "--timeout=120s")
+    done = project.run("teardown", "-o", "json")
+    assert done.code == 0, done.out
+    told = [one for one in done.of("object") if one["ref"] == "StatefulSet/db"]
+    assert [one["action"] for one in told] == ["configured", "deleted"]
+    assert project.objects("statefulsets") == []
+    assert owners() == {"data-db-0": [], "data-db-1": []}, "they would go in a moment"
+    for claim in project.objects("persistentvolumeclaims"):
+        assert "deletionTimestamp" not in claim["metadata"]
+
+    assert project.run("teardown", "--data").code == 0
     assert project.kubectl("get", "namespace", project.name, check=False) == ""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kubekit.api import removal, teardown
+from kubekit.api import deleting, removal
 from kubekit.api.autoscaled import left_alone
 from kubekit.api.autoscaled import scaled as scaled_by
 from kubekit.api.conflicts import conflicts, told
@@ -219,7 +219,7 @@ def test_a_shape_of_its_own_is_left_to_the_api_server(spec: Any) -> None:
     assert scaled_by([scaler]) == {""}
     thing = {**obj("Thing", spec={"template": spec}), "apiVersion": "example.com/v1"}
     assert not removal._is_spared({**thing, "spec": spec})
-    assert teardown._grace(thing) == 0
+    assert deleting.grace(thing) == 0
 
 
 class Lists:
