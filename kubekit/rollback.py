@@ -161,8 +161,7 @@ def _check(settings: Settings, back: Back, target: ClusterTarget, kube: Kube, ru
 
 def _nowhere(obj: Object, known: list[Revision]) -> UsageError:
     details = tuple(
-        f"revision {one.number}, image {', '.join(one.images)}: "
-        + (f"ready at {one.ready_at}" if one.ready_at else "never seen ready")
+        f"revision {one.number}, image {', '.join(one.images)}: {one.told}"
         + (", the present one" if one.present else "")
         for one in known
     )

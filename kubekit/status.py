@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kubekit.api.fields import settings
 from kubekit.api.kube import FIELD_MANAGER, Kube
 from kubekit.api.ownership import OwnedSet, members, read_kinds
+from kubekit.api.podsecrets import of_set, of_templates
 from kubekit.api.resources import PODS, REPLICA_SETS, ref
+from kubekit.api.withheld import Withheld
 from kubekit.model import Object
 from kubekit.rollout.kinds import REVISION, settled
 from kubekit.rollout.revisions import revisions
@@ -17,8 +19,16 @@ from kubekit.rollout.revisions import revisions
 _CONTROLLERS = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
 
 
-def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
-    """The inventory as lines and as data: each object with its state, and the pods behind it."""
+def describe(
+    kube: Kube, owned: OwnedSet, *, secrets: Iterable[str] = ()
+) -> tuple[str, dict[str, Any]]:
+    """The inventory as lines and as data: each object with its state, and the pods behind it.
+
+    Args:
+        kube: the cluster.
+        owned: the project and its namespace.
+        secrets: what is not to be shown, beside what the Secrets hold.
+    """
     kinds = read_kinds(kube, owned)
     data: dict[str, Any] = {"project": owned.project, "namespace": owned.namespace}
     if kinds is None:
@@ -26,7 +36,10 @@ def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
         return text, {**data, "objects": [], "pods": []}
     found = [obj for _, obj in members(kube, owned, kinds)]
     sets = kube.list(REPLICA_SETS.path(owned.namespace)) if _has_deployments(found) else []
-    objects = [_row(obj, sets) for obj in found]
+    withheld = Withheld(
+        lambda: {*secrets, *of_set(kube, owned), *of_templates(kube, owned.namespace, found)}
+    )
+    objects = [_row(obj, sets, withheld) for obj in found]
     pods = _pods(kube, owned, {row["ref"] for row in objects})
     width = max(len(row["ref"]) for row in (*objects, *pods)) if objects else 0
     lines = [f"{owned.project} in namespace {owned.namespace}"]
@@ -36,18 +49,19 @@ def describe(kube: Kube, owned: OwnedSet) -> tuple[str, dict[str, Any]]:
     return "\n".join(lines), {**data, "objects": objects, "pods": pods}
 
 
-def drift(obj: Object) -> list[dict[str, Any]]:
+def drift(obj: Object, withheld: Withheld) -> list[dict[str, Any]]:
     """Each field of an object of ours that somebody else has set, with who and when.
 
     Kubernetes' own controllers do not count, nor does who has set what kubekit has set, too. Values
-    of Secrets are left out.
+    of Secrets are left out, and others that are `withheld`.
     """
     found = list(settings(obj))
+    secret = obj["kind"] == "Secret"
     mine = {one.field for one in found if one.manager.startswith(FIELD_MANAGER)}
     return [
         {
             "field": one.field,
-            **({} if obj["kind"] == "Secret" else {"value": one.value}),
+            **({} if secret or withheld(one.field, one.value) else {"value": one.value}),
             "by": one.manager,
             "at": one.at or None,
         }
@@ -60,8 +74,8 @@ def _has_deployments(found: list[Object]) -> bool:
     return any(obj["kind"] == "Deployment" for obj in found)
 
 
-def _row(obj: Object, sets: list[Object]) -> dict[str, Any]:
-    row: dict[str, Any] = {"ref": ref(obj), "state": _state(obj), "drift": drift(obj)}
+def _row(obj: Object, sets: list[Object], withheld: Withheld) -> dict[str, Any]:
+    row: dict[str, Any] = {"ref": ref(obj), "state": _state(obj), "drift": drift(obj, withheld)}
     if obj["kind"] == "Deployment":
         row["revisions"] = [
             {
@@ -69,6 +83,7 @@ def _row(obj: Object, sets: list[Object]) -> dict[str, Any]:
                 "images": one.images,
                 "ready_at": one.ready_at or None,
                 "present": one.present,
+                "of_dev": one.of_dev,
             }
             for one in revisions(sets, obj)
         ]
@@ -83,8 +98,14 @@ def _told(row: dict[str, Any]) -> Iterator[str]:
         yield f"drift: {one['field']}{value} set by `{one['by']}`{when}"
     for one in row.get("revisions", ()):
         if not one["present"]:
-            ready = f"ready at {one['ready_at']}" if one["ready_at"] else "never seen ready"
-            yield f"earlier: revision {one['revision']}, image {', '.join(one['images'])}, {ready}"
+            images = ", ".join(one["images"])
+            yield f"earlier: revision {one['revision']}, image {images}, {_past(one)}"
+
+
+def _past(row: dict[str, Any]) -> str:
+    if row["of_dev"]:
+        return "of `kubekit dev`"
+    return f"ready at {row['ready_at']}" if row["ready_at"] else "never seen ready"
 
 
 def _state(obj: Object) -> str:

@@ -2,7 +2,8 @@
 
 It is made with the first write, never before; renewed while the run lasts; and deleted at its end.
 One that was left behind by a run that was killed is taken over: at once by whoever holds the same
-lock of the same machine, by others when it has expired.
+lock of the same machine, by others when it has expired. It is no fence: a run that was silent for
+so long, as on a machine that slept, may write until it looks at it again.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import getpass
 import platform
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -50,7 +52,8 @@ class Lease:
         self._owned = owned
         self._signature = signature
         self._live: Object | None = None
-        self._taken_from_us = False
+        self._lost: SupersededError | None = None
+        self._on_lost: Callable[[SupersededError], None] = lambda _: None
         self._lock = threading.Lock()
         self._end = Cancel()
         self._thread: threading.Thread | None = None
@@ -75,12 +78,8 @@ class Lease:
             SupersededError: this run held it, fell silent, and another one has taken it over.
         """
         with self._lock:
-            if self._taken_from_us:
-                raise SupersededError(
-                    f"another run of kubekit has taken over `{self._owned.project}` "
-                    f"in namespace `{self._owned.namespace}`",
-                    hints=("see who: `kubectl describe lease`; then run it again",),
-                )
+            if self._lost is not None:
+                raise _copied(self._lost)
             if self._live is None:
                 self._live = self._made(kube) or self._taken_over(kube)
                 # It is renewed and deleted where it was made: the cluster may have moved since.
@@ -88,6 +87,16 @@ class Lease:
             if self._live is not None and self._thread is None:
                 self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
                 self._thread.start()
+
+    def on_lost(self, tell: Callable[[SupersededError], None]) -> None:
+        """Call this once another run is seen to have taken it over, before any write is refused.
+
+        That is seen with the next renewal: what is written until then, nothing holds up.
+        """
+        with self._lock:
+            self._on_lost = tell
+            if self._lost is not None:
+                tell(_copied(self._lost))
 
     def clear(self, kube: Kube) -> None:
         """Take one that was left behind, so that it goes with the end of this run.
@@ -195,6 +204,16 @@ class Lease:
             id="busy",
         )
 
+    def _superseded(self, there: Object) -> SupersededError:
+        annotations = there["metadata"].get("annotations") or {}
+        who = (there.get("spec") or {}).get("holderIdentity") or "another machine"
+        return SupersededError(
+            f"`{who}` has taken over `{self._owned.project}` in namespace "
+            f"`{self._owned.namespace}` with `kubekit {annotations.get(COMMAND_ANNOTATION, '')}`: "
+            f"nothing was heard of this run for {SECONDS} s",
+            hints=("what runs there is theirs now; begin again once they have ended",),
+        )
+
     def _renew(self) -> None:
         while not self._end.wait(_RENEW_SECONDS):
             with self._lock:
@@ -212,7 +231,8 @@ class Lease:
             if there is None:  # with its namespace, or by hand: the next write makes it anew
                 return None
             if not self._is_ours(there):
-                self._taken_from_us = True
+                self._lost = self._superseded(there)
+                self._on_lost(_copied(self._lost))
                 return None
             now = datetime.fromtimestamp(self._kube.server_now(), tz=UTC).strftime(_FORMAT)
             body = {**there, "spec": {**there["spec"], "renewTime": now}}
@@ -223,6 +243,11 @@ class Lease:
             with contextlib.suppress(KubekitError):
                 self._kube.renew()
             return live
+
+
+def _copied(error: SupersededError) -> SupersededError:
+    """One to raise: it may be raised in several threads, and each adds to its own."""
+    return SupersededError(error.message, hints=error.hints)
 
 
 def _identity() -> str:

@@ -22,6 +22,7 @@ from kubekit.errors import Place
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.manifests.podspec import POD_SPECS
 from kubekit.model import ImageConfig, Manifest, Manifests, Object, Settings
+from kubekit.rollout.revisions import DEV_VOLUME
 
 FOLDER = "/.kubekit"
 """Where the programs of `kubekit.pod` lie in a container."""
@@ -32,7 +33,6 @@ SOCKET_VARIABLE = "KUBEKIT_DEV"
 LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 """The kinds whose pods go on until they are ended."""
 
-_PROGRAMS = "kubekit-programs"
 _FILES = "kubekit-files"
 _GRACE_SECONDS = 5
 _DRAIN_SECONDS = 3.0
@@ -139,7 +139,7 @@ class _Pod:
         self._drain = drain
         self._config = config
         self._dests = dests
-        self._add("volumes", {"name": _PROGRAMS, "configMap": {"name": programs}})
+        self._add("volumes", {"name": DEV_VOLUME, "configMap": {"name": programs}})
 
     def supervise(self, name: str, *, ref: str, debugger: bytes | None) -> Container:
         """Let the supervisor run this container's program."""
@@ -232,7 +232,7 @@ class _Pod:
 
     @staticmethod
     def _mounted() -> Object:
-        return {"name": _PROGRAMS, "mountPath": FOLDER, "readOnly": True}
+        return {"name": DEV_VOLUME, "mountPath": FOLDER, "readOnly": True}
 
 
 def _drain_seconds(data: Object) -> float:

@@ -13,6 +13,7 @@ from pathlib import Path
 from kubekit import workflow
 from kubekit.api.follow import Follower, stop
 from kubekit.api.kube import Kube
+from kubekit.api.lease import Lease
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import NAMESPACE, PODS
@@ -55,6 +56,7 @@ def dev(
         keyboard: where keys come from.
 
     Raises:
+        SupersededError: another run has taken over; what runs is left to that one.
         KubekitError: it cannot begin; what fails later is told, and it goes on.
     """
     start = run.clock.now()
@@ -73,7 +75,7 @@ def dev(
         try:
             with ExitStack() as stack:
                 session = _Session(load, settings, target, kube, run, masked, tell, debugger, stack)
-                session.go_on(keys)
+                session.go_on(keys, turn.lease)
         except BrokenPipeError:  # nobody reads any more, which ends it as Ctrl-C does
             if not keep:
                 workflow.teardown(settings, Run(emit=lambda _: None), turn=turn)
@@ -242,14 +244,15 @@ class _Session:
         self._run.emit(debugging(settings, listener.port))
         return listener
 
-    def go_on(self, keys: _Keys) -> None:
-        """Until somebody wants it to end, or a thread of it dies of a defect."""
+    def go_on(self, keys: _Keys, lease: Lease) -> None:
+        """Until somebody wants it to end, another run takes over, or a thread dies of a defect."""
         self._stack.enter_context(_watched_threads(self._loop.queue.put))
         pods = Follower(
             self._kube, kind="Pod", path=PODS.path(self._namespace), deliver=self._loop.queue.put
         )
         pods.start()
         self._stack.callback(stop, [pods])
+        lease.on_lost(lambda error: self._loop.queue.put(Crashed(error=error)))
         self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
         keys.take = self._pressed
         self._loop.run()

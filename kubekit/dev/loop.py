@@ -43,7 +43,11 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True)
 class Crashed:
-    """A thread has died of a defect, or because nobody reads what is told."""
+    """It cannot go on.
+
+    A thread has died of a defect or because nobody reads what is told, or another run has taken
+    over, into whose pods nothing may be synced.
+    """
 
     error: Exception
 

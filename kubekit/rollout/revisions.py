@@ -1,7 +1,8 @@
 """The revisions of a Deployment, and which of them were once ready.
 
 Kubernetes keeps them as ReplicaSets, and forgets how they did: so the time at which the judge found
-one ready is written on its ReplicaSet.
+one ready is written on its ReplicaSet. One of `dev` never counts as such: what it ran was synced
+into it, and is in no image.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from kubekit.rollout.kinds import REVISION
 from kubekit.rollout.reading import annotations_of, is_owned
 
 READY_ANNOTATION = "kubekit.dev/ready-at"
+DEV_VOLUME = "kubekit-programs"
+"""The volume of every pod that `dev` has adapted: its program runs under ours there."""
+
 _HASH = "pod-template-hash"
 
 
@@ -30,6 +34,7 @@ class Revision:
         ready_at: when it was last found ready, RFC 3339; empty if it never was, as far as is known.
         template: of its pods, as the Deployment had it.
         present: it is the one that the Deployment has now.
+        of_dev: `dev` has made it, to sync into it.
     """
 
     number: int
@@ -37,6 +42,14 @@ class Revision:
     ready_at: str
     template: Object
     present: bool
+    of_dev: bool = False
+
+    @property
+    def told(self) -> str:
+        """How it did, in words."""
+        if self.of_dev:
+            return "of `kubekit dev`"
+        return f"ready at {self.ready_at}" if self.ready_at else "never seen ready"
 
     @property
     def images(self) -> list[str]:
@@ -52,9 +65,10 @@ def revisions(sets: Iterable[Object], deployment: Object) -> list[Revision]:
         Revision(
             number=_number(item),
             name=item["metadata"]["name"],
-            ready_at=annotations_of(item).get(READY_ANNOTATION, ""),
+            ready_at="" if _is_of_dev(item) else annotations_of(item).get(READY_ANNOTATION, ""),
             template=_template(item),
             present=index == 0,
+            of_dev=_is_of_dev(item),
         )
         for index, item in enumerate(mine)
     ]
@@ -74,7 +88,7 @@ def remember(kube: Kube, applied: Applied, *, namespace: str) -> None:
         sets = kube.list(REPLICA_SETS.path(namespace))
         for item in deployments:
             known = revisions(sets, item.live)
-            if known and not _is_newest(known):
+            if known and not known[0].of_dev and not _is_newest(known):
                 kube.request(
                     "PATCH",
                     REPLICA_SETS.path(namespace, known[0].name),
@@ -92,6 +106,11 @@ def _is_newest(known: list[Revision]) -> bool:
     """
     present, *others = known
     return bool(present.ready_at) and all(one.ready_at <= present.ready_at for one in others)
+
+
+def _is_of_dev(item: Object) -> bool:
+    volumes = item["spec"]["template"]["spec"].get("volumes") or ()
+    return any(one["name"] == DEV_VOLUME for one in volumes)
 
 
 def _number(item: Object) -> int:

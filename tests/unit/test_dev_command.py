@@ -18,7 +18,7 @@ from kubekit.api.kube import Kube
 from kubekit.api.lease import Lease
 from kubekit.api.ownership import OwnedSet
 from kubekit.dev import command
-from kubekit.errors import KubekitError, UnreachableError
+from kubekit.errors import KubekitError, SupersededError, UnreachableError
 from kubekit.events import Ended, Event, Warned
 from kubekit.model import DevSettings, Object, Settings
 from kubekit.session import Run
@@ -64,7 +64,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
         def __init__(self, *_: object) -> None:
             pass
 
-        def go_on(self, _keys: object) -> None:
+        def go_on(self, _keys: object, _lease: object) -> None:
             stage.said.append("session")
             stage.session()
 
@@ -103,6 +103,16 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 def test_keys_are_read_and_no_other_run_begins_until_the_teardown_is_done(stage: Stage) -> None:
     stage.dev()
     assert stage.said == ["keys", "turn", "session", "teardown of x", "over", "no keys"]
+
+
+def test_what_another_run_has_taken_over_is_left_to_it(stage: Stage) -> None:
+    def taken() -> None:
+        raise SupersededError("`ada@engine` has taken over")
+
+    stage.session = taken
+    with pytest.raises(SupersededError):
+        stage.dev()
+    assert "teardown of x" not in stage.said
 
 
 def test_what_ctrl_c_cut_off_is_no_failure(stage: Stage) -> None:

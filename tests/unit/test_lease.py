@@ -214,6 +214,25 @@ def test_what_another_run_has_taken_over_is_not_written_under_and_not_deleted(
     )
 
 
+def test_who_has_taken_it_over_is_told_though_nothing_is_written(store: Store) -> None:
+    """A `dev` that waits for a save writes nothing, and would sync into the other's pods."""
+    lease, kube = made()
+    write(kube)
+    told: list[SupersededError] = []
+    lease.on_lost(told.append)
+    assert store.there is not None
+    store.there["spec"]["holderIdentity"] = "ada@engine"
+    store.take_over()
+    until(lambda: told)
+    assert told[0].message.startswith("`ada@engine` has taken over `tasks` in namespace `here`")
+    with pytest.raises(SupersededError, match="`ada@engine` has taken over"):
+        write(kube)
+    late: list[SupersededError] = []
+    lease.on_lost(late.append)
+    assert late
+    lease.close()
+
+
 def test_one_that_is_gone_is_made_anew_also_where_the_cluster_is_by_now(store: Store) -> None:
     lease, kube = made()
     store.move()

@@ -15,7 +15,7 @@ from kubekit.errors import Place, RefusedError, UsageError
 from kubekit.model import Applied, AppliedObject, Manifest, Object, Settings
 from kubekit.rollback import Back, choose
 from kubekit.rollout.kinds import REVISION
-from kubekit.rollout.revisions import READY_ANNOTATION, remember, revisions
+from kubekit.rollout.revisions import DEV_VOLUME, READY_ANNOTATION, remember, revisions
 from kubekit.session import Run
 
 FILE = Path("/p/kubekit.yaml")
@@ -97,6 +97,32 @@ def test_those_of_the_last_release_go_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert chosen(monkeypatch, *old, *broken) == {"a": 1}, "nor was the one before it"
     with pytest.raises(UsageError, match="no earlier revision"):
         chosen(monkeypatch, replica_set("a", 1, "T1"))
+
+
+def of_dev(one: Object) -> Object:
+    one["spec"]["template"]["spec"]["volumes"] = [{"name": "data"}, {"name": DEV_VOLUME}]
+    return one
+
+
+def test_a_revision_of_dev_is_nowhere_to_go_back_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ran in it was synced, and nobody syncs any more."""
+    first, present = replica_set("a", 1, "T1"), replica_set("a", 3, "T3")
+    dev = of_dev(replica_set("a", 2, "T2"))  # an earlier kubekit took it for a good one
+    assert chosen(monkeypatch, first, dev, present) == {"a": 1}
+    assert chosen(monkeypatch, first, dev) == {"a": 1}, "what `dev --keep` has left goes back"
+    with pytest.raises(UsageError, match="no earlier revision") as error:
+        chosen(monkeypatch, dev, present)
+    assert "of `kubekit dev`" in error.value.details[1]
+
+
+def test_what_dev_has_made_ready_is_not_noted() -> None:
+    live = deployment("a")
+    item = AppliedObject(
+        manifest=Manifest(data=live, origin=Place(file=FILE)), action="configured", live=live
+    )
+    kube: Any = Cluster(replica_set("a", 1, "T1"), of_dev(replica_set("a", 2)))
+    remember(kube, Applied(objects=(item,), since=0.0), namespace="x")
+    assert kube.changed == []
 
 
 @pytest.mark.parametrize(
