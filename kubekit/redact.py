@@ -35,6 +35,11 @@ def looks_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
+def has_password(text: str) -> bool:
+    """Whether a URL with a password stands in it."""
+    return _PASSWORD_IN_URL.search(text) is not None
+
+
 def shapes(value: str) -> Iterator[str]:
     """A secret value, and how it looks in the API's base64 and in JSON; the passwords of URLs."""
     yield base64.b64encode(value.encode()).decode()

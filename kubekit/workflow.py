@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
-from kubekit.api.podsecrets import PodSecrets
+from kubekit.api.podsecrets import PodSecrets, of_env
 from kubekit.api.removal import remove_namespace
 from kubekit.api.teardown import projects_in
 from kubekit.api.teardown import teardown as remove
@@ -85,7 +85,7 @@ def status(settings: Settings, run: Run) -> None:
     """Emit what of this project lives in the namespace, and how it is."""
     _, kube = connect(settings, run)
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    text, data = describe(kube, owned)
+    text, data = describe(kube, owned, secrets=of_env(settings))
     run.emit(Output(text=text, data=data))
 
 

@@ -16,9 +16,11 @@ from kubekit.api.attempt import Attempt
 from kubekit.api.difference import changes, comparable
 from kubekit.api.kube import Answer, ApiError, Kube
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
+from kubekit.api.podsecrets import of_set
 from kubekit.api.refusals import explained
 from kubekit.api.resources import NAMESPACE, Resource, find
 from kubekit.api.settling import settled
+from kubekit.api.withheld import Withheld
 from kubekit.errors import KubekitError, Place, RefusedError
 from kubekit.events import Emit, ObjectChanged, Warned
 from kubekit.model import Applied, AppliedObject, Consent, Manifest, Manifests, Object
@@ -91,15 +93,19 @@ def trial(
         RefusedError: it refuses at least one; all refusals are told at once.
     """
     by_autoscalers = autoscaled.scaled(manifests.items)
+    withheld = Withheld(lambda: manifests.secret_values.union(of_set(kube, owned)))
 
-    def attempt(manifest: Manifest) -> Step | KubekitError:
+    def step(manifest: Manifest) -> Step | KubekitError:
         try:
-            return _try(kube, manifest, by_autoscalers, owned=owned, emit=emit, consent=consent)
+            attempt = _attempt(
+                kube, manifest, by_autoscalers, owned=owned, emit=emit, consent=consent
+            )
+            return _try(attempt, withheld)
         except RefusedError as error:
             return explained(kube, error, manifest, namespace=owned.namespace)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        results = list(pool.map(attempt, manifests.items))
+        results = list(pool.map(step, manifests.items))
     errors = [result for result in results if isinstance(result, KubekitError)]
     if errors:
         raise together(errors)
@@ -159,7 +165,7 @@ def halfway(
     return tuple(said)
 
 
-def _try(
+def _attempt(
     kube: Kube,
     manifest: Manifest,
     by_autoscalers: frozenset[str],
@@ -167,14 +173,15 @@ def _try(
     owned: OwnedSet,
     emit: Emit,
     consent: Consent,
-) -> Step:
+) -> Attempt:
+    """How this object is to be tried, once what is there by its name is known, and ours."""
     resource = find(kube, manifest.data["apiVersion"], manifest.kind)
     path = resource.path(owned.namespace, manifest.name)
     live = settled(kube, path, f"`{manifest.ref}`", emit=emit)
     if live is not None:
         owned.check_owner(live, context=kube.context)
     sent = owned.own(manifest.data)
-    attempt = Attempt(
+    return Attempt(
         kube=kube,
         owned=owned,
         manifest=manifest,
@@ -184,19 +191,24 @@ def _try(
         consent=consent,
         emit=emit,
     )
+
+
+def _try(attempt: Attempt, withheld: Withheld) -> Step:
+    manifest, live = attempt.manifest, attempt.live
     try:
         answer = attempt.ask()
     except RefusedError as error:
-        raise explained(kube, error, manifest, namespace=owned.namespace, live=live) from error
+        namespace = attempt.owned.namespace
+        raise explained(attempt.kube, error, manifest, namespace=namespace, live=live) from error
     for text in answer.warnings:
-        emit(Warned(text=f"{manifest.ref}: {text}"))
-    return _step(attempt, answer)
+        attempt.emit(Warned(text=f"{manifest.ref}: {text}"))
+    return _step(attempt, answer, withheld)
 
 
-def _step(attempt: Attempt, answer: Answer) -> Step:
+def _step(attempt: Attempt, answer: Answer, withheld: Withheld) -> Step:
     live = attempt.live
     action, detail = _action(live, answer), ""
-    differing = changes(live, answer.data) if live else ()
+    differing = changes(live, answer.data, withheld) if live else ()
     if attempt.anew:
         action, detail = "recreated", f"since {attempt.anew}"
     elif live is not None and handover.pending(live):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kubekit.api.handover import LAST_APPLIED
+from kubekit.api.withheld import Withheld
 from kubekit.model import Object
 
 # Keys by which server-side apply tells the items of a list apart, the most exact first.
@@ -14,6 +15,7 @@ _KEYS = ("name", "containerPort", "port", "mountPath", "key", "ip", "type")
 _VOLATILE = ("managedFields", "resourceVersion", "generation", "creationTimestamp", "uid")
 _LONGEST = 120
 _ABSENT = object()
+_NOTHING_KNOWN = Withheld()
 
 
 def comparable(obj: Object) -> Object:
@@ -22,11 +24,20 @@ def comparable(obj: Object) -> Object:
     return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
 
 
-def changes(live: Object, would: Object) -> tuple[str, ...]:
-    """Each field that differs: ``spec.replicas: 1 -> 2``; of a Secret never a value."""
-    hidden = live.get("kind") == "Secret"
+def changes(live: Object, would: Object, withheld: Withheld = _NOTHING_KNOWN) -> tuple[str, ...]:
+    """Each field that differs: ``spec.replicas: 1 -> 2``; of a Secret never a value.
+
+    Nor is it told where either one is `withheld`: the old one was as secret as the new one.
+    """
+    secret = live.get("kind") == "Secret"
+
+    def hidden(path: str, old: Any, new: Any) -> bool:
+        if secret:
+            return not path.startswith("metadata.labels")
+        return withheld(path, *(value for value in (old, new) if value is not _ABSENT))
+
     return tuple(
-        _line(path, old, new, hidden=hidden and not path.startswith("metadata.labels"))
+        _line(path, old, new, hidden=hidden(path, old, new))
         for path, old, new in _differing("", comparable(live), comparable(would))
         if not path.endswith(LAST_APPLIED)
     )

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 
 from kubekit.api.kube import ApiError, Kube
+from kubekit.api.ownership import OwnedSet
 from kubekit.api.references import references
 from kubekit.api.resources import KNOWN
 from kubekit.errors import KubekitError
@@ -15,6 +16,7 @@ from kubekit.redact import Redactor, hidden
 from kubekit.text import envfile
 
 _SECRETS = KNOWN["v1", "Secret"]
+_TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet")
 
 
 class PodSecrets:
@@ -50,18 +52,42 @@ class PodSecrets:
         return self._values[namespace, name]
 
 
+def of_env(settings: Settings) -> Iterator[str]:
+    """What the project's `.env` holds; nothing where it cannot be read."""
+    if settings.env_file is None:
+        return
+    with contextlib.suppress(KubekitError):  # what is there can be looked at without it
+        values = envfile.load(settings.env_file).values
+        yield from hidden(values.values(), public=f"{settings.namespace} {settings.name}")
+
+
+def of_set(kube: Kube, owned: OwnedSet) -> Iterator[str]:
+    """What every Secret of the project holds in the cluster, of earlier releases too.
+
+    Of those that this user may not list, nothing.
+    """
+    public = f"{owned.project} {owned.namespace}"
+    with contextlib.suppress(ApiError):
+        for secret in kube.list(_SECRETS.path(owned.namespace), selector=owned.selector):
+            yield from hidden(_decoded(secret.get("data") or {}), public=public)
+
+
+def of_templates(kube: Kube, namespace: str, objects: Iterable[Object]) -> Iterator[str]:
+    """What the Secrets hold, whosever they are, that the pods of these objects use."""
+    secrets = PodSecrets(kube)
+    for obj in objects:
+        template = (obj.get("spec") or {}).get("template") if obj["kind"] in _TEMPLATED else None
+        if template:
+            yield from secrets.hidden(namespace, template, name=obj["metadata"]["name"])
+
+
 class Masks:
     """Takes secret values out of logs: those of the project's `.env`, and of the pods' Secrets."""
 
     def __init__(self, kube: Kube, namespace: str, settings: Settings | None) -> None:
         self._namespace = namespace
         self._secrets = PodSecrets(kube)
-        self._values: set[str] = set()
-        if settings is not None and settings.env_file is not None:
-            public = f"{namespace} {settings.name}"
-            with contextlib.suppress(KubekitError):  # a log can be read without it
-                values = envfile.load(settings.env_file).values
-                self._values.update(hidden(values.values(), public=public))
+        self._values: set[str] = set(of_env(settings) if settings is not None else ())
         self._redactor = Redactor(self._values)
 
     def learn(self, pod: Object) -> None:

@@ -172,3 +172,22 @@ def test_build_arguments_with_secret_names_are_masked(project: Project) -> None:
             assert result.code == expected
     assert leaks.find() == []
     assert "with *** and abc" in next(iter(leaks.texts.values()))
+
+
+def test_the_value_of_before_is_in_no_plan(project: Project, leaks: Leaks) -> None:
+    """In the open, by a template, where only a Secret that is still there knows the old one."""
+    text = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: open}\n"
+    text += 'data: {url: "db://u:{{ env.API_KEY }}@h", own: "{{ env.API_KEY }}"}\n'
+    project.write("manifests/open.yaml.j2", text)
+    project.apply()
+    for greeting in ("another", "one more"):
+        new = secrets.token_hex(12)
+        leaks.needles.append(new)
+        project.write(".env", f"GREETING={greeting}\nAPI_KEY={new}\nPASSWORD={new}\n")
+        assert leaks.hear(project, "build-and-apply", "--dry-run").code == 0
+        done = leaks.hear(project, "build-and-apply", "-o", "json", "-v")
+        assert done.code == 0
+    project.kubectl("set", "env", "deploy/web", f"OTHER={new}")
+    assert "set by `kubectl-set`" in leaks.hear(project, "status").out
+    leaks.hear(project, "status", "-o", "json")
+    assert leaks.find() == []

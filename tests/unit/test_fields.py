@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubekit.api.fields import applied_by, settings
+from kubekit.api.withheld import Withheld
 from kubekit.status import drift
 
 TIME = "2026-11-22T00:00:00Z"
@@ -80,7 +81,7 @@ def test_every_field_has_a_name_a_person_can_find() -> None:
 
 
 def test_drift_is_what_others_have_set() -> None:
-    assert drift(deployment()) == [
+    assert drift(deployment(), Withheld()) == [
         {"field": "spec.replicas", "value": 3, "by": "kubectl", "at": TIME},
         {
             "field": "spec.template.metadata.annotations.at",
@@ -95,6 +96,25 @@ def test_what_kubekit_has_set_too_is_no_drift_and_secrets_stay_hidden() -> None:
     fields = {"f:data": {"f:key": {}}}
     secret: dict[str, Any] = {"kind": "Secret", "metadata": {}, "data": {"key": "c2VjcmV0"}}
     secret["metadata"]["managedFields"] = [entry("other", fields), entry("kubekit", fields)]
-    assert drift(secret) == []
+    assert drift(secret, Withheld()) == []
     secret["metadata"]["managedFields"] = [entry("other", fields)]
-    assert drift(secret) == [{"field": "data.key", "by": "other", "at": TIME}]
+    assert drift(secret, Withheld()) == [{"field": "data.key", "by": "other", "at": TIME}]
+
+
+def test_what_somebody_else_has_set_to_a_secret_value_is_only_named() -> None:
+    """Who `kubectl set env`s a password has put it where everybody looks."""
+    found = drift(deployment(), Withheld(lambda: ["7"]))
+    assert found == drift(deployment(), Withheld()), "too short to be one"
+    obj = {
+        "kind": "ConfigMap",
+        "metadata": {
+            "managedFields": [
+                {"manager": "other", "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}, "f:TOKEN": {}}}}
+            ]
+        },
+        "data": {"a": "is s3cret-value", "b": "plain", "TOKEN": "unknown"},
+    }
+    shown = {
+        one["field"]: one.get("value") for one in drift(obj, Withheld(lambda: ["s3cret-value"]))
+    }
+    assert shown == {"data.a": None, "data.b": "plain", "data.TOKEN": None}

@@ -19,6 +19,7 @@ from kubekit.api.immutable import fixed, is_all_immutable
 from kubekit.api.kube import ApiError
 from kubekit.api.ownership import MANAGED_BY_LABEL, OwnedSet
 from kubekit.api.resources import KNOWN, ref
+from kubekit.api.withheld import Withheld
 from kubekit.errors import Place
 from kubekit.model import Manifest, Object
 
@@ -94,6 +95,46 @@ def test_of_a_secret_no_value_is_told(old: dict[str, str], new: dict[str, str]) 
     assert not any(value in line for line in said for value in (*old.values(), *new.values()))
     assert not any("xyzxyz" in line for line in said)
     assert any(line.startswith("data") for line in said) == (old != new)
+
+
+OLD, NEW = "0ld-s3cret", "n3w-s3cret"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"data": {"url": f"db://u:{OLD}@h"}}, {"data": {"url": f"db://u:{NEW}@h"}}),
+        ({"data": {"a": "x" * 200 + OLD}}, {"data": {"a": "x" * 200 + NEW}}),
+        ({"data": {"a": OLD}}, {"data": {"a": "is in the Secret now"}}),
+        ({"data": {"a": OLD}}, {"data": {}}),
+        ({"data": {"API_KEY": "of before"}}, {"data": {"API_KEY": "for tests"}}),
+        ({"spec": {"args": [f"--as={OLD}"]}}, {"spec": {"args": [f"--as={NEW}"]}}),
+        (
+            {"spec": {"env": [{"name": "PASSWORD", "value": "of before"}]}},
+            {"spec": {"env": [{"name": "PASSWORD", "value": "for tests"}]}},
+        ),
+        ({"spec": {}}, {"spec": {"c": {"env": [{"name": "PASSWORD", "value": "for tests"}]}}}),
+        ({"data": {"a": "db://u:of before@h".replace(" ", "-")}}, {"data": {"a": "for tests"}}),
+    ],
+    ids=["url", "long", "to plain", "gone", "key", "argument", "env", "whole env", "old url"],
+)
+def test_a_value_of_the_env_file_is_only_told_to_be_another_one(old: Object, new: Object) -> None:
+    """Also the one before it, which nothing but a Secret that is still there knows."""
+    withheld = Withheld(lambda: [OLD, NEW])
+    (line,) = changes(obj(**old), obj(**new), withheld)
+    assert line.rpartition(": ")[2] in {"changed", "removed", "added"}
+
+
+def test_what_is_no_secret_is_told_beside_one() -> None:
+    withheld = Withheld(lambda: [OLD, NEW])
+    ref: Object = {"valueFrom": {"secretKeyRef": {"name": "env-1", "key": "TOKEN"}}}
+    then: Object = {"valueFrom": {"secretKeyRef": {"name": "env-2", "key": "TOKEN"}}}
+    old = obj(spec={"n": 1, "env": [{"name": "TOKEN", **ref}]})
+    new = obj(spec={"n": 2, "env": [{"name": "TOKEN", **then}]})
+    assert changes(old, new, withheld) == (
+        "spec.n: 1 -> 2",
+        'spec.env[TOKEN].valueFrom.secretKeyRef.name: "env-1" -> "env-2"',
+    )
 
 
 def entry(manager: str, operation: str, fields: Object, subresource: str = "") -> Object:
