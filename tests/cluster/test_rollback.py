@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
 from tests.cluster.conftest import SERVER, Project
+from tests.cluster.scenarios.running import dev
 
 pytestmark = pytest.mark.cluster
 
@@ -80,3 +82,23 @@ def test_only_what_the_last_release_has_changed_goes_back(project: Project) -> N
     assert back.code == 0, back.out
     refs = [event["ref"] for event in back.of("object")]
     assert refs == ["Deployment/other"]
+
+
+def test_what_dev_has_left_is_nowhere_to_go_back_to(project: Project) -> None:
+    project.apply()
+    plain = (project.folder / "kubekit.yaml").read_text()
+    project.write("kubekit.yaml", plain + "dev: {sync: [{src: app, dest: /app}]}\n")
+    with dev(project, "--keep") as run:
+        run.until('"type": "watching"', 120)
+        run.process.send_signal(signal.SIGINT)
+        assert run.process.wait(timeout=60) == 0
+    rows = json.loads(project.kubectl("get", "deploy/web", "-o", "json"))
+    volumes = rows["spec"]["template"]["spec"]["volumes"]
+    assert "kubekit-programs" in {one["name"] for one in volumes}
+    good(project, "howdy", "second")
+    assert "of `kubekit dev`" in project.run("status").out
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    assert project.answer() == "hello 1"
+    (deployment,) = project.objects("deployments")
+    assert not deployment["spec"]["template"]["spec"].get("volumes")

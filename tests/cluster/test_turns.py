@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from tests.cluster.conftest import Project
-from tests.cluster.scenarios.running import Running, finished, start
-from tests.conftest import KUBEKIT, until
+from tests.cluster.scenarios.running import Running, dev, finished, start
+from tests.conftest import until
 
 pytestmark = pytest.mark.cluster
 
@@ -63,27 +61,6 @@ def foreign(project: Project, *, seconds_ago: int) -> None:
         check=True,
         capture_output=True,
     )
-
-
-@contextlib.contextmanager
-def dev(project: Project, *flags: str) -> Iterator[Running]:
-    """`kubekit dev`, killed at the end if it still runs."""
-    pipe = subprocess.PIPE
-    command = [KUBEKIT, "dev", "-o", "json", *flags]
-    process = subprocess.Popen(
-        command, cwd=project.folder, env=project.env, stdout=pipe, stdin=pipe, text=True
-    )
-    run = Running(process=process)
-    import threading
-
-    reader = threading.Thread(target=run.read)
-    reader.start()
-    try:
-        yield run
-    finally:
-        process.kill()
-        reader.join()
-        process.__exit__(None, None, None)
 
 
 def test_a_second_run_says_who_is_at_work_and_nothing_stays(project: Project) -> None:
@@ -176,3 +153,16 @@ def test_a_dev_of_another_project_or_namespace_is_left_alone(project: Project) -
         os.kill(run.process.pid, signal.SIGINT)
         assert run.process.wait(timeout=60) == 0
     until(lambda: project.kubectl("get", "namespace", project.name, check=False) == "")
+
+
+def test_a_dev_that_was_taken_over_ends_and_leaves_what_runs(project: Project) -> None:
+    with dev(project) as run:
+        run.until('"type": "watching"', 120)
+        foreign(project, seconds_ago=0)
+        assert run.process.wait(timeout=60) == 10
+    failed = next(json.loads(line) for _, line in run.lines if '"type": "failed"' in line)
+    assert failed["message"].startswith(f"`ada@engine` has taken over `{project.name}`")
+    assert project.objects("deployments")
+    assert leases(project)[0]["spec"]["holderIdentity"] == "ada@engine"
+    project.kubectl("delete", "lease", f"kubekit-{project.name}")
+    assert project.run("teardown").code == 0

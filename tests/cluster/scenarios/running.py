@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,3 +131,21 @@ def finished(project: Project, run: Running, meddle: Any = None) -> Outcome:
         began=run.began,
         ended=time.monotonic(),
     )
+
+
+@contextlib.contextmanager
+def dev(project: Project, *flags: str) -> Iterator[Running]:
+    """`kubekit dev`, killed at the end if it still runs."""
+    pipe = subprocess.PIPE
+    command = [KUBEKIT, "dev", "-o", "json", *flags]
+    with subprocess.Popen(
+        command, cwd=project.folder, env=project.env, stdout=pipe, stdin=pipe, text=True
+    ) as process:
+        run = Running(process=process)
+        reader = threading.Thread(target=run.read)
+        reader.start()
+        try:
+            yield run
+        finally:
+            process.kill()
+            reader.join()
