@@ -89,7 +89,9 @@ def _unchecked(settings: Settings, rendered: Manifests, run: Run) -> None:
 
 def _checked(settings: Settings, kube: Kube, rendered: Manifests, run: Run) -> None:
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    steps = trial(kube, rendered, owned=owned, emit=run.emit, consent=settings.consent)
+    steps = trial(
+        kube, rendered, owned=owned, emit=run.emit, consent=settings.consent, rehearses=True
+    )
     for step in steps:
         would = "" if step.action == "unchanged" else "would be "
         run.emit(told(step, f"{would}{step.action}"))

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import platform
 import time
 import uuid
 from dataclasses import asdict, dataclass
@@ -57,7 +58,8 @@ class RunFile:
     def mark(self) -> str:
         """What names this lock everywhere, while it is held; empty where there is none."""
         machine = _machine() if self._stream else ""
-        return f"{machine}/{self._file.name}" if machine else ""
+        # Machines that share the folder may not share its locks.
+        return f"{platform.node()}/{machine}/{self._file.name}" if machine else ""
 
     def take(self, command: str) -> bool:
         """Take the lock, or say that another run has it."""
@@ -124,7 +126,7 @@ def _is_at(stream: TextIO, file: Path) -> bool:
 
 
 def _machine() -> str:
-    """A name that no other user or machine has, made up once."""
+    """A name that no other folder of states has, made up once."""
     file = _folder() / "machine"
     with contextlib.suppress(OSError):
         with contextlib.suppress(FileExistsError), file.open("x") as stream:

@@ -1,6 +1,7 @@
 """One run at a time for a project in a namespace: on this machine by a lock, elsewhere by a Lease.
 
-The lock is held from the start, the Lease only once something is written.
+The lock is held from the start, the Lease only once something is written, or one that was left
+behind is to be cleared.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ DEV = "dev"
 """The command that a teardown asks to end; any other one ends by itself."""
 
 _STEP_SECONDS = 0.05
-_DEV_SECONDS = 180.0
-"""How long `dev` may take to end: it tears down itself."""
+_DEV_SECONDS = 600.0
+"""How long `dev` may take to end: it tears down itself, and its pods and the namespace may each be
+waited for some minutes."""
 
 
 @dataclass(frozen=True, kw_only=True)

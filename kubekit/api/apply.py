@@ -86,8 +86,12 @@ def trial(
     owned: OwnedSet,
     emit: Emit,
     consent: Consent = Consent(),  # noqa: B008 - frozen
+    rehearses: bool = False,
 ) -> list[Step]:
     """Ask the API server what it would make of each object; nothing is written.
+
+    Args:
+        rehearses: nothing will be afterwards either, so no Job is waited for.
 
     Raises:
         RefusedError: it refuses at least one; all refusals are told at once.
@@ -100,6 +104,7 @@ def trial(
             attempt = _attempt(
                 kube, manifest, by_autoscalers, owned=owned, emit=emit, consent=consent
             )
+            attempt.rehearses = rehearses
             return _try(attempt, withheld)
         except RefusedError as error:
             return explained(kube, error, manifest, namespace=owned.namespace)

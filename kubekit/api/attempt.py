@@ -2,7 +2,7 @@
 
 A field of another manager is taken with `--take-ownership`, and an object one field of which cannot
 be changed is made anew with `--recreate`. A Job of which nothing runs is made anew by itself: it is
-one of kubekit's, and nothing is cut off.
+one of kubekit's, and nothing is cut off that was seen to run; a pod that waits may begin just then.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class Attempt:
         live: what is there by its name.
         force: fields of other managers are taken.
         anew: why it is deleted and made anew; empty where it is not.
+        rehearses: nothing is to be written afterwards, so nothing is waited for.
     """
 
     kube: Kube
@@ -44,6 +45,7 @@ class Attempt:
     emit: Emit
     force: bool = False
     anew: str = ""
+    rehearses: bool = False
 
     def ask(self) -> Answer:
         """What the API server would make of it.
@@ -125,6 +127,8 @@ class Attempt:
             self.anew = fields
             text = f"`{self.manifest.ref}` is to be deleted and made anew, since {fields}"
             self.emit(Warned(text=f"{text}: {RECREATED[kind]}"))
+        elif kind == "Job" and self.rehearses and not jobs.is_at_rest(self.kube, live):
+            self.anew = f"{fields}; it runs still, and its end would be waited for"
         elif kind == "Job" and jobs.at_rest(self.kube, self.path, live, emit=self.emit):
             self.anew = f"nothing of it runs, and {fields}"
         return bool(self.anew)

@@ -23,15 +23,20 @@ def end_of(live: Object) -> str:
     return next((one for one in held if one in ("Complete", "Failed")), "")
 
 
+def is_at_rest(kube: Kube, live: Object) -> bool:
+    """Whether nothing of a Job runs now."""
+    return bool(end_of(live)) or not _runs(kube, live)
+
+
 def at_rest(kube: Kube, path: str, live: Object, *, emit: Emit) -> bool:
     """Whether nothing of a Job runs, which may take a minute to be so."""
     for _ in range(int(WAITED_SECONDS / _STEP_SECONDS)):
         now = kube.get(path)
         if now is None or now["metadata"]["uid"] != live["metadata"]["uid"]:
             return False
-        if end_of(now) or not _runs(kube, now):
+        if is_at_rest(kube, now):
             return True
-        text = f"waiting for `{ref(live)}` to end, which is another one now"
+        text = f"waiting for `{ref(live)}` to end, of which the manifest has another one"
         emit(Progress(stage="apply", text=text))
         kube.pause(_STEP_SECONDS)
     return False

@@ -32,6 +32,7 @@ _RENEW_SECONDS = 10.0
 _LAST_SECONDS = 2.0
 """How long the end of a run may go on trying to delete it."""
 
+_FORBIDDEN = 403
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -52,6 +53,7 @@ class Lease:
         self._owned = owned
         self._signature = signature
         self._live: Object | None = None
+        self._may = True
         self._lost: SupersededError | None = None
         self._on_lost: Callable[[SupersededError], None] = lambda _: None
         self._lock = threading.Lock()
@@ -80,7 +82,7 @@ class Lease:
         with self._lock:
             if self._lost is not None:
                 raise _copied(self._lost)
-            if self._live is None:
+            if self._live is None and self._may:
                 self._live = self._made(kube) or self._taken_over(kube)
                 # It is renewed and deleted where it was made: the cluster may have moved since.
                 self._kube = kube.until(Cancel())
@@ -137,6 +139,9 @@ class Lease:
             ).data
         except ApiError as error:
             if error.status in (403, 404, 409):
+                # A namespace that ends refuses in the same way, and may be made anew.
+                causes = {cause.get("reason") for cause in error.causes}
+                self._may = error.status != _FORBIDDEN or "NamespaceTerminating" in causes
                 return None
             raise
 

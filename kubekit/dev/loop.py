@@ -43,11 +43,7 @@ class Stop:
 
 @dataclass(frozen=True, kw_only=True)
 class Crashed:
-    """It cannot go on.
-
-    A thread has died of a defect or because nobody reads what is told, or another run has taken
-    over, into whose pods nothing may be synced.
-    """
+    """A thread has died of a defect, nobody reads what is told, or another run has taken over."""
 
     error: Exception
 

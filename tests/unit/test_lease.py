@@ -30,6 +30,8 @@ class Store:
     """An API server with one Lease, written as Kubernetes does: by its `resourceVersion`.
 
     Attributes:
+        forbids: what is answered to who may make none.
+        asked: how often it was asked about the Lease.
         lose: so many answers to come are lost, after what was asked for is done.
     """
 
@@ -38,6 +40,8 @@ class Store:
         self.written = 0
         self.renewed = 0
         self.lose = 0
+        self.forbids: Object | None = None
+        self.asked = 0
         self._folder = folder
         self._server: ThreadingHTTPServer | None = None
         self.move()
@@ -84,6 +88,13 @@ class Store:
 
     def answer(self, method: str, body: Object) -> tuple[int, Object]:
         """What is answered, and done."""
+        self.asked += 1
+        return self._done(method, body) if self._may(method) else (403, self.forbids or {})
+
+    def _may(self, method: str) -> bool:
+        return self.forbids is None or method != "POST"
+
+    def _done(self, method: str, body: Object) -> tuple[int, Object]:
         there = self.there
         if (method == "POST") != (there is None):
             return (409, {}) if there else (404, {})
@@ -230,6 +241,29 @@ def test_who_has_taken_it_over_is_told_though_nothing_is_written(store: Store) -
     late: list[SupersededError] = []
     lease.on_lost(late.append)
     assert late
+    lease.close()
+
+
+def test_who_may_make_none_is_refused_once(store: Store) -> None:
+    store.forbids = {"kind": "Status", "reason": "Forbidden", "code": 403, "message": "no"}
+    lease, kube = made()
+    write(kube)
+    before = store.asked
+    write(kube)
+    assert store.asked == before
+    lease.close()
+
+
+def test_a_namespace_that_ends_may_come_again(store: Store) -> None:
+    cause = {"reason": "NamespaceTerminating", "message": "it ends"}
+    said = {"kind": "Status", "reason": "Forbidden", "code": 403, "message": "no"}
+    store.forbids = {**said, "details": {"causes": [cause]}}
+    lease, kube = made()
+    write(kube)
+    assert store.there is None
+    store.forbids = None
+    write(kube)
+    assert mark_of(store.there) == "here/x"
     lease.close()
 
 
