@@ -15,7 +15,7 @@ demo: setup up .env ## the main job, and the backend's answer
 
 test: setup backend/.venv/ready up ## all tests, on the real Minikube
 	backend/.venv/bin/python -m pytest backend
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 2
 
 soak: setup ## what must not fail, three times over, 200 builds, and all of what `test` samples
 	$(BIN)/python -m pytest tests/cluster/scenarios tests/cluster/test_many_builds.py tests/cluster/test_context.py --rounds 3 --timed

@@ -55,6 +55,11 @@ class SyncRule:
     src: Path
     dest: str
 
+    @property
+    def place(self) -> str:
+        """The folder in the container without a slash at its end, as paths in it begin."""
+        return self.dest.rstrip("/")
+
 
 @dataclass(frozen=True, kw_only=True)
 class DevSettings:

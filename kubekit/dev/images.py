@@ -101,4 +101,4 @@ def _placed(plan: BuildPlan, rules: Sequence[SyncRule]) -> Iterator[tuple[str, s
         is_out = kept_out(paths)
         for path in paths:
             if path and not is_out(path):
-                yield f"{rule.dest.rstrip('/')}/{path}", plan.hashes[f"{prefix}{path}"]
+                yield f"{rule.place}/{path}", plan.hashes[f"{prefix}{path}"]

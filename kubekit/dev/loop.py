@@ -10,6 +10,7 @@ from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
+from kubekit.dev.adapt import Adapted
 from kubekit.dev.classify import classify, held, roots
 from kubekit.dev.job import Accepted, Ended, Job, Made
 from kubekit.dev.memory import give_back
@@ -48,7 +49,8 @@ class Crashed:
     error: Exception
 
 
-Event = Saved | Pressed | Stop | Update | Made | Accepted | Ended | Brought | Raised | Crashed
+Happening = Saved | Pressed | Update | Made | Accepted | Ended | Brought | Raised | Crashed
+Event = Happening | Stop
 
 
 class Loop:
@@ -129,12 +131,14 @@ class Loop:
             self._job.join()
         self._files.close()
 
-    def _take(self, event: Event) -> None:
+    def _take(self, event: Happening) -> None:
         match event:
             case Saved():
                 self._take_saved(event)
-            case Made() | Accepted():
+            case Made():
                 self._take_made(event)
+            case Accepted(adapted=adapted):
+                self._take_accepted(adapted)
             case Ended():
                 self._take_ended(event)
             case Brought():
@@ -147,8 +151,6 @@ class Loop:
                 self._take_key(key)
             case Listed() | Changed() | Lost() | Found():
                 self._take_update(event)
-            case Stop():
-                pass
 
     def _take_update(self, event: Update) -> None:
         match event:
@@ -237,11 +239,7 @@ class Loop:
             debugger=self._debugger,
         )
 
-    def _take_made(self, event: Made | Accepted) -> None:
-        if isinstance(event, Accepted):  # what is refused leaves the pods as they are
-            self._pods.expect(event.adapted.manifests, event.adapted.containers)
-            self._follow()
-            return
+    def _take_made(self, event: Made) -> None:
         self._built, self._config = event.built, event.config
         if event.job.builds:
             self._plan = held(event.plan) if event.plan else None
@@ -252,6 +250,11 @@ class Loop:
         for text in event.adapted.told:
             self._voice.warn(text)
         self._watch(roots(self._settings, self._plan))
+
+    def _take_accepted(self, adapted: Adapted) -> None:
+        """The API server takes it: what is refused leaves the pods as they are."""
+        self._pods.expect(adapted.manifests, adapted.containers)
+        self._follow()
 
     def _take_ended(self, event: Ended) -> None:
         self._job = None

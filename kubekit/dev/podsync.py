@@ -155,7 +155,7 @@ class PodSync:
         # Isolated from the project's own modules and settings, and without its packages.
         self._command = (python, "-I", "-S", "-W", "ignore", program)
         self._where = f"container `{container}` of Pod `{pod}`"
-        self._dests = tuple(dict.fromkeys(rule.dest.rstrip("/") for rule in rules))
+        self._dests = tuple(dict.fromkeys(rule.place for rule in rules))
         self._image = known
         self._entries = Entries(())  # what was wanted last
         self._gone: set[str] = set()  # what was wanted before that and is no more

@@ -88,7 +88,7 @@ class Syncing:
         if tree is None or self._touched is None or path.name == "pyvenv.cfg":
             return True
         above = [rule for rule in rules if path.is_relative_to(rule.src)]
-        places = [f"{one.dest.rstrip('/')}/{path.relative_to(one.src).as_posix()}" for one in above]
+        places = [f"{one.place}/{path.relative_to(one.src).as_posix()}" for one in above]
         return any(one in tree.entries for one in places) or path in [rule.src for rule in rules]
 
     def reread(self, settings: Settings) -> None:

@@ -125,7 +125,7 @@ def _resolved(touched: Iterable[Path], rules: Sequence[SyncRule]) -> list[Path]:
 
 
 def _are_apart(rules: Sequence[SyncRule]) -> bool:
-    dests = [f"{rule.dest.rstrip('/')}/" for rule in rules]
+    dests = [f"{rule.place}/" for rule in rules]
     return not any(
         one.startswith(other)
         for number, one in enumerate(dests)
@@ -186,7 +186,7 @@ def _part(rule: SyncRule, build: BuildSettings | None, ignore: Ignore, before: P
     files = Packed(_records(rule, _walked(rule, build, ignore), before).items())
     if before:
         files.sharing(before.files)
-    return Part(str(rule.src.resolve()), rule.dest.rstrip("/"), files)
+    return Part(str(rule.src.resolve()), rule.place, files)
 
 
 def _records(
@@ -194,7 +194,7 @@ def _records(
 ) -> Mapping[str, str]:
     """What is kept of each of these files, by the path in the container."""
     files = list(walked)
-    dest = rule.dest.rstrip("/")
+    dest = rule.place
     cache = HashCache.of(rule.src, Path(rule.dest))
     now = time.time_ns()
     kept = before.files if before else Packed()

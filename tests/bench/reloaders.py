@@ -24,16 +24,29 @@ _PACKAGES = ("watchfiles", "uvicorn-hmr", "firehot")
 _START_SECONDS = 30.0
 
 # firehot imports and forks; that it serves anything, and when it forks again, is ours. What it is
-# to import ahead it looks for in the app's own package.
+# to import ahead it looks for in the app's own package. The process before may hold the port for a
+# moment after it was stopped.
 _FIREHOT = {
     "src/app/with_uvicorn.py": """\
 import uvicorn
 
 
 def serve(port):
+    import errno
+    import socket
+    import time
+
     import uvicorn
 
-    uvicorn.run("app.main:app", port=port, log_level="warning")
+    while True:
+        try:
+            listener = socket.create_server(("127.0.0.1", port))
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            time.sleep(0.002)
+    uvicorn.Server(uvicorn.Config("app.main:app", log_level="warning")).run([listener])
 """,
     "with_firehot.py": """\
 import sys

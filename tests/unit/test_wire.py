@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,28 @@ def test_without_the_first_connection_the_next_is_the_first(front: Front, certs:
         with opened(wire) as connection:
             assert not connection.session_reused
             connection.sendall(b"x")
+
+
+def test_where_resuming_is_refused_all_is_shown_anew(
+    front: Front, certs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when another thread was just being handed what resumes the session: no binder fits."""
+    wire, refused = Wire(DockerEndpoint(host=front.host, cert_path=certs)), []
+    wrap = ssl.SSLContext.wrap_socket
+
+    def refusing(context: ssl.SSLContext, connection: socket.socket, **more: Any) -> ssl.SSLSocket:
+        if more.get("session") is not None:
+            refused.append(connection)
+            raise ssl.SSLError(1, "[SSL: TLSV1_ALERT_DECRYPT_ERROR] tlsv1 alert decrypt error")
+        return wrap(context, connection, **more)
+
+    monkeypatch.setattr(ssl.SSLContext, "wrap_socket", refusing)
+    with opened(wire) as first:
+        first.sendall(b"x")
+        with opened(wire) as second:
+            assert not second.session_reused
+            second.sendall(b"x")
+    assert [connection.fileno() for connection in refused] == [-1]
 
 
 def test_certificates_that_are_renewed_are_read_again(front: Front, certs: Path) -> None:

@@ -44,20 +44,28 @@ class Wire:
         if parts.scheme.endswith("unix"):  # docker-py writes it `http+unix`
             return _unix(parts.path, timeout)
         host = parts.hostname or ""
-        port = parts.port or (2375 if self.endpoint.cert_path is None else 2376)
-        connection = socket.create_connection((host, port), timeout=timeout)
+        if self.endpoint.cert_path is None:
+            return _tcp(host, parts.port or 2375, timeout)
+        resumed = self._first
         try:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection if self.endpoint.cert_path is None else self._tls(connection, host)
-        except OSError:
-            connection.close()
-            raise
+            return self._tls(_tcp(host, parts.port or 2376, timeout), host)
+        except ssl.SSLError:
+            if resumed is None:
+                raise
+            # Its session may have been taken just as its own thread was handed what resumes it: of
+            # such a half of two the daemon thinks that it is forged.
+            self._first = None
+            return self._tls(_tcp(host, parts.port or 2376, timeout), host)
 
     def _tls(self, connection: socket.socket, host: str) -> ssl.SSLSocket:
         context = self._trusting()
         # The daemon hands out what resumes a session after the handshake; a closed one has none.
         session = self._first.session if self._first is not None else None
-        secured = context.wrap_socket(connection, server_hostname=host, session=session)
+        try:
+            secured = context.wrap_socket(connection, server_hostname=host, session=session)
+        except OSError:
+            connection.close()
+            raise
         if session is None:
             self._first = secured
         shown = secured.getpeercert(binary_form=True) or b""
@@ -75,6 +83,12 @@ class Wire:
             context.load_cert_chain(certificate, key)
             self._context, self._read, self._first = context, read, None
         return self._context
+
+
+def _tcp(host: str, port: int, timeout: float | None) -> socket.socket:
+    connection = socket.create_connection((host, port), timeout=timeout)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
 
 
 def _unix(path: str, timeout: float | None) -> socket.socket:
