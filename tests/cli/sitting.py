@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 
-from kubekit.cli import _on_signals
+from kubekit.cli.running import on_signals
 from kubekit.console import open_view
 from kubekit.events import Ended, LogLine, Warned, Watching
 from kubekit.model import Cancel
@@ -20,7 +20,7 @@ URL = "http://127.0.0.1:8000"
 
 def main(manner: str) -> None:
     cancel = Cancel()
-    _on_signals(cancel)
+    on_signals(cancel)
     view = open_view(output="text", verbosity=0)
     over = threading.Event()
     cancel.on_set(over.set)

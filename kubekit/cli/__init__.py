@@ -1,0 +1,16 @@
+"""The command line: parse, call one workflow, exit with its code. Only user of typer.
+
+Heavy imports stand inside the commands: `--help`, `--version` and completion need none of them.
+"""
+
+# The help lists the commands as they come here: what is used most comes first.
+# ruff: isort: off
+from kubekit.cli import releasing, looking, leaving
+from kubekit.cli.app import app
+
+__all__ = ["leaving", "looking", "main", "releasing"]
+
+
+def main() -> None:
+    """The entry point: runs the command line and exits with its code."""
+    app()
