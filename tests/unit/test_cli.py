@@ -19,7 +19,7 @@ def cancel() -> Iterator[Cancel]:
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = [signal.getsignal(number) for number in numbers]
     cancel = Cancel()
-    cli._on_signals(cancel)
+    running.on_signals(cancel)
     yield cancel
     for number, handler in zip(numbers, before, strict=True):
         signal.signal(number, handler)
