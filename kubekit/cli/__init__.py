@@ -5,12 +5,11 @@ Heavy imports stand inside the commands: `--help`, `--version` and completion ne
 
 # The help lists the commands as they come here: what is used most comes first.
 # ruff: isort: off
-from kubekit.cli import releasing, looking, leaving
-from kubekit.cli.app import app
+from kubekit.cli import app, releasing, looking, leaving
 
 __all__ = ["leaving", "looking", "main", "releasing"]
 
 
 def main() -> None:
     """The entry point: runs the command line and exits with its code."""
-    app()
+    app.app()

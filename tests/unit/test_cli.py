@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from kubekit import cli, outlet
+from kubekit import outlet
+from kubekit.cli import app, running
 from kubekit.model import Cancel
 
 
@@ -59,7 +60,7 @@ def test_a_second_signal_does_not_ask(monkeypatch: pytest.MonkeyPatch, cancel: C
 def test_what_follows_dockers_command_is_dockers(
     given: list[str], docker: list[str], profile: str | None
 ) -> None:
-    command = typer.main.get_command(cli.app)
+    command = typer.main.get_command(app.app)
     context = command.make_context("kubekit", ["docker", *given])
     _, docker_command, rest = command.resolve_command(context, ["docker", *given])  # type: ignore[attr-defined]
     parsed = docker_command.make_context("docker", rest, parent=context).params
