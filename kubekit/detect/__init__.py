@@ -1,0 +1,1 @@
+"""What an existing backend is, read from its files; nothing of it is run or imported."""

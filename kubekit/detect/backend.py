@@ -1,0 +1,120 @@
+"""What is known of a backend: the one thing that `init` writes from and `detect` fills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Packaging = Literal["uv-sync", "uv-pip", "pip-venv"]
+"""How dependencies get into the image: from uv.lock, or from requirements by uv or by pip."""
+
+Framework = Literal["fastapi", "starlette", "flask", "django"]
+Server = Literal["uvicorn", "gunicorn", "module"]
+"""What serves the app; `module` is a package that serves itself by `python -m`."""
+
+Database = Literal["sqlite", "postgresql", "other"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Paths that answer of the app's health; None where the app has none."""
+
+    plain: str | None = None
+    live: str | None = None
+    ready: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variable:
+    """One that the app reads from its environment; `secret` by its name, `default` as text."""
+
+    name: str
+    secret: bool
+    default: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """What was found, and where, or what was assumed, and why; for the person.
+
+    Attributes:
+        found: False for what was assumed.
+        text: such as "Python 3.13", in the words of the person's field.
+        where: of what was found, `file:line` relative to kubekit.yaml; why, of what was assumed.
+    """
+
+    found: bool
+    text: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What the files do not tell, or tell twice.
+
+    Attributes:
+        key: the flag of `init` that answers it, such as "app".
+        text: the question.
+        choices: what was found; empty where anything goes.
+        default: what a run that asks nothing takes; None where there is no telling.
+    """
+
+    key: str
+    text: str
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """An existing backend. Paths are POSIX and relative to `folder`, but for `folder` itself.
+
+    Attributes:
+        name: a DNS label (RFC 1123), of the project's own name or its folder's.
+        folder: relative to kubekit.yaml's; "." where that is the backend's own.
+        python: such as "3.13".
+        base: what follows the version in the tag of the base image, such as "slim".
+        requirements: the files that are installed from, by uv-pip and pip-venv.
+        manifests: the files that uv sync needs before the source is there, in the order of COPY:
+            pyproject.toml, uv.lock, .python-version and a readme that pyproject.toml names.
+        development: dependencies that must not be in the image, by their names on PyPI.
+        app: `module:attribute` of the ASGI or WSGI application, as the server imports it.
+        source: the folder that modules are imported from, such as "src" or ".".
+        packages: folders and modules below `source` that are copied, such as ("app",).
+        data: further folders that exist and belong into the image, such as ("data",).
+        installed: whether the project itself is a distribution that is installed.
+        port: that the container listens on.
+        native: Debian packages that its dependencies need to be compiled; usually none.
+        imports: third-party packages that the app imports, as they are imported.
+    """
+
+    name: str
+    folder: str = "."
+    python: str = "3.13"
+    base: str = "slim"
+    packaging: Packaging
+    requirements: tuple[str, ...] = ()
+    manifests: tuple[str, ...] = ()
+    development: tuple[str, ...] = ()
+    framework: Framework
+    server: Server = "uvicorn"
+    app: str
+    source: str = "."
+    packages: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    installed: bool = False
+    port: int = 8000
+    health: Health = Health()
+    database: Database | None = None
+    env: tuple[Variable, ...] = ()
+    native: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Looked:
+    """The outcome of a look: the backend, or None while a question without a default is open."""
+
+    backend: Backend | None
+    notes: tuple[Note, ...]
+    questions: tuple[Question, ...]
