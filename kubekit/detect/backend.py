@@ -74,17 +74,21 @@ class Backend:
         folder: relative to kubekit.yaml's; "." where that is the backend's own.
         python: such as "3.13".
         base: what follows the version in the tag of the base image, such as "slim".
-        requirements: the files that are installed from, by uv-pip and pip-venv.
+        requirements: the file that uv-pip and pip-venv install from, then those it names by `-r`
+            and `-c`: all are copied, only the first is installed from.
         manifests: the files that uv sync needs before the source is there, in the order of COPY:
-            pyproject.toml, uv.lock, .python-version and a readme that pyproject.toml names.
+            pyproject.toml, uv.lock, .python-version and a readme that pyproject.toml names. With
+            pip-venv and uv-pip: what installing the project itself needs; empty where it is not.
         development: dependencies that must not be in the image, by their names on PyPI.
         app: `module:attribute` of the ASGI or WSGI application, as the server imports it.
+        factory: whether that attribute is a function that makes the application.
         source: the folder that modules are imported from, such as "src" or ".".
         packages: folders and modules below `source` that are copied, such as ("app",).
-        data: further folders that exist and belong into the image, such as ("data",).
+        data: further folders, and files such as alembic.ini, that exist and belong into the image.
         installed: whether the project itself is a distribution that is installed.
         port: that the container listens on.
         native: Debian packages that its dependencies need to be compiled; usually none.
+        libraries: Debian packages that need to be in the final image for what was compiled.
         imports: third-party packages that the app imports, as they are imported.
     """
 
@@ -99,6 +103,7 @@ class Backend:
     framework: Framework
     server: Server = "uvicorn"
     app: str
+    factory: bool = False
     source: str = "."
     packages: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
@@ -108,6 +113,7 @@ class Backend:
     database: Database | None = None
     env: tuple[Variable, ...] = ()
     native: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
 
 
