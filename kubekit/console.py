@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from kubekit import browser, drawing, keys
-from kubekit.drawing import diagnosis, evidence_line, failure, hint_lines, passed, unrepeated
+from kubekit.drawing import answer, evidence_line, failure, hint_lines, passed, unrepeated
 from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
     BuildStep,
+    Checked,
     ContextSent,
     Debugging,
     Diagnosed,
@@ -174,7 +175,7 @@ class TextView:
                 self._screen.rest()
                 with contextlib.suppress(BrokenPipeError):  # as in `kubekit render | head`
                     put(self._out, text.rstrip("\n"))
-            case Diagnosed(wrong=wrong):
+            case Diagnosed(wrong=wrong) | Checked(wrong=wrong):
                 if wrong or self._verbosity >= 0:
                     self._screen.rest()
                     self._answer(event)
@@ -238,11 +239,11 @@ class TextView:
         if self._verbosity >= 0 and self._live:
             self._screen.status(lambda width: row(status, width, signs))
 
-    def _answer(self, event: Diagnosed) -> None:
+    def _answer(self, event: Diagnosed | Checked) -> None:
         """What was asked for, so on stdout; wrapped where that is a terminal."""
         signs = signs_for(self._out)
         with contextlib.suppress(BrokenPipeError), told(self._out, "stdout"):
-            _screen_for(self._out, signs).write(diagnosis(event, signs))
+            _screen_for(self._out, signs).write(answer(event, signs))
 
     def _log(self, line: LogLine) -> None:
         """What a container says is data, so on stdout, above the live lines of that terminal."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from kubekit.events import Diagnosed, Failed, ObjectChanged, Reported
+from kubekit.events import Checked, Diagnosed, Failed, ObjectChanged, Reported
 from kubekit.lines import Line, Signs
 from kubekit.rollout.evidence import around_log
 
@@ -57,6 +57,33 @@ def diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:
     if event.id is not None:
         return [Line(text, lead=f"{signs.warn} ", style="yellow"), *hint_lines(hints)]
     return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
+
+
+def checked(event: Checked, signs: Signs) -> list[Line]:
+    """One line for what is well or was not looked at, more for what is not."""
+    text = f"{event.title}: {event.text}"
+    if event.state == "failure":
+        failed = Failed(
+            id="",
+            exit_code=0,
+            message=text,
+            place=event.place,
+            details=event.details,
+            hints=event.hints,
+        )
+        return failure(failed, signs)
+    if event.state == "skipped":
+        return [Line(text, lead=f"{signs.same} ", style="dim")]
+    if event.state == "ok":
+        return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
+    said = [evidence_line(one, signs, indent="  ") for one in event.details]
+    head = Line(text, lead=f"{signs.warn} ", style="yellow")
+    return [head, *said, *hint_lines(event.hints)]
+
+
+def answer(event: Checked | Diagnosed, signs: Signs) -> list[Line]:
+    """What was asked for, of one object or one check."""
+    return checked(event, signs) if isinstance(event, Checked) else diagnosis(event, signs)
 
 
 def change(event: ObjectChanged, *, more: bool) -> list[Line]:

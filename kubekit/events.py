@@ -248,6 +248,38 @@ class Diagnosed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checked(Event):
+    """What one check of `doctor` has found; the text view prints it on stdout.
+
+    Attributes:
+        id: of the check.
+        title: what was looked at.
+        state: ``ok``, ``warning``, ``failure`` or ``skipped``.
+        text: what was found, or why nobody has looked.
+        cause: the id of what is wrong, as in the errors of other commands; None where nothing is.
+        exit_code: what a command that meets this ends with; 0 unless it is a failure.
+        seconds: how long looking took.
+    """
+
+    type: ClassVar[str] = "check"
+    id: str
+    title: str
+    state: str
+    text: str
+    cause: str | None = None
+    exit_code: int = 0
+    hints: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
+    place: str | None = None
+    seconds: float = 0.0
+
+    @property
+    def wrong(self) -> bool:
+        """Whether there is something to do about it."""
+        return self.state in ("warning", "failure")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output(Event):
     """What the command was asked for; the text view prints `text` on stdout, and only it."""
 

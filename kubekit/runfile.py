@@ -104,6 +104,16 @@ class RunFile:
             self._stream.flush()
 
 
+def signed() -> list[tuple[str, Holder]]:
+    """The key of each lock that lies there, and who has signed it, alive or not."""
+    found = []
+    with contextlib.suppress(OSError):
+        for file in sorted(_folder().iterdir()):
+            if (holder := RunFile(file.name).holder()) is not None:
+                found.append((file.name, holder))
+    return found
+
+
 def _folder() -> Path:
     return platformdirs.user_state_path("kubekit") / "runs"
 

@@ -112,7 +112,7 @@ def open_engine(target: ClusterTarget, run: Run) -> Iterator[Engine]:
     profile = need_docker_runtime(target)
     cache = dockerenv.EndpointCache(profile)
     known = cache.read()
-    engine = _proved(known, profile.name) or _asked(profile.name, run)
+    engine = _proved(known, profile.name) or led_to(profile.name, run)
     with contextlib.closing(engine):
         certificate = engine.certificate()
         if known != engine.endpoint or known.certificate != certificate:
@@ -155,7 +155,7 @@ def open_store(
         yield DockerStore(engine)
 
 
-def _asked(profile: str, run: Run) -> Engine:
+def led_to(profile: str, run: Run) -> Engine:
     """The Docker that Minikube leads to.
 
     Raises:

@@ -64,7 +64,7 @@ def its_turn(
     Raises:
         UsageError: another run is at work, with what it is.
     """
-    lock = RunFile(_key(target, kube, owned))
+    lock = RunFile(lock_key(target, kube, owned))
     if not lock.take(command):
         holder = lock.holder()
         if command != "teardown" or holder is None or holder.command != DEV or not holder.alive():
@@ -76,7 +76,7 @@ def its_turn(
             yield Turn(owned=owned, lease=lease)
 
 
-def _key(target: ClusterTarget, kube: Kube, owned: OwnedSet) -> str:
+def lock_key(target: ClusterTarget, kube: Kube, owned: OwnedSet) -> str:
     """A name for the project there; two Minikubes may have profiles of one name."""
     # A Minikube comes back on another port, so its address does not name it.
     cluster = f"{minikube_home()}\0{target.profile}" if target.profile else kube.host

@@ -34,6 +34,7 @@ class Profile:
     runtime: str
     machines: tuple[str, ...]
     file: Path
+    driver: str = ""
 
     @property
     def nodes(self) -> int:
@@ -90,6 +91,7 @@ def read_profile(name: str) -> Profile | None:
             runtime=str(kubernetes.get("ContainerRuntime") or "docker"),
             machines=_machines(name, data.get("Nodes") or ()),
             file=file,
+            driver=str(data.get("Driver") or ""),
         )
     except FileNotFoundError:
         return None
