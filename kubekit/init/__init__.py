@@ -1,0 +1,1 @@
+"""What kubekit needs beside a backend, written as an expert would; and a backend to begin with."""

@@ -1,0 +1,135 @@
+"""What the templates are filled in with, told from a backend. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from kubekit.detect.backend import Backend, Variable
+from kubekit.init import layout, serving
+from kubekit.init.template import yaml_word
+
+Dialect = Literal["plain", "buildkit"]
+"""Of the Dockerfile: for every builder, or with the caches that BuildKit keeps."""
+
+Mode = Literal["sqlite", "either", "stateless"]
+"""Where data is: in a file, in a file unless DATABASE_URL names a server, or not in the pod."""
+
+UV = "0.13.8"
+"""The uv that builds images: a number, so that the same files give the same image."""
+
+# The manifests and the image set these: they must fit the rest, and are nobody's secret.
+_PLATFORM = frozenset(
+    {
+        *("HOST", "PORT", "WORKERS", "WEB_CONCURRENCY", "DRAIN_SECONDS", "GRACEFUL_SECONDS"),
+        *("APP_VERSION", "APP_REVISION", "APP_IMAGE", "SECRETS_DIR", "PYTHONPATH", "HOME", "PATH"),
+    }
+)
+_HEAVY = frozenset(
+    {
+        *("numpy", "scipy", "pandas", "polars", "sklearn", "matplotlib", "qiskit", "qiskit_aer"),
+        *("torch", "tensorflow", "jax", "transformers", "cv2", "spacy", "pyarrow"),
+    }
+)
+_RELATIVE_FILE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?:\./)?(?P<path>[^?]+)")
+
+
+def values(backend: Backend, *, dialect: Dialect) -> dict[str, Any]:
+    """Everything that the templates name."""
+    return {
+        **_dockerfile(backend, dialect),
+        **_manifests(backend),
+        "name": backend.name,
+        "port": backend.port,
+        "framework": backend.framework,
+        "allowed": layout.allowed(backend),
+        "readmes": layout.readmes(backend),
+        "context": backend.folder,
+        "dockerfile": "Dockerfile" if backend.folder == "." else f"{backend.folder}/Dockerfile",
+        "syncs": _syncs(backend),
+        "variables": variables(backend),
+    }
+
+
+def mode(backend: Backend) -> Mode:
+    """Where this backend keeps its data."""
+    if backend.database != "sqlite":
+        return "stateless"
+    return "either" if "DATABASE_URL" in _reads(backend) else "sqlite"
+
+
+def variables(backend: Backend) -> list[Variable]:
+    """What `.env` is for: all that the app reads and that is the person's to set."""
+    return [one for one in backend.env if one.name not in _PLATFORM]
+
+
+def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
+    cache = "pip" if backend.packaging == "pip-venv" else "uv"
+    files = layout.dependencies(backend)
+    further = [one for one in backend.manifests if one not in files]
+    buildkit = dialect == "buildkit"
+    return {
+        "dialect": dialect,
+        "image": _image(backend.python, backend.base),
+        "other_image": _image("3.11" if backend.python != "3.11" else "3.12", backend.base),
+        "uv": UV,
+        "packaging": backend.packaging,
+        "native": backend.native,
+        "libraries": backend.libraries,
+        "dependencies": layout.by_folder(files),
+        "requirements": next(iter(backend.requirements), ""),
+        "cached": f"--mount=type=cache,target=/root/.cache/{cache} " if buildkit else "",
+        "no_cache": "" if buildkit else "--no-cache-dir ",
+        "installed": backend.installed,
+        "project_files": layout.by_folder(further),
+        "build_copies": layout.build_copies(backend),
+        "copies": layout.copies(backend),
+        "python_path": layout.python_path(backend),
+        "imports": backend.imports,
+        "sqlite": backend.database == "sqlite",
+        "database_url": _database_url(backend),
+        "reads_version": bool({"APP_VERSION", "APP_REVISION"} & _reads(backend)),
+        "runs_itself": backend.server == "module",
+        "command": serving.command(backend),
+        "healthcheck": serving.healthcheck(backend),
+    }
+
+
+def _manifests(backend: Backend) -> dict[str, Any]:
+    health = backend.health
+    heavy = not _HEAVY.isdisjoint(backend.imports)
+    return {
+        "mode": mode(backend),
+        "reads": _reads(backend),
+        # Whoever reads the variable stays ready to serve while it drains; others are held up.
+        "drains": "DRAIN_SECONDS" in _reads(backend),
+        "health": health,
+        "ready": health.ready or health.plain or health.live,
+        "live": health.live or health.plain,
+        "memory": ("256Mi", "1Gi") if heavy else ("96Mi", "256Mi"),
+    }
+
+
+def _reads(backend: Backend) -> frozenset[str]:
+    return frozenset(one.name for one in backend.env)
+
+
+def _image(python: str, base: str) -> str:
+    return f"python:{python}-{base}" if base else f"python:{python}"
+
+
+def _database_url(backend: Backend) -> str | None:
+    """Where a file of sqlite goes that by itself would lie beside the code, which is read-only."""
+    default = next((one.default for one in backend.env if one.name == "DATABASE_URL"), None)
+    found = _RELATIVE_FILE.fullmatch(default or "")
+    if backend.database != "sqlite" or found is None or found["path"].startswith("data/"):
+        return None
+    return f"{found[1]}:////app/data/{found['path'].rpartition('/')[2]}"
+
+
+def _syncs(backend: Backend) -> str:
+    rules = [
+        f"{{src: {yaml_word(src)}, dest: {yaml_word(dest)}}}"
+        for src, dest in layout.synced(backend)
+    ]
+    return f"[{', '.join(rules)}]"
