@@ -106,12 +106,10 @@ class RunFile:
 
 def signed() -> list[tuple[str, Holder]]:
     """The key of each lock that lies there, and who has signed it, alive or not."""
-    found = []
+    keys: list[str] = []
     with contextlib.suppress(OSError):
-        for file in sorted(_folder().iterdir()):
-            if (holder := RunFile(file.name).holder()) is not None:
-                found.append((file.name, holder))
-    return found
+        keys = sorted(file.name for file in _folder().iterdir())
+    return [(key, holder) for key in keys if (holder := RunFile(key).holder()) is not None]
 
 
 def _folder() -> Path:

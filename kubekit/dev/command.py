@@ -32,7 +32,7 @@ from kubekit.streams.listener import Listener
 from kubekit.streams.logs import Logs, moment
 from kubekit.turn import DEV, its_turn
 
-PORT = 8000
+LOCAL_PORT = 8000
 
 Keyboard = Callable[[Callable[[str], None]], AbstractContextManager[object]]
 """Calls back with each key while it is open."""
@@ -197,7 +197,7 @@ class _Session:
         self._listener = Listener(
             kube,
             settings.namespace,
-            port=settings.dev.port or PORT,
+            port=settings.dev.port or LOCAL_PORT,
             choose=lambda: self._pods.choose(next(turn)),
             emit=run.emit,
             why=lambda: "no pod is ready: `kubekit dev` tells why",
