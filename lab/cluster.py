@@ -6,10 +6,9 @@ import contextlib
 import json
 import os
 import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
-from lab import engine, gobuild, imagetar, process
+from lab import engine, gobuild, process
 from lab.errors import LabError
 from lab.paths import FURTHER, PROFILE
 
@@ -76,24 +75,7 @@ def load_node_image(image: Image) -> None:
     repository = name.rpartition(":")[0]
     if engine.docker("image", "ls", "--quiet", name).strip():
         return
-    loading = subprocess.Popen(
-        [engine.client(), "load", "--quiet"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=engine.environment(),
-    )
-    assert loading.stdin is not None
-    assert loading.stdout is not None
-    try:
-        imagetar.write_archive(loading.stdin, [image])
-    except BrokenPipeError:
-        pass  # The reason is in what `docker load` says.
-    finally:
-        loading.stdin.close()
-    said = loading.stdout.read().decode(errors="replace")
-    if loading.wait():
-        raise LabError(process.failure(["docker", "load"], loading.returncode, said))
+    engine.load([image], engine.environment())
     known = engine.docker("image", "ls", "--format={{.Repository}}:{{.Tag}}", repository).split()
     for older in set(known) - {name}:
         # A profile may still use it: then it goes another time.

@@ -12,12 +12,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import hostnet, process
+from lab import hostnet, imagetar, process
 from lab.errors import LabError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from lab.imagetar import Image
     from lab.paths import Places
 
 SOCKET = Path("/var/run/docker.sock")
@@ -158,6 +159,29 @@ def stop(places: Places) -> None:
 def docker(*arguments: str) -> str:
     """Run a docker command against the engine on the default socket."""
     return process.output([client(), *arguments], env=environment(), seconds=120)
+
+
+def load(images: Sequence[Image], env: Mapping[str, str]) -> None:
+    """Bring images into the engine that this environment leads to.
+
+    Raises:
+        LabError: it refuses them.
+    """
+    command = [client(), "load", "--quiet"]
+    loading = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+    )
+    assert loading.stdin is not None
+    assert loading.stdout is not None
+    try:
+        imagetar.write_archive(loading.stdin, images)
+    except BrokenPipeError:
+        pass  # The reason is in what `docker load` says.
+    finally:
+        loading.stdin.close()
+    said = loading.stdout.read().decode(errors="replace")
+    if loading.wait():
+        raise LabError(process.failure(command, loading.returncode, said))
 
 
 def restricted() -> bool:

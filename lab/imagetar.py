@@ -108,11 +108,15 @@ def write_archive(stream: IO[bytes], images: Iterable[Image]) -> None:
                 if names[-1] not in written:
                     written.add(names[-1])
                     tar.add(layer, names[-1])
-            config = _config(image)
-            name = f"{hashlib.sha256(config).hexdigest()}.json"
-            _add_bytes(tar, name, config)
+            name = f"{identity(image)}.json"
+            _add_bytes(tar, name, _config(image))
             manifest.append({"Config": name, "RepoTags": list(image.names), "Layers": names})
         _add_bytes(tar, "manifest.json", json.dumps(manifest).encode())
+
+
+def identity(image: Image) -> str:
+    """What an engine calls it, once it is loaded: the sha256 of its configuration."""
+    return hashlib.sha256(_config(image)).hexdigest()
 
 
 def _config(image: Image) -> bytes:

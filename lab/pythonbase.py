@@ -38,8 +38,18 @@ def parts() -> dict[str, Part]:
     trees = {version: _from_debian(version, suite) for version, suite in _DEBIANS.items()}
     for root in sorted(_PYENV.glob("3.12.*")):
         # No release of Debian has it: only where the machine happens to.
-        trees["3.12"] = _from_pyenv("3.12", root)
+        trees["3.12"] = _from_pyenv("python-3.12", "3.12", root)
     return {f"python:{version}-slim": part for version, part in sorted(trees.items())}
+
+
+def on_bookworm() -> Part | None:
+    """The part of a 3.12 on Debian 12; None where the machine has no 3.12."""
+    # Without the names that Debian 13 gave them for their new idea of time.
+    libraries = tuple(name.removesuffix("t64") for name in _LIBRARIES)
+    for root in sorted(_PYENV.glob("3.12.*")):
+        name = "python-3.12-bookworm"
+        return _from_pyenv(name, "3.12", root, suite="bookworm", libraries=libraries)
+    return None
 
 
 def image(name: str, layer: Path) -> Image:
@@ -59,15 +69,24 @@ def image(name: str, layer: Path) -> Image:
 
 def _from_debian(version: str, suite: str) -> Part:
     packages = (f"python{version}", f"python{version}-venv", *_COMMON)
-    return _part(version, suite, packages, script="debian.sh")
+    return _part(f"python-{version}", version, suite, packages, script="debian.sh")
 
 
-def _from_pyenv(version: str, root: Path) -> Part:
+def _from_pyenv(
+    name: str,
+    version: str,
+    root: Path,
+    *,
+    suite: str = "trixie",
+    libraries: tuple[str, ...] = _LIBRARIES,
+) -> Part:
     copy = f'cp -a {root}/bin {root}/include {root}/lib "$1"/usr/local/'
-    return _part(version, "trixie", (*_COMMON, *_LIBRARIES), script="pyenv.sh", before=(copy,))
+    packages = (*_COMMON, *libraries)
+    return _part(name, version, suite, packages, script="pyenv.sh", before=(copy,))
 
 
 def _part(
+    name: str,
     version: str,
     suite: str,
     packages: tuple[str, ...],
@@ -84,11 +103,11 @@ def _part(
     tree = Tree(suite, packages, hooks=hooks)
 
     def make(target: Path, store: Store) -> None:
-        tree.make(target / "layer.tar", store.logs / f"python-{version}.log")
+        tree.make(target / "layer.tar", store.logs / f"{name}.log")
         imagetar.digest(target / "layer.tar")
 
     recipe = (suite, *packages, *before)
-    return Part(f"python-{version}", make, recipe=recipe, files=(_SCRIPTS / script, bundle))
+    return Part(name, make, recipe=recipe, files=(_SCRIPTS / script, bundle))
 
 
 def _ca_bundle() -> Path:
