@@ -5,9 +5,9 @@ Heavy imports stand inside the commands: `--help`, `--version` and completion ne
 
 # The help lists the commands as they come here: what is used most comes first.
 # ruff: isort: off
-from kubekit.cli import app, releasing, looking, doctoring, leaving
+from kubekit.cli import app, starting, releasing, looking, verifying, doctoring, leaving
 
-__all__ = ["doctoring", "leaving", "looking", "main", "releasing"]
+__all__ = ["doctoring", "leaving", "looking", "main", "releasing", "starting", "verifying"]
 
 
 def main() -> None:

@@ -52,6 +52,22 @@ class Engine:
         self._api: Client | None = None
         self._lock = threading.Lock()
 
+    def ask(self, call: Callable[[docker.APIClient], _T]) -> _T:
+        """Make an idempotent call, a second time if the daemon dropped an idle connection."""
+        import docker.errors
+        import requests
+        import tenacity
+
+        retry = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(_dropped),
+            stop=tenacity.stop_after_attempt(2),
+            reraise=True,
+        )
+        try:
+            return retry(call, self._connected())
+        except (docker.errors.DockerException, requests.RequestException) as error:
+            raise unreachable(self.endpoint, error) from error
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
@@ -65,15 +81,15 @@ class Engine:
 
     def info(self) -> Mapping[str, Any]:
         """Return what `docker info` shows; `Name` is the host's, in Minikube the profile's."""
-        return self._ask(lambda api: api.info())
+        return self.ask(lambda api: api.info())
 
     def usage(self) -> Mapping[str, Any]:
         """Return what `docker system df` is made of; a daemon whose disk is full may not tell."""
-        return self._ask(lambda api: api.df())
+        return self.ask(lambda api: api.df())
 
     def platform(self) -> tuple[str, str]:
         """Return the daemon's operating system and architecture, as in ``linux/amd64``."""
-        version = self._ask(lambda api: api.version())
+        version = self.ask(lambda api: api.version())
         return str(version["Os"]), str(version["Arch"])
 
     def image_id(self, reference: str) -> str | None:
@@ -95,15 +111,15 @@ class Engine:
 
     def config(self, reference: str) -> ImageConfig:
         """What an image that is there runs, and as whom."""
-        return self._ask(functools.partial(dockerimages.config, reference=reference))
+        return self.ask(functools.partial(dockerimages.config, reference=reference))
 
     def images(self, project: str) -> list[StoredImage]:
         """Return the images kubekit built for `project`, the one named last first."""
-        return self._ask(functools.partial(dockerimages.stored, project=project))
+        return self.ask(functools.partial(dockerimages.stored, project=project))
 
     def remove(self, name: str) -> bool:
         """Delete a name of an image, and the image with its last one; whether it is gone now."""
-        return self._ask(functools.partial(dockerimages.removed, name=name))
+        return self.ask(functools.partial(dockerimages.removed, name=name))
 
     def pull(
         self, reference: str, *, emit: Emit, cancel: Cancel, platform: str | None = None
@@ -119,7 +135,7 @@ class Engine:
     def tag(self, image: str, reference: str) -> None:
         """Give an image of the daemon another name, which no other image keeps."""
         repository, _, tag = reference.rpartition(":")
-        self._ask(lambda api: api.tag(image, repository, tag, force=True))
+        self.ask(lambda api: api.tag(image, repository, tag, force=True))
 
     def digest(self, reference: str, *, emit: Emit, cancel: Cancel) -> str | None:
         """Return the digest a tag has in its registry; None if it does not know the tag.
@@ -226,7 +242,7 @@ class Engine:
         )
 
     def _inspected(self, reference: str) -> Mapping[str, Any] | None:
-        return self._ask(functools.partial(dockerimages.inspected, reference=reference))
+        return self.ask(functools.partial(dockerimages.inspected, reference=reference))
 
     def _pull(self, reference: str, platform: str | None, emit: Emit, cancel: Cancel) -> None:
         from docker.utils import parse_repository_tag
@@ -263,22 +279,6 @@ class Engine:
 
     def _messages(self, call: Call, cancel: Cancel) -> Iterator[Mapping[str, Any]]:
         return answers.messages(self._connected(), call, cancel=cancel, patience=self.patience)
-
-    def _ask(self, call: Callable[[docker.APIClient], _T]) -> _T:
-        """Make an idempotent call, a second time if the daemon dropped an idle connection."""
-        import docker.errors
-        import requests
-        import tenacity
-
-        retry = tenacity.Retrying(
-            retry=tenacity.retry_if_exception(_dropped),
-            stop=tenacity.stop_after_attempt(2),
-            reraise=True,
-        )
-        try:
-            return retry(call, self._connected())
-        except (docker.errors.DockerException, requests.RequestException) as error:
-            raise unreachable(self.endpoint, error) from error
 
     def _connected(self) -> Client:
         with self._lock:

@@ -1,0 +1,161 @@
+"""One container of the image: waited for, asked from inside, stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import importlib.resources
+import json
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kubekit.errors import CancelledError
+from kubekit.image.docker.containers import Containers, GoneError, Wanted
+from kubekit.model import Cancel
+from kubekit.verify.model import Answer, Process, Start
+
+_STEP = 3.0
+"""Seconds that one question may wait inside for the app."""
+_PAUSE = 0.3
+_LAST = 12
+_FRACTION = re.compile(r"\.(\d{1,6})\d*")
+
+
+class NoAnswerError(Exception):
+    """The container cannot be asked; the message says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A container, and how it is asked.
+
+    Attributes:
+        python: the path of a Python in it.
+    """
+
+    containers: Containers
+    id: str
+    python: str
+    cancel: Cancel
+
+    def call(self, function: str, *arguments: Any) -> Any:
+        """Call a function of `inside`.
+
+        Raises:
+            NoAnswerError: it could not be.
+        """
+        if self.cancel.is_set():
+            raise CancelledError("interrupted")
+        program = _program()
+        said = json.dumps([function, arguments])
+        command = [self.python, "-I", "-S", "-B", "-c", program, said]
+        try:
+            code, out = self.containers.exec(self.id, command)
+        except GoneError as error:
+            raise NoAnswerError(str(error)) from error
+        if code:
+            raise NoAnswerError(f"`{self.python}` in the container ended with {code}")
+        try:
+            answer = json.loads(out)
+        except ValueError as error:
+            raise NoAnswerError(f"`{self.python}` in the container says no JSON") from error
+        if isinstance(answer, dict):
+            raise NoAnswerError(str(answer["error"]))
+        return answer
+
+    def ask(self, port: int, path: str) -> Answer:
+        """What a route answers."""
+        status, body = self.call("ask", port, path)
+        return Answer(status=status, body=body)
+
+    def listening(self) -> tuple[tuple[str, int], ...]:
+        """The addresses and ports that it listens on."""
+        return tuple((address, port) for address, port in self.call("listening"))
+
+    def processes(self) -> tuple[Process, ...]:
+        """What runs in it."""
+        return tuple(
+            Process(pid=pid, parent=parent, command=tuple(command), user=user)
+            for pid, parent, command, user in self.call("processes")
+        )
+
+    def wait(self, port: int | None, path: str, *, patience: float) -> tuple[Start, int]:
+        """Wait until it answers, and say on which port; or why it does not."""
+        end = time.monotonic() + patience
+        while True:
+            state = self.containers.inspect(self.id)["State"]
+            if not state["Running"]:
+                return self._start(up=False, text=_ended(state)), 0
+            with contextlib.suppress(NoAnswerError):
+                if found := self.call("wait", port, path, _STEP):
+                    seconds = max(found[2] - _seconds(state["StartedAt"]), 0.0)
+                    return Start(up=True, seconds=seconds), int(found[0])
+            if time.monotonic() >= end:
+                where = f"port {port}" if port else "any port"
+                return self._start(up=False, text=f"no answer on {where} in {patience:.0f} s"), 0
+            if self.cancel.wait(_PAUSE):
+                raise CancelledError("interrupted")
+
+    def health(self, patience: float) -> tuple[str, str]:
+        """What its HEALTHCHECK comes to, and what the last run of it said; empty without one."""
+        end = time.monotonic() + patience
+        while True:
+            about = self.containers.inspect(self.id)["State"]
+            health = about.get("Health") or {}
+            status = str(health.get("Status") or "")
+            if status != "starting" or time.monotonic() >= end or not about["Running"]:
+                log = health.get("Log") or [{}]
+                return status, str(log[-1].get("Output") or "").strip()
+            if self.cancel.wait(_PAUSE):
+                raise CancelledError("interrupted")
+
+    def stop(self, grace: int) -> tuple[float, int]:
+        """Stop it: how long that took, and the exit code."""
+        start = time.monotonic()
+        code = self.containers.stop(self.id, grace)
+        return time.monotonic() - start, code
+
+    def _start(self, *, up: bool, text: str) -> Start:
+        return Start(up=up, text=text, log=self.containers.logs(self.id, _LAST))
+
+
+@contextlib.contextmanager
+def running(
+    containers: Containers, wanted: Wanted, *, python: str, cancel: Cancel
+) -> Iterator[Running]:
+    """A container of the image, that is gone afterwards.
+
+    Raises:
+        GoneError: it cannot start.
+    """
+    if cancel.is_set():
+        raise CancelledError("interrupted")
+    made = containers.run(wanted)
+    try:
+        yield Running(containers=containers, id=made, python=python, cancel=cancel)
+    finally:
+        containers.remove(made)
+
+
+def failed_start(error: GoneError, log: Sequence[str] = ()) -> Start:
+    """What becomes of a container that the daemon cannot start."""
+    return Start(up=False, text=f"it cannot start: {error}", log=tuple(log))
+
+
+def _ended(state: dict[str, Any]) -> str:
+    killed = " (out of memory)" if state.get("OOMKilled") else ""
+    said = f": {state['Error']}" if state.get("Error") else ""
+    return f"it ended at once, with exit code {state['ExitCode']}{killed}{said}"
+
+
+def _seconds(time_: str) -> float:
+    """A time of the daemon, which has nine digits behind the point, since the epoch."""
+    text = _FRACTION.sub(lambda found: f".{found.group(1):0<6}", time_)
+    return dt.datetime.fromisoformat(text).timestamp()
+
+
+def _program() -> str:
+    return importlib.resources.files("kubekit.verify").joinpath("inside.py").read_text("utf-8")

@@ -1,0 +1,69 @@
+"""Secrets looked for in streams of bytes: the values of a `.env`, and private keys. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from kubekit.redact import hidden
+from kubekit.verify.tree import in_libraries
+
+PRIVATE_KEY = "a private key"
+_KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
+_LONGEST_KEY = 96
+_PACKAGES = ("usr/share/", "usr/lib/")
+
+
+class Needles:
+    """What to look for.
+
+    Args:
+        values: the name of each secret, and its value.
+        public: names that are told anyway; a value that is part of them is no secret.
+    """
+
+    def __init__(self, values: Mapping[str, str], *, public: str) -> None:
+        self.values = {
+            name: tuple(shape.encode() for shape in shapes)
+            for name, value in values.items()
+            if (shapes := sorted(set(hidden([value], public=public))))
+        }
+        longest = (len(shape) for shapes in self.values.values() for shape in shapes)
+        self.overlap = max(longest, default=0)
+
+    def search(self, path: str) -> Search:
+        """A search through one file."""
+        others = in_libraries(path) or path.startswith(_PACKAGES)
+        return Search(self, keys=not others)
+
+    def inside(self, texts: Iterable[str]) -> set[str]:
+        """The names of those whose value stands in one of the texts."""
+        search = Search(self, keys=True)
+        for text in texts:
+            search.feed(f"{text}\n".encode())
+        return search.found
+
+
+class Search:
+    """A search through one stream that comes in blocks.
+
+    Attributes:
+        found: names of secrets whose value was there.
+    """
+
+    def __init__(self, needles: Needles, *, keys: bool) -> None:
+        self.found: set[str] = set()
+        self._needles = needles
+        self._keys = keys
+        self._tail = b""
+
+    def feed(self, block: bytes) -> None:
+        """Look through the next block; what begins in one and ends in the next is found."""
+        text = self._tail + block
+        for name, shapes in self._needles.values.items():
+            if name not in self.found and any(shape in text for shape in shapes):
+                self.found.add(name)
+        if self._keys and PRIVATE_KEY not in self.found and _KEY.search(text):
+            self.found.add(PRIVATE_KEY)
+        keep = max(self._needles.overlap - 1, _LONGEST_KEY)
+        self._tail = text[-keep:]
