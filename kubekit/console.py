@@ -34,9 +34,11 @@ from kubekit.events import (
     Event,
     Failed,
     FilesChanged,
+    FileWritten,
     Following,
     Listening,
     LogLine,
+    Noted,
     ObjectChanged,
     Output,
     Progress,
@@ -285,6 +287,8 @@ class TextView:
                 self._build(event)
             case ObjectChanged():
                 self._screen.write(drawing.change(event, more=self._verbosity > 0))
+            case Noted() | FileWritten():
+                self._screen.write(drawing.written(event, self._signs))
             case _:
                 self._loop(event)
 

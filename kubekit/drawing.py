@@ -5,7 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection
 
-from kubekit.events import Checked, Diagnosed, Failed, ObjectChanged, Reported
+from kubekit.events import (
+    Checked,
+    Diagnosed,
+    Failed,
+    FileWritten,
+    Noted,
+    ObjectChanged,
+    Reported,
+)
 from kubekit.lines import Line, Signs
 from kubekit.rollout.evidence import around_log
 
@@ -36,6 +44,23 @@ def unrepeated(event: Reported, logged: Collection[str]) -> Reported:
     if any(line.strip() not in logged for detail in own for line in detail.splitlines()):
         return event
     return dataclasses.replace(event, details=(*before[:-1], _ABOVE, *behind))
+
+
+def written(event: Noted | FileWritten, signs: Signs) -> list[Line]:
+    """One line each for what was found or assumed, and for what became of a file."""
+    if isinstance(event, Noted):
+        lead = "found   " if event.found else "assumed "
+        style = "" if event.found else "yellow"
+        tail = f" ({event.where})" if event.where else ""
+        return [Line(f"{event.text}{tail}", lead=f"  {lead} ", lead_style=style)]
+    well = event.action in ("created", "updated", "overwritten")
+    sign = signs.ok if well else signs.same
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    lines = [Line(text, lead="    ", style=styles.get(text[:1], "")) for text in event.diff]
+    head = Line(
+        event.path, lead=f"{sign} {event.action:<11} ", lead_style="green" if well else "dim"
+    )
+    return [head, *lines]
 
 
 def diagnosis(event: Diagnosed, signs: Signs) -> list[Line]:

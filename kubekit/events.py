@@ -280,6 +280,31 @@ class Checked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Noted(Event):
+    """What `init` found in the files, and where; or what it assumed, and why."""
+
+    type: ClassVar[str] = "note"
+    found: bool
+    text: str
+    where: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileWritten(Event):
+    """A file that `init` wrote, or did not: created, updated, overwritten, unchanged or kept.
+
+    Attributes:
+        path: from the current folder.
+        diff: what was overwritten, as lines of a unified diff.
+    """
+
+    type: ClassVar[str] = "file"
+    path: str
+    action: str
+    diff: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output(Event):
     """What the command was asked for; the text view prints `text` on stdout, and only it."""
 

@@ -1,11 +1,17 @@
 """Questions to the person at the terminal."""
 
+import contextlib
 import signal
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import typer
 
 from kubekit.errors import CancelledError, UsageError
+
+if TYPE_CHECKING:
+    from kubekit.detect.backend import Question
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -19,13 +25,37 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"{question} Nobody is there to answer", hints=("say so with `--yes`",))
-    # Ctrl-C only asks the stages to stop, and none runs yet: here it must end the question.
+    with _interruptible():
+        sure = typer.confirm(question, err=True)
+    if not sure:
+        raise UsageError("not confirmed, so nothing was done", id="not-confirmed")
+
+
+def answer(question: "Question") -> str:
+    """Let the person answer; of several choices one, by its number or as it is.
+
+    Raises:
+        CancelledError: Ctrl-C instead of an answer.
+    """
+    for number, choice in enumerate(question.choices, start=1):
+        typer.echo(f"  {number}  {choice}", err=True)
+    with _interruptible():
+        while True:
+            text = typer.prompt(question.text, default=question.default, err=True).strip()
+            if text.isdecimal() and 0 < int(text) <= len(question.choices):
+                return question.choices[int(text) - 1]
+            if text and (not question.choices or text in question.choices):
+                return str(text)
+            typer.echo("  one of these, or its number", err=True)
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C only asks the stages to stop, and none runs yet: here it ends the question."""
     previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        sure = typer.confirm(question, err=True)
-    except typer.Abort:
+        yield
+    except (typer.Abort, KeyboardInterrupt):
         raise CancelledError("interrupted, so nothing was done") from None
     finally:
         signal.signal(signal.SIGINT, previous)
-    if not sure:
-        raise UsageError("not confirmed, so nothing was done", id="not-confirmed")

@@ -1,0 +1,151 @@
+"""`kubekit init`: look at a backend, ask what cannot be found, and write what is missing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast, get_args
+
+from kubekit.detect.backend import Backend, Looked, Question
+from kubekit.detect.look import look
+from kubekit.errors import UsageError
+from kubekit.events import Emit, Noted
+from kubekit.init import remember
+from kubekit.init.files import decide, write
+from kubekit.init.plan import rendered
+from kubekit.init.remember import Told
+from kubekit.init.telling import Outlet, report
+from kubekit.init.values import Dialect, mode, variables
+
+Ask = Callable[[Question], str]
+"""Asks the person; it is given only where somebody is there to answer."""
+
+_IGNORES_ENV = re.compile(r"^\s*(?:\*\*)?/?(?:\.env\*?|\*\.env|\.\*)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the command line says.
+
+    Attributes:
+        folder: the backend's, as the person wrote it.
+        answers: by flag, those that were given; the dialect among them.
+        force: overwrite what a person has written, too.
+    """
+
+    folder: str | None = None
+    answers: Mapping[str, str] = field(default_factory=dict)
+    force: bool = False
+
+
+def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
+    """Write Dockerfile, .dockerignore, kubekit.yaml, manifests and .env.example for a backend.
+
+    Args:
+        wanted: what the command line says.
+        out: where it is told.
+        root: the folder of kubekit.yaml, absolute.
+        ask: None where nobody can be asked.
+
+    Raises:
+        UsageError: the files do not tell something, and nobody is there to say it.
+        FilesError: files of the backend are wrong, or cannot be written.
+    """
+    start = out.clock.now()
+    earlier, said = remember.told(root)
+    folder = _within(wanted.folder or earlier.folder or said.folder or ".", root)
+    given = {**earlier.answers, **said.answers, **wanted.answers}
+    dialect = _dialect(given.pop("dialect", "plain"))
+    looked, answered = _look(root, folder, given, ask)
+    _tell(looked, out.emit)
+    backend = _backend(looked)
+    told = Told(folder=backend.folder, answers={**earlier.answers, **wanted.answers, **answered})
+    files = rendered(backend, dialect=dialect, told=str(told))
+    changes = decide(root, files, force=wanted.force)
+    write(changes, cancel=out.cancel)
+    report(changes, out, start, hints=_next(backend, root))
+
+
+def _within(folder: str, root: Path) -> Path:
+    path = (root / folder).resolve()
+    if not path.is_dir():
+        raise UsageError(f"there is no folder `{folder}`")
+    if not path.is_relative_to(root.resolve()):
+        hints = ("run `kubekit init` in a folder above it: kubekit.yaml is written there",)
+        raise UsageError(f"`{folder}` lies outside of this folder", hints=hints)
+    return path
+
+
+def _dialect(text: str) -> Dialect:
+    if text not in get_args(Dialect):
+        raise UsageError(f"`--dialect` is plain or buildkit, not `{text}`")
+    return cast("Dialect", text)
+
+
+def _look(
+    root: Path, folder: Path, answers: Mapping[str, str], ask: Ask | None
+) -> tuple[Looked, dict[str, str]]:
+    """Look until no question is open; gives what the person answered, too."""
+    answered: dict[str, str] = {}
+    while True:
+        looked = look(folder, root=root.resolve(), answers={**answers, **answered})
+        # What was answered, and is no help, is the look's to refuse: it is not asked again.
+        opened = [one for one in looked.questions if one.key not in {*answers, *answered}]
+        if not opened or (ask is None and all(one.default is not None for one in opened)):
+            return looked, answered
+        if ask is None:
+            raise _unanswered([one for one in opened if one.default is None])
+        answered[opened[0].key] = ask(opened[0])
+
+
+def _unanswered(questions: list[Question]) -> UsageError:
+    first = questions[0]
+    hints = [_flag(one) for one in questions]
+    return UsageError(first.text.rstrip("."), hints=tuple(hints), id="init-question")
+
+
+def _flag(question: Question) -> str:
+    values = question.choices or ("VALUE",)
+    if question.key == "folder":
+        said = [f"`kubekit init {value}`" for value in question.choices or ("FOLDER",)]
+    else:
+        said = [f"`--{question.key} {value}`" for value in values]
+    return f"say it with {' or '.join(said)}"
+
+
+def _backend(looked: Looked) -> Backend:
+    if looked.backend is None:
+        raise _unanswered(list(looked.questions))
+    return looked.backend
+
+
+def _tell(looked: Looked, emit: Emit) -> None:
+    for note in looked.notes:
+        emit(Noted(found=note.found, text=note.text, where=note.where))
+    backend = looked.backend
+    if backend is not None and mode(backend) == "sqlite":
+        why = "the only folder that can be written to, and a volume keeps it"
+        emit(Noted(found=False, text="the file of sqlite lies in /app/data", where=why))
+
+
+def _next(backend: Backend, root: Path) -> tuple[str, ...]:
+    hints = []
+    if variables(backend):
+        if not (root / ".env").exists():
+            hints.append("run `cp .env.example .env` and fill in the values")
+        if not _ignored(root):
+            hints.append("write `.env` into .gitignore: it will hold secrets")
+    return (*hints, "then `kubekit build-and-apply`" if hints else "run `kubekit build-and-apply`")
+
+
+def _ignored(root: Path) -> bool:
+    """Whether git is told of `.env`, here or above."""
+    for folder in (root, *root.parents):
+        file = folder / ".gitignore"
+        if file.is_file() and _IGNORES_ENV.search(file.read_text("utf-8", "replace")):
+            return True
+        if (folder / ".git").exists():
+            break
+    return False

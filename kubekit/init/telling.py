@@ -1,0 +1,34 @@
+"""How a run of `init` tells what became of the files, and what to do next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kubekit.errors import shown
+from kubekit.events import Emit, Ended, FileWritten, Warned
+from kubekit.init.files import Change
+from kubekit.model import Cancel, Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outlet:
+    """Where a run of `init` tells, and how it is stopped."""
+
+    emit: Emit
+    clock: Clock = field(default_factory=Clock)
+    cancel: Cancel = field(default_factory=Cancel)
+
+
+def report(changes: list[Change], out: Outlet, start: float, *, hints: tuple[str, ...]) -> None:
+    """Tell what became of each file, and what to do next."""
+    for change in changes:
+        out.emit(FileWritten(path=shown(change.file), action=change.action, diff=change.diff))
+    if kept := [shown(change.file) for change in changes if change.action == "kept"]:
+        one = len(kept) == 1
+        names = ", ".join(f"`{name}`" for name in kept)
+        text = f"{names} {'was' if one else 'were'} written or edited by hand: left as it is"
+        hint = f"`kubekit init --force` overwrites {'it' if one else 'them'}, and shows how"
+        out.emit(Warned(text=text if one else text.replace("it is", "they are"), hints=(hint,)))
+    written = sum(change.writes for change in changes)
+    text = f"wrote {written} file{'' if written == 1 else 's'}" if written else "nothing changed"
+    out.emit(Ended(text=text, seconds=out.clock.now() - start, hints=hints if written else ()))

@@ -1,0 +1,1 @@
+"""A small service that behaves well in a pod."""
