@@ -1,0 +1,1 @@
+"""Fits circuits to what a device can do."""
