@@ -1,0 +1,1 @@
+"""A router that chooses a device for a job."""
