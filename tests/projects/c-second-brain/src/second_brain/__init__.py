@@ -1,0 +1,1 @@
+"""Notes, and what is known of them."""
