@@ -1,0 +1,1 @@
+"""A board of tasks in one file of sqlite."""
