@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SINGLE = re.compile(r"'([^']*)'")
-_DOUBLE = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_SINGLE = re.compile(r"'([^']*+)'")
+_DOUBLE = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE = re.compile(r'\\([n"\\])')
-_COMMENT = re.compile(r"\s+#")
+# Tried from the first of several spaces alone: a line may have a great many.
+_COMMENT = re.compile(r"(?<!\s)\s+#")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +65,9 @@ def parse(text: str, *, file: Path) -> EnvFile:
     Raises:
         FilesError: lines are wrong; names each by its number, and none by its content.
     """
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    lines = text.split("\n")
+    start = 0
     values: dict[str, str] = {}
     places: dict[str, Place] = {}
     problems: list[tuple[Place, str]] = []
@@ -73,11 +76,12 @@ def parse(text: str, *, file: Path) -> EnvFile:
         place = Place(file=file, line=index + 1)
         used = 1
         try:
-            entry, used = _entry(lines, index)
+            entry, used = _entry(lines[index], text, start)
             if entry is not None:
                 _keep(*entry, place, values, places)
         except _BadLineError as bad:
             problems.append((place, str(bad)))
+        start += sum(len(line) + 1 for line in lines[index : index + used])
         index += used
     if problems:
         raise FilesError.of(problems, hints=("every line is `KEY=value`, a comment or empty",))
@@ -98,9 +102,15 @@ def _keep(
     places[name] = place
 
 
-def _entry(lines: list[str], index: int) -> tuple[tuple[str, str] | None, int]:
-    """One name and value, and over how many lines it goes."""
-    line = lines[index].strip()
+def _entry(whole: str, text: str, start: int) -> tuple[tuple[str, str] | None, int]:
+    """One name and value, and over how many lines it goes.
+
+    Args:
+        whole: its first line.
+        text: all of the file, for the closing quote may be lines below.
+        start: where in it the line begins.
+    """
+    line = whole.strip()
     if not line or line.startswith("#"):
         return None, 1
     name, equals, value = re.sub(r"^export\s+", "", line).partition("=")
@@ -111,9 +121,8 @@ def _entry(lines: list[str], index: int) -> tuple[tuple[str, str] | None, int]:
         raise _BadLineError("no valid name before `=`: letters, digits and `_`, no digit first")
     used = 1
     if value.lstrip()[:1] in {"'", '"'}:
-        # The rest of the file from here on: the closing quote may be lines below.
-        rest = lines[index].partition("=")[2].lstrip()
-        value, used = _quoted("\n".join([rest, *lines[index + 1 :]]))
+        rest = whole.partition("=")[2].lstrip()
+        value, used = _quoted(text, start + len(whole) - len(rest))
     else:
         value = _COMMENT.split(value, maxsplit=1)[0].strip()
     if "\0" in value:
@@ -121,12 +130,13 @@ def _entry(lines: list[str], index: int) -> tuple[tuple[str, str] | None, int]:
     return (name.rstrip(), value), used
 
 
-def _quoted(rest: str) -> tuple[str, int]:
-    double = rest[0] == '"'
-    match = (_DOUBLE if double else _SINGLE).match(rest)
+def _quoted(text: str, start: int) -> tuple[str, int]:
+    double = text[start] == '"'
+    match = (_DOUBLE if double else _SINGLE).match(text, start)
     if match is None:
-        raise _BadLineError(f"the quote {rest[0]} is not closed")
-    after = rest[match.end() :].split("\n", 1)[0].strip()
+        raise _BadLineError(f"the quote {text[start]} is not closed")
+    end = text.find("\n", match.end())
+    after = text[match.end() : end if end >= 0 else None].strip()
     if after and not after.startswith("#"):
         raise _BadLineError("text after the closing quote")
     value = match[1]
