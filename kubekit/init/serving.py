@@ -13,7 +13,7 @@ _WORKER = " --worker-class uvicorn.workers.UvicornWorker"
 def command(backend: Backend) -> list[str]:
     """What CMD runs: HOST, PORT and WORKERS are honoured, and the server is process 1."""
     if backend.server == "module":
-        return ["python", "-m", backend.app.partition(":")[0].removesuffix(".__main__")]
+        return ["python", "-m", backend.app.partition(":")[0].partition(".")[0]]
     host, port = "${HOST:-0.0.0.0}", f"${{PORT:-{backend.port}}}"
     if backend.server == "gunicorn":
         # Its heartbeat is a file that must not wait for a disk, nor lie in a read-only folder.

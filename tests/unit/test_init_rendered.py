@@ -1,0 +1,332 @@
+"""What `init` writes, for backends of every shape and both dialects."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kubekit.config.project import parse as parse_project
+from kubekit.detect.backend import Backend, Health, Variable
+from kubekit.image.files import dockerfile, dockerignore
+from kubekit.init.plan import rendered
+from kubekit.init.values import Dialect
+from kubekit.manifests.render import render
+from kubekit.model import Settings
+from kubekit.pod.program import shell_words
+from kubekit.text.envfile import parse as parse_env
+from tests.unit.backends import SHAPES
+
+DIALECTS: tuple[Dialect, ...] = ("plain", "buildkit")
+every_shape = pytest.mark.parametrize("backend", SHAPES.values(), ids=SHAPES)
+every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
+
+
+def of(backend: Backend, name: str, dialect: Dialect = "plain") -> str:
+    within = "" if backend.folder == "." else f"{backend.folder}/"
+    files = rendered(backend, dialect=dialect)
+    return files[name if name.startswith(("manifests", "kubekit", ".env")) else within + name]
+
+
+def parsed(backend: Backend, dialect: Dialect = "plain") -> dockerfile.Dockerfile:
+    return dockerfile.parse(of(backend, "Dockerfile", dialect))
+
+
+def applied(
+    backend: Backend, folder: Path, *, env: str | None = None, replicas: int = 1
+) -> dict[str, Any]:
+    """The objects as kubekit would apply them, by kind."""
+    files = rendered(backend)
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text)
+    file = folder / "kubekit.yaml"
+    project, _ = parse_project(file.read_text(), file=file)
+    settings = Settings(
+        file=file,
+        name=project.name,
+        namespace=project.name,
+        profile="m",
+        manifests=(folder / "manifests",),
+        values=project.values | ({"replicas": replicas} if "replicas" in project.values else {}),
+    )
+    text = files.get(".env.example", "") if env is None else env
+    read = parse_env(text, file=folder / ".env") if project.env_file else None
+    found = render(settings, image=f"{project.name}:kk-0123456789ab", env=read)
+    assert len({item.kind for item in found.items}) == len(found.items)
+    return {item.kind: item.data for item in found.items}
+
+
+def container(objects: dict[str, Any]) -> dict[str, Any]:
+    (one,) = objects["Deployment"]["spec"]["template"]["spec"]["containers"]
+    return dict(one)
+
+
+# --- the Dockerfile
+
+
+@every_shape
+@every_dialect
+def test_two_stages_and_a_numeric_user(backend: Backend, dialect: Dialect) -> None:
+    file = parsed(backend, dialect)
+    assert [stage.name for stage in file.stages] == ["builder", "runtime"]
+    image = f"python:{backend.python}-{backend.base}"
+    assert [base.reference for base in file.images(None, {})] == [image]
+    runtime = {step.keyword: step.text for step in file.stages[1].body}
+    assert runtime["USER"] == "10001:10001"
+    assert runtime["EXPOSE"] == str(backend.port)
+    assert "uv" not in shlex.split(" ".join(s.text for s in file.stages[1].body if s.mounts))
+    assert "AS builder" in of(backend, "Dockerfile", dialect)
+
+
+@every_shape
+@every_dialect
+def test_only_buildkit_has_mounts_and_neither_a_frontend(
+    backend: Backend, dialect: Dialect
+) -> None:
+    file = parsed(backend, dialect)
+    mounts = [mount for step in file.instructions for mount in step.mounts]
+    assert (mounts != []) == (dialect == "buildkit")
+    assert file.directives == {}
+
+
+@every_shape
+@every_dialect
+def test_dependencies_come_before_the_source(backend: Backend, dialect: Dialect) -> None:
+    builder, runtime = parsed(backend, dialect).stages
+    texts = [step.text for step in builder.body]
+    install = next(i for i, text in enumerate(texts) if "install -r" in text or "--compile -r" in text or "uv sync" in text or "/opt/venv -r" in text)  # fmt: skip  # noqa: E501
+    early = " ".join(text for text in texts[:install])
+    for name in (*backend.packages, "README.md"):
+        assert name not in shlex.split(early)
+    copied = [step.text for step in runtime.body if step.keyword == "COPY"]
+    assert copied[0] == "/opt/venv /opt/venv"
+
+
+@every_shape
+@every_dialect
+def test_what_is_copied_is_let_in(backend: Backend, dialect: Dialect) -> None:
+    """A COPY of something that .dockerignore keeps out would fail."""
+    ignore = dockerignore.parse(of(backend, ".dockerignore"), file=Path("x"))
+    for step in parsed(backend, dialect).instructions:
+        if step.keyword == "COPY" and not step.values("from"):
+            for origin in step.text.split()[:-1]:
+                name = origin if PurePosixPath(origin).suffix or origin[0] == "." else f"{origin}/x"
+                assert not _excluded(ignore, name), name
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(".env", "app/.env", "app/.env.local", "app/__pycache__/x.pyc", "app/tests/test_x.py"),
+        *("app/README.md", "app/tasks.db", ".git/config", "Dockerfile", "kubekit.yaml"),
+    ],
+)
+def test_what_must_never_be_in_an_image_is_kept_out(path: str) -> None:
+    ignore = dockerignore.parse(of(SHAPES["pip"], ".dockerignore"), file=Path("x"))
+    assert _excluded(ignore, path)
+    assert not _excluded(ignore, "app/main.py")
+
+
+def _excluded(ignore: dockerignore.Ignore, path: str) -> bool:
+    above = None
+    parts = PurePosixPath(path).parts
+    for length in range(1, len(parts) + 1):
+        above = ignore.matched("/".join(parts[:length]), above)
+    assert above is not None
+    return above.excluded
+
+
+def test_a_readme_is_let_in_only_where_the_project_is_installed() -> None:
+    assert "!README.md" in of(SHAPES["uv"], ".dockerignore").splitlines()[-1]
+    assert "README" not in of(SHAPES["uv, not installed"], ".dockerignore")
+
+
+@every_shape
+def test_the_command_needs_no_quoting_by_a_person(backend: Backend) -> None:
+    (cmd,) = [s for s in parsed(backend).instructions if s.keyword == "CMD"]
+    words = json.loads(cmd.text)
+    if backend.server == "module":
+        assert words == ["python", "-m", "svc"]
+        return
+    assert words[:2] == ["sh", "-c"]
+    line = shlex.split(words[2])
+    assert line[:2] == ["exec", backend.server]
+    assert all(f"${{{name}:-" in words[2] for name in ("HOST", "PORT", "WORKERS"))
+
+
+def test_dev_understands_the_command() -> None:
+    (cmd,) = [s for s in parsed(SHAPES["uv pip"]).instructions if s.keyword == "CMD"]
+    words = shell_words(json.loads(cmd.text)[2], {"PORT": "9000"})
+    assert words[:3] == ["exec", "uvicorn", "app.main:app"]
+    assert words[words.index("--port") + 1] == "9000"
+    assert words[words.index("--host") + 1] == "0.0.0.0"
+
+
+def test_an_application_that_a_function_makes() -> None:
+    assert "main:create_app " in of(SHAPES["uv, not installed"], "Dockerfile")
+    assert " --factory" in of(SHAPES["uv, not installed"], "Dockerfile")
+    assert "'web:create_app()'" in of(SHAPES["flask"], "Dockerfile")
+
+
+@every_shape
+def test_healthcheck_is_python_that_compiles_and_ends_in_time(backend: Backend) -> None:
+    (check,) = [s for s in parsed(backend).instructions if s.keyword == "HEALTHCHECK"]
+    python, flag, code = json.loads(check.text.partition("CMD ")[2])
+    assert (python, flag) == ("python", "-c")
+    compile(code, "x", "exec")
+    path = backend.health.live or backend.health.plain
+    assert (f"'{path}'" in code) if path else ("create_connection" in code)
+    assert f"or '{backend.port}'" in code
+
+
+def test_sqlite_beside_the_code_goes_where_it_can_be_written() -> None:
+    assert "ENV DATABASE_URL=sqlite:////app/data/board.db" in of(
+        SHAPES["sqlite or more"], "Dockerfile"
+    )
+    assert "--owner=10001" in of(SHAPES["sqlite or more"], "Dockerfile")
+    assert "--owner" not in of(SHAPES["pip"], "Dockerfile")
+
+
+# --- kubekit.yaml and .env.example
+
+
+@every_shape
+def test_kubekit_yaml_is_read(backend: Backend) -> None:
+    project, _ = parse_project(of(backend, "kubekit.yaml"), file=Path("kubekit.yaml"))
+    assert project.build is not None
+    assert (project.name, project.build.context) == (backend.name, backend.folder)
+    assert project.dev.sync
+    assert all(rule.dest.startswith("/app") for rule in project.dev.sync)
+
+
+def test_no_secret_is_in_the_example() -> None:
+    text = of(SHAPES["django"], ".env.example")
+    assert "insecure" not in text
+    assert parse_env(text, file=Path(".env")).values == {"SECRET_KEY": ""}
+
+
+def test_what_the_manifests_set_is_nobodys_to_set() -> None:
+    assert ".env.example" not in rendered(SHAPES["gunicorn and asgi"])
+    assert "env_file" not in of(SHAPES["gunicorn and asgi"], "kubekit.yaml")
+
+
+# --- the manifests
+
+
+@every_shape
+@pytest.mark.parametrize("replicas", [1, 3])
+def test_pods_are_restricted(backend: Backend, tmp_path: Path, replicas: int) -> None:
+    objects = applied(backend, tmp_path, replicas=replicas)
+    pod = objects["Deployment"]["spec"]["template"]["spec"]
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsUser"] == 10001
+    rights = container(objects)["securityContext"]
+    assert rights["readOnlyRootFilesystem"] is True
+    assert rights["allowPrivilegeEscalation"] is False
+    assert rights["capabilities"] == {"drop": ["ALL"]}
+    assert objects["NetworkPolicy"]["spec"]["podSelector"] == {
+        "matchLabels": {"app.kubernetes.io/instance": backend.name}
+    }
+    several = replicas > 1 and backend.database != "sqlite"
+    assert ("PodDisruptionBudget" in objects) == several
+    assert ("affinity" in pod) == several
+    assert objects["Deployment"]["spec"]["replicas"] == (replicas if several else 1)
+
+
+@every_shape
+def test_there_is_time_to_leave(backend: Backend, tmp_path: Path) -> None:
+    objects = applied(backend, tmp_path)
+    one = container(objects)
+    grace = objects["Deployment"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    drains = any(variable.name == "DRAIN_SECONDS" for variable in backend.env)
+    rolls = objects["Deployment"]["spec"]["strategy"]["type"] == "RollingUpdate"
+    assert ("lifecycle" in one) == (rolls and not drains)
+    assert grace == (3 if rolls else 0) + 5 + 5
+
+
+def test_sqlite_is_one_pod_with_a_volume_unless_a_server_is_named(tmp_path: Path) -> None:
+    backend = SHAPES["sqlite or more"]
+    file = applied(backend, tmp_path, env="", replicas=3)
+    assert file["Deployment"]["spec"]["strategy"] == {"type": "Recreate"}
+    assert file["Deployment"]["spec"]["replicas"] == 1
+    assert "PersistentVolumeClaim" in file
+    server = applied(backend, tmp_path, env="DATABASE_URL=postgresql://x@y/z\n", replicas=3)
+    assert server["Deployment"]["spec"]["replicas"] == 3
+    assert "PersistentVolumeClaim" not in server
+    assert container(server)["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+@every_shape
+def test_probes_ask_what_the_app_answers(backend: Backend, tmp_path: Path) -> None:
+    one, health = container(applied(backend, tmp_path)), backend.health
+    ready, live = health.ready or health.plain, health.live or health.plain
+    for probe, path in ((one["readinessProbe"], ready), (one["livenessProbe"], live)):
+        assert probe.get("httpGet", {}).get("path") == path
+        assert ("tcpSocket" in probe) == (path is None)
+    if backend.framework == "django":
+        assert one["livenessProbe"]["httpGet"]["httpHeaders"]
+
+
+# --- whatever the backend
+
+
+LABEL = st.from_regex(r"[a-z]([-a-z0-9]{0,10}[a-z0-9])?", fullmatch=True)
+NAME = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
+PATH = st.from_regex(r"/[a-z0-9/_-]{0,12}", fullmatch=True)
+VALUE = st.none() | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"))
+
+
+@given(
+    name=LABEL,
+    folder=st.just(".") | LABEL,
+    packages=st.lists(NAME, min_size=1, max_size=3, unique=True),
+    port=st.integers(1, 65535),
+    live=st.none() | PATH,
+    database=st.sampled_from([None, "sqlite", "postgresql"]),
+    env=st.dictionaries(NAME.map(str.upper), VALUE, max_size=3),
+    packaging=st.sampled_from(["uv-sync", "uv-pip", "pip-venv"]),
+    installed=st.booleans(),
+)
+def test_every_file_is_what_its_reader_takes(
+    name: str, folder: str, packages: list[str], port: int, live: str | None, **more: Any
+) -> None:
+    env = tuple(Variable(name=key, secret=False, default=value) for key, value in more.pop("env").items())  # fmt: skip  # noqa: E501
+    backend = Backend(
+        name=name,
+        folder=folder,
+        packages=tuple(packages),
+        port=port,
+        health=Health(live=live),
+        framework="fastapi",
+        app=f"{packages[0]}:app",
+        requirements=("requirements.txt",),
+        manifests=("pyproject.toml", "uv.lock", "README.md"),
+        env=env,
+        **more,
+    )
+    files = rendered(backend)
+    project, _ = parse_project(files["kubekit.yaml"], file=Path("kubekit.yaml"))
+    assert (project.name, project.values["port"]) == (name, port)
+    assert len(parsed(backend).stages) == 2
+    if ".env.example" in files:
+        uncommented = files[".env.example"].replace("\n# ", "\n")
+        body = "\n".join(line for line in uncommented.splitlines() if "=" in line)
+        read = parse_env(body, file=Path(".env")).values
+        assert all(read[one.name] == (one.default or "") for one in env if one.name in read)
+    for path, text in files.items():
+        assert "kubekit init" in text.splitlines()[0], path
+        assert "[[" not in text, path
+        assert "[%" not in text, path
+
+
+def test_yaml_of_the_templates_is_yaml_without_jinja() -> None:
+    """What a person sees in the templates of a small backend is nearly what is applied."""
+    text = of(SHAPES["pip"], "manifests/networkpolicy.yaml.j2").partition("\n")[2]
+    assert yaml.safe_load(text.replace("{{ name }}", "x"))["kind"] == "NetworkPolicy"
