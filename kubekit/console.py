@@ -36,6 +36,7 @@ from kubekit.events import (
     FilesChanged,
     FileWritten,
     Following,
+    Found,
     Listening,
     LogLine,
     Noted,
@@ -177,7 +178,7 @@ class TextView:
                 self._screen.rest()
                 with contextlib.suppress(BrokenPipeError):  # as in `kubekit render | head`
                     put(self._out, text.rstrip("\n"))
-            case Diagnosed(wrong=wrong) | Checked(wrong=wrong):
+            case Diagnosed(wrong=wrong) | Checked(wrong=wrong) | Found(wrong=wrong):
                 if wrong or self._verbosity >= 0:
                     self._screen.rest()
                     self._answer(event)
@@ -241,7 +242,7 @@ class TextView:
         if self._verbosity >= 0 and self._live:
             self._screen.status(lambda width: row(status, width, signs))
 
-    def _answer(self, event: Diagnosed | Checked) -> None:
+    def _answer(self, event: Diagnosed | Checked | Found) -> None:
         """What was asked for, so on stdout; wrapped where that is a terminal."""
         signs = signs_for(self._out)
         with contextlib.suppress(BrokenPipeError), told(self._out, "stdout"):

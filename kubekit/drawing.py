@@ -10,6 +10,7 @@ from kubekit.events import (
     Diagnosed,
     Failed,
     FileWritten,
+    Found,
     Noted,
     ObjectChanged,
     Reported,
@@ -106,8 +107,22 @@ def checked(event: Checked, signs: Signs) -> list[Line]:
     return [head, *said, *hint_lines(event.hints)]
 
 
-def answer(event: Checked | Diagnosed, signs: Signs) -> list[Line]:
-    """What was asked for, of one object or one check."""
+def finding(event: Found, signs: Signs) -> list[Line]:
+    """What `lint` has found: where, why, what to do, and what the rule is called."""
+    bad = event.severity == "error"
+    lead, style = (signs.bad, "bold red") if bad else (signs.warn, "yellow")
+    known = ", ".join([event.id, *event.also[:3]])
+    return [
+        Line(f"{event.place}: {event.text}", lead=f"{lead} ", lead_style=style),
+        *hint_lines(event.hints),
+        Line(known, lead="  ", style="dim"),
+    ]
+
+
+def answer(event: Checked | Diagnosed | Found, signs: Signs) -> list[Line]:
+    """What was asked for, of one object, check or line of a file."""
+    if isinstance(event, Found):
+        return finding(event, signs)
     return checked(event, signs) if isinstance(event, Checked) else diagnosis(event, signs)
 
 

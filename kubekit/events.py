@@ -305,6 +305,30 @@ class FileWritten(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Found(Event):
+    """What `lint` has found; the text view prints it on stdout.
+
+    Attributes:
+        id: of the rule, `also` what it is called in other tools.
+        severity: ``error`` or ``warning``.
+        place: `file` and `line`, as they are shown.
+        fixable: whether ``--fix`` corrects it.
+    """
+
+    type: ClassVar[str] = "finding"
+    wrong: ClassVar[bool] = True
+    id: str
+    also: tuple[str, ...]
+    severity: str
+    text: str
+    hints: tuple[str, ...]
+    place: str
+    file: str
+    line: int | None
+    fixable: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class Output(Event):
     """What the command was asked for; the text view prints `text` on stdout, and only it."""
 

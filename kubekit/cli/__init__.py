@@ -5,9 +5,18 @@ Heavy imports stand inside the commands: `--help`, `--version` and completion ne
 
 # The help lists the commands as they come here: what is used most comes first.
 # ruff: isort: off
-from kubekit.cli import app, starting, releasing, looking, verifying, doctoring, leaving
+from kubekit.cli import app, starting, releasing, looking, linting, verifying, doctoring, leaving
 
-__all__ = ["doctoring", "leaving", "looking", "main", "releasing", "starting", "verifying"]
+__all__ = [
+    "doctoring",
+    "leaving",
+    "linting",
+    "looking",
+    "main",
+    "releasing",
+    "starting",
+    "verifying",
+]
 
 
 def main() -> None:
