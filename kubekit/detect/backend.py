@@ -89,7 +89,7 @@ class Backend:
         port: that the container listens on.
         native: Debian packages that its dependencies need to be compiled; usually none.
         libraries: Debian packages that need to be in the final image for what was compiled.
-        imports: third-party packages that the app imports, as they are imported.
+        imports: third-party packages that the app imports, as they are: such as "sqlalchemy.orm".
     """
 
     name: str

@@ -97,7 +97,7 @@ def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
 
 def _manifests(backend: Backend) -> dict[str, Any]:
     health = backend.health
-    heavy = not _HEAVY.isdisjoint(backend.imports)
+    heavy = not _HEAVY.isdisjoint(one.partition(".")[0] for one in backend.imports)
     return {
         "mode": mode(backend),
         "reads": _reads(backend),

@@ -1,0 +1,198 @@
+"""A look at a backend: everything that its files tell, each with its place, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kubekit.detect.apps import App, Finder
+from kubekit.detect.backend import Backend, Looked
+from kubekit.detect.choose import choose
+from kubekit.detect.closure import Closure
+from kubekit.detect.databases import find_database
+from kubekit.detect.django import django_routes
+from kubekit.detect.environment import find_variables
+from kubekit.detect.health import find_health
+from kubekit.detect.hints import Hints, read_hints
+from kubekit.detect.naming import find_name
+from kubekit.detect.packaging import Installs, find_packaging
+from kubekit.detect.places import find_below, find_data
+from kubekit.detect.project import Project, read_project
+from kubekit.detect.pythons import find_base, find_python
+from kubekit.detect.report import Report, check_keys
+from kubekit.detect.roots import find_packages, find_root, module_name
+from kubekit.detect.routes import Route, Router
+from kubekit.detect.serving import find_port, find_server, own_main
+from kubekit.detect.symbols import Modules
+from kubekit.detect.tree import Tree
+from kubekit.errors import FilesError, Place, UsageError, shown
+
+_NO_ANSWERS: Mapping[str, str] = {}
+
+
+def look(folder: Path, *, root: Path, answers: Mapping[str, str] = _NO_ANSWERS) -> Looked:
+    """Tell what a backend is; nothing of it is run, imported or changed.
+
+    Args:
+        folder: the backend's, or one above it.
+        root: where kubekit.yaml is or will be; `folder` itself, or above it.
+        answers: by the keys of questions; they win over what is found.
+
+    Raises:
+        FilesError: there is no backend, or a file of it is broken; with the place.
+        UsageError: an answer cannot be right, or `folder` is not below `root`.
+    """
+    check_keys(answers)
+    folder, root = folder.resolve(), root.resolve()
+    if not folder.is_dir():
+        what = "is not a folder" if folder.exists() else "does not exist"
+        raise FilesError(f"`{shown(folder)}` {what}", place=Place(file=folder))
+    if not folder.is_relative_to(root):
+        raise UsageError(f"`{shown(folder)}` is not below `{shown(root)}`, where kubekit.yaml is")
+    report = Report(folder, root, answers)
+    below = find_below(report)
+    if below is not None:
+        return _inside(report, below)
+    return _look(report)
+
+
+def _inside(report: Report, below: Sequence[str]) -> Looked:
+    """The folder holds no backend itself: those below it are looked at."""
+    named = report.answers.get("folder")
+    if len(below) > 1 and named is None:
+        report.ask("folder", "which of them is the backend?", tuple(below))
+        return Looked(backend=None, notes=report.notes, questions=report.questions)
+    chosen = below[0] if named is None else named
+    if chosen not in below:
+        raise UsageError(
+            f"there is no backend in `{chosen}`", hints=tuple(f"found: `{one}`" for one in below)
+        )
+    inner = Report(report.folder / chosen, report.root, report.answers)
+    inner.found(f"the backend is in {chosen}/", "")
+    return _look(inner)
+
+
+def _look(report: Report) -> Looked:
+    project, hints = read_project(report), read_hints(report)
+    python = find_python(report, project, hints)
+    modules = Modules(Tree(report))
+    app = choose(report, modules, _served(modules), hints.apps)
+    installs = find_packaging(report, project)
+    if app is None:
+        return Looked(backend=None, notes=report.notes, questions=report.questions)
+    backend = _backend(report, modules, app, project, hints, installs)
+    backend = replace(backend, python=python, base=find_base(report, hints))
+    _check_server(report, backend, installs)
+    return Looked(
+        backend=None if report.blocked else backend,
+        notes=report.notes,
+        questions=report.questions,
+    )
+
+
+def _served(modules: Modules) -> list[App]:
+    """The applications that are not mounted on another one."""
+    apps, router = Finder(modules).all(), Router(modules)
+    for node in {app.made.node: None for app in apps}:
+        router.routes(node)
+    return [app for app in apps if app.made.node not in router.parts]
+
+
+def _backend(
+    report: Report,
+    modules: Modules,
+    app: App,
+    project: Project,
+    hints: Hints,
+    installs: Installs,
+) -> Backend:
+    closure = Closure(modules, _starts(modules, app, ()))
+    named = [hint.value.partition(":")[0] for hint in hints.apps]
+    if (answer := report.answers.get("app")) is not None:
+        named.insert(0, answer.partition(":")[0])
+    root = find_root(modules, app.path, closure, packaged=project.folder, named=named)
+    main = own_main(app.path, root)
+    closure = Closure(modules, _starts(modules, app, (main,) if main else ()))
+    target = f"{module_name(app.path, root)}:{app.attribute}"
+    what = f"{app.made.framework} app {target}" + (", made by a function" if app.factory else "")
+    report.found(what, app.path, app.line)
+    server = find_server(report, modules, app, root)
+    packages = find_packages(modules, root, closure)
+    variables = find_variables(modules, closure.paths)
+    health = find_health(report, _routes(modules, app))
+    names = installs.names | closure.drivers()
+    return Backend(
+        name=find_name(report, project),
+        folder=report.folder.relative_to(report.root).as_posix(),
+        packaging=installs.packaging,
+        requirements=installs.requirements,
+        manifests=installs.manifests,
+        development=installs.development,
+        framework=app.made.framework,
+        server=server,
+        app=target,
+        factory=app.factory,
+        source=root,
+        packages=packages,
+        data=find_data(report, root, packages),
+        installed=installs.installed,
+        port=find_port(
+            report,
+            modules,
+            server,
+            main=main,
+            paths=closure.paths,
+            variables=variables,
+            hints=hints.ports,
+        ),
+        health=health,
+        database=find_database(report, modules, closure.paths, variables=variables, names=names),
+        env=tuple(read.variable for read in variables),
+        native=installs.native,
+        libraries=installs.libraries,
+        # Much of Django may only be imported after its settings are known.
+        imports=closure.packages(whole=app.made.framework == "django"),
+    )
+
+
+def _starts(modules: Modules, app: App, further: Iterable[str]) -> list[str]:
+    """Where imports are followed from; Django names its modules by strings, so from everywhere."""
+    if app.made.framework == "django":
+        return list(modules.tree.files)
+    return [app.path, *(path for path in further if modules.tree.holds(path))]
+
+
+def _routes(modules: Modules, app: App) -> list[Route]:
+    if app.made.framework == "django":
+        return django_routes(modules)
+    router = Router(modules)
+    routes = router.routes(app.made.node)
+    named = modules.get(app.path)
+    if named is not None and app.made.node.path != app.path:
+        # Made in another module, and given more routes where it got its name.
+        node = replace(app.made.node, path=app.path, scope="", name=app.attribute)
+        routes += router.routes(node)
+    return routes
+
+
+def _check_server(report: Report, backend: Backend, installs: Installs) -> None:
+    """Whether what serves the app is installed.
+
+    Raises:
+        FilesError: it is not, by a list that holds everything.
+    """
+    name = "uvicorn" if backend.server == "uvicorn" else "gunicorn"
+    if backend.server == "module" or name in installs.names:
+        return
+    file = installs.requirements[0] if installs.requirements else "uv.lock"
+    if installs.complete:
+        add = f"uv add {name}" if installs.packaging == "uv-sync" else f"add `{name}` to {file}"
+        raise FilesError(
+            f"`{name}` is to serve the app, and is not installed",
+            hints=(f"run `{add}`" if add.startswith("uv") else add,),
+            place=report.place(file),
+            id="server-missing",
+        )
+    if name not in installs.extras:
+        report.assumed(f"{name} is installed", f"no line of {file} names it")

@@ -1,0 +1,214 @@
+"""The routes of an application, over routers, blueprints and mounts, each with all its prefixes."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kubekit.detect.symbols import Defined, File, Module, Modules, Scope
+from kubekit.detect.texts import text_of
+
+_ASKED = frozenset({"get", "head", "route", "api_route"})
+_ADDED = frozenset({"add_api_route", "add_route", "add_url_rule"})
+_PARTS = frozenset({"include_router", "register_blueprint"})
+_PREFIXES = frozenset({"prefix", "url_prefix"})
+_MOST = 20_000
+"""Steps after which a description of routes is taken for a circle."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path that answers GET, and where it is made."""
+
+    path: str
+    file: str
+    line: int
+
+
+class Router:
+    """Follows an application to its routes."""
+
+    def __init__(self, modules: Modules) -> None:
+        self._modules = modules
+        self._steps = 0
+        self.parts: set[Defined] = set()
+        """What was mounted or included on the way."""
+
+    def routes(self, node: Defined) -> list[Route]:
+        """The routes of an application or router."""
+        return list(dict.fromkeys(self._walk(node, "", ())))
+
+    def _walk(self, node: Defined, prefix: str, seen: tuple[Defined, ...]) -> Iterator[Route]:
+        self._steps += 1
+        module = self._modules.get(node.path)
+        if module is None or node in seen or self._steps > _MOST:
+            return
+        seen = (*seen, node)
+        scope = module.scopes.get(node.scope, Scope())
+        for value in scope.values.get(node.name, []):
+            yield from self._value(node, value, prefix, seen)
+        prefix += self._own(node, module)
+        for name, inner in module.scopes.items():
+            # A function's own name hides the module's.
+            hidden = not node.scope and name and node.name in inner.values
+            if (name == node.scope or not node.scope) and not hidden:
+                yield from self._decorated(node, name, inner, prefix)
+                yield from self._called(node, name, inner, prefix, seen)
+
+    def _own(self, node: Defined, module: Module) -> str:
+        for value in module.scopes.get(node.scope, Scope()).values.get(node.name, []):
+            if isinstance(value, ast.Call):
+                for keyword in value.keywords:
+                    if keyword.arg in _PREFIXES:
+                        return text_of(self._modules, node.path, keyword.value, node.scope) or ""
+        return ""
+
+    def _value(
+        self, node: Defined, value: ast.expr, prefix: str, seen: tuple[Defined, ...]
+    ) -> Iterator[Route]:
+        if isinstance(value, ast.Call):
+            for argument in [*value.args, *(one.value for one in value.keywords)]:
+                yield from self._listed(node, argument, prefix, seen)
+            for part in self._targets(node.path, value, node.scope):
+                yield from self._walk(part, prefix, seen)
+        elif isinstance(value, ast.Name | ast.Attribute):
+            for part in self._targets(node.path, value, node.scope):
+                yield from self._walk(part, prefix, seen)
+
+    def _decorated(self, node: Defined, name: str, scope: Scope, prefix: str) -> Iterator[Route]:
+        for function in scope.functions:
+            for decorator in function.decorator_list:
+                match decorator:
+                    case ast.Call(func=ast.Attribute(value=ast.Name(id=owner), attr=kind)) if (
+                        owner == node.name and kind in _ASKED
+                    ):
+                        yield from self._route(node.path, name, decorator, prefix)
+
+    def _called(
+        self, node: Defined, name: str, scope: Scope, prefix: str, seen: tuple[Defined, ...]
+    ) -> Iterator[Route]:
+        for call in scope.calls:
+            match call.func:
+                case ast.Attribute(value=ast.Name(id=owner), attr=kind) if owner == node.name:
+                    if kind in _ADDED:
+                        yield from self._route(node.path, name, call, prefix)
+                    elif kind in _PARTS and call.args:
+                        given = self._prefix(node.path, name, call)
+                        yield from self._include(node, name, call.args[0], prefix, given, seen)
+                    elif kind == "mount":
+                        yield from self._mount(node, name, call, prefix, seen)
+                case _:
+                    yield from self._passed(node, name, call, prefix, seen)
+
+    def _route(self, path: str, scope: str, call: ast.Call, prefix: str) -> Iterator[Route]:
+        named = [one.value for one in call.keywords if one.arg in {"path", "rule"}]
+        methods = [one.value for one in call.keywords if one.arg == "methods"]
+        if methods and not {"GET", "get", None} & _texts(methods[0]):
+            return
+        for expr in [*call.args[:1], *named]:
+            text = text_of(self._modules, path, expr, scope)
+            if text is not None:
+                yield Route(f"{prefix}{text}" or "/", path, call.lineno)
+
+    def _prefix(self, path: str, scope: str, call: ast.Call) -> str | None:
+        for keyword in call.keywords:
+            if keyword.arg in _PREFIXES:
+                return text_of(self._modules, path, keyword.value, scope)
+        return ""
+
+    def _include(
+        self,
+        node: Defined,
+        scope: str,
+        what: ast.expr,
+        prefix: str,
+        given: str | None,
+        seen: tuple[Defined, ...],
+    ) -> Iterator[Route]:
+        if given is None:
+            return  # the prefix is not known, and a wrong path is worse than none
+        for part in self._targets(node.path, what, scope):
+            self.parts.add(part)
+            yield from self._walk(part, prefix + given, seen)
+
+    def _mount(
+        self, node: Defined, scope: str, call: ast.Call, prefix: str, seen: tuple[Defined, ...]
+    ) -> Iterator[Route]:
+        named = {one.arg: one.value for one in call.keywords}
+        at = call.args[0] if call.args else named.get("path")
+        what = call.args[1] if len(call.args) > 1 else named.get("app")
+        if at is not None and what is not None:
+            given = text_of(self._modules, node.path, at, scope)
+            given = given.rstrip("/") if given is not None else None
+            yield from self._include(node, scope, what, prefix, given, seen)
+
+    def _passed(
+        self, node: Defined, scope: str, call: ast.Call, prefix: str, seen: tuple[Defined, ...]
+    ) -> Iterator[Route]:
+        """`register_routes(app)`: the application by another name in another function."""
+        for position, argument in enumerate(call.args):
+            if isinstance(argument, ast.Name) and argument.id == node.name:
+                match self._modules.meaning(node.path, call.func, scope):
+                    case Defined(path, "", called):
+                        module = self._modules.get(path)
+                        function = module.functions.get(called) if module else None
+                        if function and position < len(function.args.args):
+                            inner = function.args.args[position].arg
+                            yield from self._walk(Defined(path, called, inner), prefix, seen)
+                    case _:
+                        pass
+
+    def _targets(self, path: str, what: ast.expr, scope: str) -> Iterator[Defined]:
+        """The routers or applications that an expression stands for."""
+        called = isinstance(what, ast.Call)
+        meaning = self._modules.meaning(
+            path, what.func if isinstance(what, ast.Call) else what, scope
+        )
+        if isinstance(meaning, Defined) and not called:
+            yield meaning
+        elif isinstance(meaning, Defined):
+            module = self._modules.get(meaning.path)
+            function = module.scopes.get(meaning.name) if module else None
+            for value in function.returns if function else []:
+                if isinstance(value, ast.Name):
+                    yield Defined(meaning.path, meaning.name, value.id)
+        elif isinstance(meaning, File):
+            yield Defined(meaning.path, "", "router")
+
+    def _listed(
+        self, node: Defined, value: ast.expr, prefix: str, seen: tuple[Defined, ...]
+    ) -> Iterator[Route]:
+        """`routes=[Route("/health", ...), Mount("/api", ...)]`, in place or by a name."""
+        if isinstance(value, ast.Name):
+            meaning = self._modules.named(node.path, value.id, node.scope)
+            if isinstance(meaning, Defined) and meaning not in seen:
+                module = self._modules.get(meaning.path)
+                scope = module.scopes.get(meaning.scope, Scope()) if module else Scope()
+                for inner in scope.values.get(meaning.name, []):
+                    if isinstance(inner, ast.List):
+                        yield from self._listed(meaning, inner, prefix, (*seen, meaning))
+            return
+        for one in value.elts if isinstance(value, ast.List | ast.Tuple) else []:
+            match one:
+                case ast.Call(func=ast.Name(id="Route") | ast.Attribute(attr="Route")):
+                    yield from self._route(node.path, node.scope, one, prefix)
+                case ast.Call(func=ast.Name(id="Mount") | ast.Attribute(attr="Mount")):
+                    yield from self._mount(node, node.scope, one, prefix, seen)
+                    at = text_of(self._modules, node.path, one.args[0], "") if one.args else None
+                    for keyword in one.keywords:
+                        if keyword.arg == "routes" and at is not None:
+                            inner_prefix = prefix + at.rstrip("/")
+                            yield from self._listed(node, keyword.value, inner_prefix, seen)
+                case _:
+                    pass
+
+
+def _texts(value: ast.expr) -> set[str | None]:
+    """The strings in a literal; None stands for what is no string."""
+    if not isinstance(value, ast.List | ast.Tuple | ast.Set):
+        return {None}
+    return {
+        one.value if isinstance(one, ast.Constant) and isinstance(one.value, str) else None
+        for one in value.elts
+    }
