@@ -80,7 +80,9 @@ def find_file(given: Given) -> tuple[Path, str]:
         f"write one: `{minimal}` applies `manifests`; `build: {{context: .}}` builds an image too",
         "or name another file with `--file` or KUBEKIT_FILE",
     )
-    raise UsageError(f"no `{FILE_NAME}` in `{given.cwd}` or any folder above it", hints=hints, id="no-project")
+    raise UsageError(
+        f"no `{FILE_NAME}` in `{given.cwd}` or any folder above it", hints=hints, id="no-project"
+    )
 
 
 def look_for_file(given: Given) -> tuple[Path, str] | None:
