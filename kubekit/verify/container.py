@@ -8,7 +8,7 @@ import importlib.resources
 import json
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +66,10 @@ class Running:
             raise NoAnswerError(str(answer["error"]))
         return answer
 
-    def ask(self, port: int, path: str) -> Answer:
-        """What a route answers."""
-        status, body = self.call("ask", port, path)
-        return Answer(status=status, body=body)
+    def routes(self, port: int, kinds: Iterable[Sequence[str]]) -> dict[str, Answer]:
+        """What each route answers; of a kind, those up to the first that is there."""
+        asked = self.call("routes", port, [list(paths) for paths in kinds])
+        return {path: Answer(status=status, body=body) for path, status, body in asked}
 
     def listening(self) -> tuple[tuple[str, int], ...]:
         """The addresses and ports that it listens on."""

@@ -14,6 +14,7 @@ import sys
 import time
 
 _MOST = 400
+_NOT_THERE = (0, 404, 405)
 
 
 def ask(port: int, path: str, timeout: float = 5) -> tuple[int, str]:
@@ -27,6 +28,18 @@ def ask(port: int, path: str, timeout: float = 5) -> tuple[int, str]:
         return 0, type(error).__name__
     finally:
         connection.close()
+
+
+def routes(port: int, kinds: list[list[str]]) -> list[tuple[str, int, str]]:
+    """What each route answers; of a kind, those up to the first that is there."""
+    found = []
+    for paths in kinds:
+        for path in paths:
+            status, body = ask(port, path)
+            found.append((path, status, body))
+            if status not in _NOT_THERE:
+                break
+    return found
 
 
 def wait(port: int | None, path: str, seconds: float) -> tuple[int, int, float] | None:

@@ -17,6 +17,11 @@ CHECKS: tuple[Check, ...] = (
 )
 """All of them, in the order of the report."""
 
+_NO_SCENE = {
+    "kept": "no SQLite file was written",
+    "away": "it has no route that says whether it lives or is ready",
+}
+
 
 def chosen(only: Collection[str] = (), skip: Collection[str] = ()) -> tuple[Check, ...]:
     """The checks that are asked for.
@@ -66,5 +71,4 @@ def _unseen(check: Check, subject: Subject) -> str:
         return seen.why
     if check.id != "starts" and not seen.usual.start.up:
         return seen.why
-    missing = check.scene != "kept" and getattr(seen, check.scene or "usual") is None
-    return "no such container was started" if missing else ""
+    return _NO_SCENE.get(check.scene or "", "") if getattr(seen, check.scene or "") is None else ""

@@ -153,7 +153,7 @@ def _workers(subject: Subject) -> Outcome:
     seen = _told(subject)
     count = len(_serving(seen.processes))
     good = seen.start.up and count == seen.workers
-    return _honoured(subject, "WORKERS", seen.workers, good=good, ports=f"{count} workers")
+    return _honoured(subject, "WORKERS", seen.workers, good=good, ports=f"{count} of them")
 
 
 def _serving(processes: tuple[Process, ...]) -> list[Process]:
@@ -197,8 +197,7 @@ def _database(subject: Subject) -> Outcome:
 
 def _keeps(subject: Subject) -> Outcome:
     kept = subject.seen.kept
-    if kept is None:
-        return skipped("no SQLite file was written")
+    assert kept is not None
     if kept.kept:
         return passed(f"a volume at {kept.folder} keeps it over a restart")
     return failed(f"with a volume at {kept.folder}: {kept.text}")

@@ -30,6 +30,7 @@ WORKERS = 2
 _OTHER_PORT = 9000
 _HOST = "127.0.0.1"
 _MOST_FILES = 400
+_OF_DATABASE = ("live", "ready")
 _LOOKS = 20
 _LOOK = 0.5
 
@@ -88,7 +89,7 @@ def play(stage: Stage, wanted: Collection[str], emit: Emit) -> Seen:
     if "kept" in wanted and usual.databases:
         _say(emit, "starting two with a volume")
         seen = replace(seen, kept=_kept(stage, usual.databases[0]))
-    if "away" in wanted:
+    if "away" in wanted and any(first(kind, stage.known, usual.answers) for kind in _OF_DATABASE):
         _say(emit, "starting one without its database")
         seen = replace(seen, away=_away(stage, usual))
     if "locked" in wanted:
@@ -210,13 +211,7 @@ def _reach(
 
 def _answers(one: Running, stage: Stage, port: int) -> dict[str, Answer]:
     """What each route of an app's health answers."""
-    found: dict[str, Answer] = {}
-    for kind in ROUTES:
-        for path in candidates(kind, stage.known):
-            found[path] = one.ask(port, path)
-            if first(kind, stage.known, found):
-                break
-    return found
+    return one.routes(port, [candidates(kind, stage.known) for kind in ROUTES])
 
 
 def _databases(one: Running) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import textwrap
 from collections import Counter
 from typing import Any
@@ -14,11 +15,19 @@ WIDTH = 80
 _WORDS = {"passed": "ok", "failed": "FAIL", "skipped": "-", "told": "i"}
 _MARK = 5
 _ID = 20
+_FEW = 2
+_SKIPPED = f"{_WORDS['skipped']:<{_MARK}}"
 
 
 def table(report: Report) -> str:
     """One row a check; what failed has its evidence and its fix below it."""
-    rows = [line for check in report.checks for line in _row(check)]
+    rows: list[str] = []
+    for text, group in itertools.groupby(report.checks, key=_reason):
+        checks = list(group)
+        if text is not None and len(checks) > _FEW:
+            rows += _wrapped(f"{text}: {', '.join(check.id for check in checks)}", _SKIPPED)
+        else:
+            rows += [line for check in checks for line in _row(check)]
     return "\n".join([*rows, "", summary(report)])
 
 
@@ -47,10 +56,15 @@ def data(report: Report) -> dict[str, Any]:
     }
 
 
+def _reason(check: Checked) -> str | None:
+    """Why it was skipped: those with the same reason are one row."""
+    return check.text if check.status == "skipped" else None
+
+
 def _row(check: Checked) -> list[str]:
     lead = f"{_WORDS[check.status]:<{_MARK}}{check.id:<{_ID}} "
     lines = _wrapped(check.text, lead)
-    if check.status in ("failed", "told"):
+    if check.status == "failed":
         indent = " " * (_MARK + 2)
         for detail in check.details:
             lines += _wrapped(detail, f"{indent}| ")
