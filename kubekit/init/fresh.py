@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kubekit.config.validators import label
 from kubekit.detect.backend import Backend, Health, Variable
 from kubekit.errors import FilesError, UsageError, shown
 from kubekit.init import template
 from kubekit.init.files import decide, write
+from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.telling import Outlet, report
 
@@ -35,10 +35,7 @@ def begin(name: str, out: Outlet, *, cwd: Path) -> None:
         UsageError: it is no name, or the folder is there and not empty.
     """
     start = out.clock.now()
-    try:
-        label(name)
-    except ValueError as error:
-        raise UsageError(f"`--new`: {error}") from None
+    check_name(name)
     root = cwd / name
     _need_empty(root)
     changes = decide(root, project(name), force=False)

@@ -14,6 +14,7 @@ from kubekit.errors import UsageError
 from kubekit.events import Emit, Noted
 from kubekit.init import remember
 from kubekit.init.files import decide, write
+from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
 from kubekit.init.telling import Outlet, report
@@ -61,6 +62,7 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     looked, answered = _look(root, folder, given, ask)
     _tell(looked, out.emit)
     backend = _backend(looked)
+    check_name(backend.name)
     told = Told(folder=backend.folder, answers={**earlier.answers, **wanted.answers, **answered})
     files = rendered(backend, dialect=dialect, told=str(told))
     changes = decide(root, files, force=wanted.force)

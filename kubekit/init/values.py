@@ -85,7 +85,7 @@ def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
         "build_copies": layout.build_copies(backend),
         "copies": layout.copies(backend),
         "python_path": layout.python_path(backend),
-        "imports": backend.imports,
+        "imports": _imports(backend),
         "sqlite": backend.database == "sqlite",
         "database_url": _database_url(backend),
         "reads_version": bool({"APP_VERSION", "APP_REVISION"} & _reads(backend)),
@@ -112,6 +112,14 @@ def _manifests(backend: Backend) -> dict[str, Any]:
 
 def _reads(backend: Backend) -> frozenset[str]:
     return frozenset(one.name for one in backend.env)
+
+
+def _imports(backend: Backend) -> list[str]:
+    """What can be imported without the app: a server that is not installed ends the build."""
+    # Much of what belongs to Django wants the app's settings first.
+    libraries = [] if backend.framework == "django" else list(backend.imports)
+    server = [] if backend.server == "module" else [backend.server]
+    return sorted({*libraries, *server})
 
 
 def _image(python: str, base: str) -> str:

@@ -209,7 +209,7 @@ def test_kubekit_yaml_is_read(backend: Backend) -> None:
 def test_no_secret_is_in_the_example() -> None:
     text = of(SHAPES["django"], ".env.example")
     assert "insecure" not in text
-    assert parse_env(text, file=Path(".env")).values == {"SECRET_KEY": ""}
+    assert "\n# SECRET_KEY=\n" in text
 
 
 def test_what_the_manifests_set_is_nobodys_to_set() -> None:
@@ -317,7 +317,7 @@ def test_every_file_is_what_its_reader_takes(
     assert len(parsed(backend).stages) == 2
     if ".env.example" in files:
         uncommented = files[".env.example"].replace("\n# ", "\n")
-        body = "\n".join(line for line in uncommented.splitlines() if "=" in line)
+        body = "\n".join(line for line in uncommented.split("\n") if "=" in line)
         read = parse_env(body, file=Path(".env")).values
         assert all(read[one.name] == (one.default or "") for one in env if one.name in read)
     for path, text in files.items():
