@@ -29,7 +29,7 @@ from kubekit.config.validators import (
     seconds,
     variable,
 )
-from kubekit.errors import UsageError
+from kubekit.errors import Place, UsageError
 from kubekit.text.strictyaml import Document, dotted, load_all, noun
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     from pydantic_core import ErrorDetails
 
-    from kubekit.errors import Place
 
 _Port = Annotated[
     int,
@@ -201,7 +200,11 @@ def parse(text: str, *, file: Path) -> tuple[Project, Document]:
     documents = load_all(text, file=file, error=UsageError)
     if len(documents) > 1:
         raise UsageError("kubekit.yaml is one document", place=documents[1].place(()))
-    document = documents[0] if documents else Document(data={}, file=file, places={})
+    document = (
+        documents[0]
+        if documents
+        else Document(data={}, file=file, places={(): Place(file=file, line=1)})
+    )
     try:
         return Project.model_validate(_without_nothing(document.data)), document
     except ValidationError as caught:

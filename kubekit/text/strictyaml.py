@@ -311,6 +311,7 @@ class _Builder:
         self._count(node)
         merged: dict[str, tuple[_Node, _Node]] = {}
         if isinstance(target.value, tuple):
+            self._aliased += len(target.value)
             merged = self._pairs(target)
         elif isinstance(target.value, list):
             for item in target.value:

@@ -301,7 +301,7 @@ tolerate: crash-loop
     ("text", "place", "message"),
     [
         ("namespace: x\n", ":1:1", "`name` is missing"),
-        ("", "", "`name` is missing"),
+        ("", ":1", "`name` is missing"),
         ("name: a\nbuild: {target: x}\n", ":2:1", "`build.context` is missing"),
         ("name: a\nname: b\n", ":2:1", "`name` stands twice, first in line 1"),
         ("name: a\n\tprofile: x\n", ":2:1", "a tab is used for indentation"),

@@ -5,6 +5,7 @@ Lenient on purpose: the daemon judges the syntax. Grammar: Docker's Dockerfile r
 
 from __future__ import annotations
 
+import bisect
 import functools
 import os
 import re
@@ -15,17 +16,16 @@ from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files import plain, variables
+from kubekit.image.files.heredocs import HEREDOC, Ends
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-_DIRECTIVE = re.compile(r"#\s*(?P<key>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>.+?)\s*")
+_DIRECTIVE = re.compile(r"#\s*(?P<key>[a-zA-Z][a-zA-Z0-9]*)\s*=\s*(?P<value>\S.*)")
 _FLAG = re.compile(r"--(?P<name>[a-z-]+)(?:=(?P<value>\S*))?\s+")
 _SPACE = re.compile(r"\s+")
 _QUOTED = re.compile(r"^([\"'])(.*)\1$")
-# A word of its own: what is shifted in `$((1<<2))` is no document.
-_HEREDOC = re.compile(r"(?<!\S)\d*<<(?P<tabs>-?)(?P<quote>[\"']?)(?P<word>\w+)(?P=quote)")
 _ASSIGNMENT = re.compile(r"(?P<name>\w+)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
 _STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
 _CLASSIC_STEP = re.compile(r"Step (?P<number>\d+)/\d+ : .*", re.DOTALL)
@@ -33,6 +33,8 @@ _PLATFORM = re.compile(r"\$\{?(BUILD|TARGET)(PLATFORM|OS|ARCH)")
 _WITH_HEREDOC = frozenset({"RUN", "COPY", "ADD"})
 _OPEN = re.compile(r"[$\"'\\`]")
 """What lets a word mean another one than it says."""
+_LONGEST = 8192
+"""Characters: what a variable holds beyond them is no part of any image's name."""
 _LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
 INSTRUCTIONS = (
@@ -69,7 +71,7 @@ class Instruction:
     @property
     def heredoc(self) -> bool:
         """Whether lines below it are handed to it as files, by ``<<EOF``."""
-        return self.keyword in _WITH_HEREDOC and _HEREDOC.search(self.text) is not None
+        return self.keyword in _WITH_HEREDOC and HEREDOC.search(self.text) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +130,7 @@ class Dockerfile:
         """Find a stage by name (case does not count) or number; the last one for None."""
         if target is None:
             return self.stages[-1] if self.stages else None
-        return _find(self.stages, target)
+        return self._before(len(self.stages), target)
 
     def images(self, target: str | None, given: Mapping[str, str]) -> tuple[BaseImage, ...]:
         """List the images that building `target` needs, each once.
@@ -148,7 +150,7 @@ class Dockerfile:
             done.add(stage.index)
             for written, instruction in [(stage.base, stage.origin), *stage.sources]:
                 image = _base_image(written, instruction, scope)
-                before = _find(self.stages[: stage.index], image.reference)
+                before = self._before(stage.index, image.reference)
                 if before:
                     waiting.append(before)
                 elif image.reference != "scratch":
@@ -159,16 +161,17 @@ class Dockerfile:
         """List the stages that building `target` may need: all before one that a variable names."""
         waiting = [stage for stage in [self.stage(target)] if stage]
         found: dict[int, Stage] = {}
+        taken = 0  # all before this one wait or are found
         while waiting:
             stage = waiting.pop()
             if stage.index in found:
                 continue
             found[stage.index] = stage
-            earlier = self.stages[: stage.index]
             for label in (stage.base, *(written for written, _ in stage.sources)):
                 if _OPEN.search(label):
-                    waiting += earlier
-                elif before := _find(earlier, label):
+                    waiting += self.stages[taken : stage.index]
+                    taken = max(taken, stage.index)
+                elif before := self._before(stage.index, label):
                     waiting.append(before)
         return tuple(found[index] for index in sorted(found))
 
@@ -186,7 +189,7 @@ class Dockerfile:
         if stage is None:
             return None
         # BuildKit counts `FROM` only where it names an image.
-        is_stage = _find(self.stages[: stage.index], stage.base) is not None
+        is_stage = self._before(stage.index, stage.base) is not None
         layers = [] if is_stage or stage.base == "scratch" else [stage.origin]
         layers += [item for item in stage.body if item.keyword in _LAYERS]
         number = int(match["number"])
@@ -197,14 +200,31 @@ class Dockerfile:
     def _stage_of(self, label: str | None) -> Stage | None:
         if label is None:
             return self.stages[-1]
-        return _find(self.stages, label.removeprefix("stage-"))
+        return self._before(len(self.stages), label.removeprefix("stage-"))
+
+    @functools.cached_property
+    def _labels(self) -> Mapping[str, list[int]]:
+        """By what stages are called, in lower case, the stages that it may mean."""
+        found: dict[str, list[int]] = {}
+        for stage in self.stages:
+            for label in {stage.name.lower(), str(stage.index)} - {""}:
+                found.setdefault(label, []).append(stage.index)
+        return found
+
+    def _before(self, end: int, label: str) -> Stage | None:
+        """The last stage that is called so, above the one with this index."""
+        indexes = self._labels.get(label.lower(), [])
+        at = bisect.bisect_left(indexes, end)
+        return self.stages[indexes[at - 1]] if at else None
 
     def _scope(self, given: Mapping[str, str]) -> dict[str, str]:
         scope = dict(given)
         for instruction in self.arguments:
             for match in _ASSIGNMENT.finditer(instruction.text):
                 if match["value"] is not None and match["name"] not in given:
-                    scope[match["name"]] = variables.expand(match["value"].strip("\"'"), scope)
+                    value = variables.expand(match["value"].strip("\"'"), scope)
+                    # One that names others twice doubles with each line.
+                    scope[match["name"]] = value[:_LONGEST]
         return scope
 
 
@@ -272,32 +292,27 @@ def _directives(lines: list[str]) -> dict[str, str]:
 
 def _instructions(lines: list[str], escape: str, heredocs: bool) -> Iterator[Instruction]:
     rest = deque(enumerate(lines, start=1))
+    ends = Ends(lines)
     continued = re.compile(re.escape(escape) + r"[ \t]*$")
     while rest:
         number, line = rest.popleft()
         text = line.strip()
         if not text or text.startswith("#"):
             continue
-        while rest and continued.search(text):
+        parts = [text]
+        while rest and continued.search(parts[-1]):
             # Blank lines and comments between continued lines do not end the instruction.
             _, more = rest.popleft()
             if more.strip() and not more.strip().startswith("#"):
-                text = continued.sub("", text) + more
-        keyword, _, arguments = _SPACE.sub(" ", continued.sub("", text), count=1).partition(" ")
+                parts[-1] = continued.sub("", parts[-1])
+                parts.append(more)
+        parts[-1] = continued.sub("", parts[-1])
+        keyword, _, arguments = _SPACE.sub(" ", "".join(parts), count=1).partition(" ")
         instruction = _instruction(keyword.upper(), arguments.strip(), number)
         if heredocs and instruction.keyword in _WITH_HEREDOC:
-            for heredoc in _HEREDOC.finditer(instruction.text):
-                _skip(rest, heredoc)
+            for heredoc in HEREDOC.finditer(instruction.text):
+                ends.skip(rest, heredoc)
         yield instruction
-
-
-def _skip(rest: deque[tuple[int, str]], heredoc: re.Match[str]) -> None:
-    """Drop the lines of a heredoc; without an end it is none."""
-    for index, (_, line) in enumerate(rest):
-        if (line.lstrip("\t") if heredoc["tabs"] else line) == heredoc["word"]:
-            for _ in range(index + 1):
-                rest.popleft()
-            return
 
 
 def _instruction(keyword: str, text: str, line: int) -> Instruction:
@@ -317,13 +332,6 @@ def _stage(index: int, instruction: Instruction) -> Stage:
         base=words[0] if words else "",
         origin=instruction,
     )
-
-
-def _find(stages: tuple[Stage, ...], label: str) -> Stage | None:
-    for stage in reversed(stages):
-        if label and label.lower() in {stage.name.lower(), str(stage.index)}:
-            return stage
-    return None
 
 
 def _base_image(written: str, instruction: Instruction, scope: Mapping[str, str]) -> BaseImage:

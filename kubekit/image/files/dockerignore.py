@@ -19,6 +19,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubekit.errors import FilesError, Place
+from kubekit.image.files.globs import DEEP, MANY, REST, STAR, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _WILD = re.compile(r"[*?\[\]\\]")
 _GLOB_TOKEN = re.compile(r"\*\*/?|\\.|.", re.DOTALL)
+_STEP = re.compile(r"\*\*/?|\[(?:\\.|[^\]\\*?])+\]|\\.|.", re.DOTALL)
+"""As `_GLOB_TOKEN`, with a class in one piece where it holds no wildcards."""
 _SPACES = " \t\n\v\f\r\x85\xa0"
 
 _MEMBER = r"(?:\\.|[^\]\\-])"
@@ -58,7 +61,7 @@ class Rule:
         exception: the line began with `!`: what it matches is sent after all.
     """
 
-    expression: re.Pattern[str]
+    expression: re.Pattern[str] | Steps
     prefix: str
     exception: bool
 
@@ -78,7 +81,7 @@ class Ignore:
         """
         if not self._exceptions:
             over = above is not None and above.excluded
-            return Matched(over or self._any.fullmatch(path) is not None)
+            return Matched(over or self._any(path) is not None)
         excluded = False
         seen = []
         for number, rule in enumerate(self.rules):
@@ -95,7 +98,7 @@ class Ignore:
     @cached_property
     def plain(self) -> Callable[[str], object] | None:
         """What says of any path whether it is excluded itself; None if a rule is an exception."""
-        return None if self._exceptions else self._any.fullmatch
+        return None if self._exceptions else self._any
 
     def may_hold_exceptions(self, folder: str) -> bool:
         """Whether something below an excluded folder can be sent after all."""
@@ -110,10 +113,18 @@ class Ignore:
         return tuple(rule for rule in self.rules if rule.exception)
 
     @cached_property
-    def _any(self) -> re.Pattern[str]:
+    def _any(self) -> Callable[[str], object]:
+        """What says whether a rule matches a path, without saying which."""
+        all_ = [rule.expression for rule in self.rules]
+        quick = [f"(?:{one.pattern})" for one in all_ if isinstance(one, re.Pattern)]
+        slow = [one for one in all_ if isinstance(one, Steps)]
         # `(?!)` matches nothing, which is what an empty file excludes.
-        every = "|".join(f"(?:{rule.expression.pattern})" for rule in self.rules)
-        return re.compile(every or r"(?!)", re.ASCII | re.DOTALL)
+        at_once = re.compile("|".join(quick) or r"(?!)", re.ASCII | re.DOTALL).fullmatch
+        if not slow:
+            return at_once
+        return lambda path: (
+            at_once(path) or next(filter(None, (s.fullmatch(path) for s in slow)), None)
+        )
 
 
 def parse(text: str, *, file: Path) -> Ignore:
@@ -142,7 +153,7 @@ def _rule(text: str, place: Place) -> Rule:
     if not glob:
         raise _bad(text, "no path follows the `!`", place)
     try:
-        expression = re.compile(_regex(glob), re.ASCII | re.DOTALL)
+        expression = _expression(glob)
     except (ValueError, re.error) as error:
         raise _bad(text, str(error), place) from None
     wild = _WILD.search(glob)
@@ -194,15 +205,35 @@ def _regex(glob: str) -> str:
     tokens: list[str] = _GLOB_TOKEN.findall(glob)
     translated = [_translate(token) for token in tokens]
     if tokens[-1].startswith("**"):
-        translated[-1] = ".*"
+        translated[-1] = REST
     return _python("".join(translated))
+
+
+def _expression(glob: str) -> re.Pattern[str] | Steps:
+    """What matches a cleaned glob; raises ValueError or re.error where it is malformed."""
+    expression = re.compile(_regex(glob), re.ASCII | re.DOTALL)
+    if glob.count("*") <= MANY:
+        return expression
+    tokens: list[str] = _STEP.findall(glob)
+    stars = sum(token.startswith("*") for token in tokens)
+    if stars <= MANY or "[" in tokens:  # a class that holds wildcards means another thing
+        return expression
+    pieces = [
+        _python("".join(map(_translate, _GLOB_TOKEN.findall(token))))
+        if token[0] == "["
+        else _python(_translate(token))
+        for token in tokens
+    ]
+    if tokens[-1].startswith("**"):
+        pieces[-1] = REST
+    return Steps(pieces)
 
 
 def _translate(piece: str) -> str:
     if piece.startswith("**"):
-        return "(?:.*/)?"
+        return DEEP
     if piece == "*":
-        return "[^/]*"
+        return STAR
     if piece == "?":
         return "[^/]"
     return f"\\{piece}" if piece in ".+()|{}$" else piece

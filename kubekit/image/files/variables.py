@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 _VARIABLE = re.compile(
     r"\\(?P<escaped>.)"
-    r"|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<op>[-+])(?P<word>[^}]*))?\})"
+    # A word as long as no image's name is: of many that are never closed, each is read in vain.
+    r"|\$(?:(?P<plain>\w+)|\{(?P<name>\w+)(?:(?P<colon>:?)(?P<op>[-+])(?P<word>[^}]{0,500}))?\})"
 )
 # What is left of a reference where something is missing: `python:`, `/app`, `python:-slim`.
 _HOLE = re.compile(r"(?:^|[:/@])(?:[:/@.-]|$)|[._-](?:[:/@]|$)")
