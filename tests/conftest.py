@@ -30,6 +30,15 @@ ROOT = Path(__file__).parent.parent
 KUBEKIT = Path(sys.executable).parent / "kubekit"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rounds",
+        type=int,
+        default=1,
+        help="how often the healthy scenarios are played; with more than one, no samples are drawn",
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for plugin in (steady, together):
         config.pluginmanager.register(plugin)

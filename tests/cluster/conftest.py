@@ -69,12 +69,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="scenarios end as quickly as their tier promises: on a machine that does nothing else",
     )
-    parser.addoption(
-        "--rounds",
-        type=int,
-        default=1,
-        help="how often the healthy scenarios are played; with more than one, no samples are drawn",
-    )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
