@@ -23,7 +23,12 @@ LOOKED_FOR = (
 
 
 def choose(
-    report: Report, modules: Modules, apps: list[App], hints: tuple[Hint, ...]
+    report: Report,
+    modules: Modules,
+    apps: list[App],
+    hints: tuple[Hint, ...],
+    *,
+    names: frozenset[str],
 ) -> App | None:
     """The application; None while only the person can tell.
 
@@ -32,6 +37,7 @@ def choose(
         modules: the source.
         apps: those that were found.
         hints: what servers were given so far.
+        names: what is installed.
 
     Raises:
         FilesError: there is none, or only one that a server cannot make.
@@ -40,7 +46,9 @@ def choose(
     if (answer := report.answers.get("app")) is not None:
         return _answered(report, modules, apps, answer)
     apps = _servable(report, apps)
-    if len({app.made.node for app in apps}) > 1 or len(apps) > 1:
+    if len(apps) > 1 and all(app.made.framework == "django" for app in apps):
+        return _django(report, apps, names)
+    if len(apps) > 1:
         apps = _narrowed(report, modules, apps, hints)
     if len(apps) == 1:
         return apps[0]
@@ -129,8 +137,6 @@ def _none(report: Report) -> list[App]:
 def _narrowed(
     report: Report, modules: Modules, apps: list[App], hints: tuple[Hint, ...]
 ) -> list[App]:
-    if all(app.made.framework == "django" for app in apps):
-        return _django(apps)
     for hint in (*hints, *_run(modules)):
         fitting = [app for app in apps if matches(app, hint.value)]
         if len(fitting) == 1:
@@ -150,9 +156,13 @@ def _order(app: App) -> tuple[bool, bool, int, str, int]:
     return app.factory, stem not in _USUAL, usual, app.path, -app.line
 
 
-def _django(apps: list[App]) -> list[App]:
-    wsgi = [app for app in apps if app.made.wsgi]
-    return (wsgi or apps)[:1]
+def _django(report: Report, apps: list[App], names: frozenset[str]) -> App:
+    """asgi.py and wsgi.py are the same application: the one that the installed server takes."""
+    server = report.answers.get("server")
+    asgi = server == "uvicorn"
+    if server is None:
+        asgi = "uvicorn" in names and "gunicorn" not in names
+    return next((app for app in apps if app.made.wsgi != asgi), apps[0])
 
 
 def _run(modules: Modules) -> list[Hint]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from kubekit.detect.symbols import Modules, statements
 
 _LINE = re.compile(
-    rb"^[ \t]*+(?:from[ \t]++(\.*+)[ \t]*+([\w.]*+)[ \t]++import[ \t]*+(\([^)]*+\)?|[^\n#;]*+)"
+    rb"^[ \t]*+(?:from[ \t]++(\.*+)(?:[ \t]*+([\w.]++))?[ \t]++import[ \t]*+(\([^)]*+\)?|[^\n#;]*+)"
     rb"|import[ \t]++([^\n#;]++))",
     re.MULTILINE,
 )
@@ -52,6 +52,7 @@ class Closure:
                 for one in plain.split(b","):
                     yield from self._import(path, one.split(b" as ")[0].strip(), 0)
                 continue
+            module = module or b""
             yield from self._import(path, module, len(dots))
             for name in names.split(b","):
                 if inner := _NAME.search(name):

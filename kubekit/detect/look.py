@@ -21,6 +21,7 @@ from kubekit.detect.places import find_below, find_data
 from kubekit.detect.project import Project, read_project
 from kubekit.detect.pythons import find_base, find_python
 from kubekit.detect.report import Report, check_keys
+from kubekit.detect.requirements import normalized
 from kubekit.detect.roots import find_packages, find_root, module_name
 from kubekit.detect.routes import Route, Router
 from kubekit.detect.serving import find_port, find_server, own_main
@@ -76,9 +77,16 @@ def _inside(report: Report, below: Sequence[str]) -> Looked:
 def _look(report: Report) -> Looked:
     project, hints = read_project(report), read_hints(report)
     python = find_python(report, project, hints)
-    modules = Modules(Tree(report))
-    app = choose(report, modules, _served(modules), hints.apps)
-    installs = find_packaging(report, project)
+    problem: FilesError | None = None
+    installs = Installs(packaging="pip-venv")
+    try:
+        installs = find_packaging(report, project)
+    except FilesError as error:
+        problem = error  # a folder without an application has a greater one
+    modules = Modules(Tree(report), _importable(installs, project))
+    app = choose(report, modules, _served(modules), hints.apps, names=installs.names)
+    if problem is not None:
+        raise problem
     if app is None:
         return Looked(backend=None, notes=report.notes, questions=report.questions)
     backend = _backend(report, modules, app, project, hints, installs)
@@ -89,6 +97,12 @@ def _look(report: Report) -> Looked:
         notes=report.notes,
         questions=report.questions,
     )
+
+
+def _importable(installs: Installs, project: Project) -> frozenset[str]:
+    """What is installed, by the names that most packages are imported by."""
+    own = normalized(project.name.value) if project.name is not None else None
+    return frozenset(name.replace("-", "_") for name in installs.names if name != own)
 
 
 def _served(modules: Modules) -> list[App]:

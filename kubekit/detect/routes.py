@@ -39,7 +39,9 @@ class Router:
         """The routes of an application or router."""
         return list(dict.fromkeys(self._walk(node, "", ())))
 
-    def _walk(self, node: Defined, prefix: str, seen: tuple[Defined, ...]) -> Iterator[Route]:
+    def _walk(
+        self, node: Defined, prefix: str, seen: tuple[Defined, ...], *, replaced: bool = False
+    ) -> Iterator[Route]:
         self._steps += 1
         module = self._modules.get(node.path)
         if module is None or node in seen or self._steps > _MOST:
@@ -48,7 +50,7 @@ class Router:
         scope = module.scopes.get(node.scope, Scope())
         for value in scope.values.get(node.name, []):
             yield from self._value(node, value, prefix, seen)
-        prefix += self._own(node, module)
+        prefix += "" if replaced else self._own(node, module)
         for name, inner in module.scopes.items():
             # A function's own name hides the module's.
             hidden = not node.scope and name and node.name in inner.values
@@ -95,7 +97,11 @@ class Router:
                         yield from self._route(node.path, name, call, prefix)
                     elif kind in _PARTS and call.args:
                         given = self._prefix(node.path, name, call)
-                        yield from self._include(node, name, call.args[0], prefix, given, seen)
+                        # Flask takes the prefix of the registration instead of the blueprint's.
+                        flask = kind == "register_blueprint"
+                        yield from self._include(
+                            node, name, call.args[0], prefix, given, seen, replaces=flask
+                        )
                     elif kind == "mount":
                         yield from self._mount(node, name, call, prefix, seen)
                 case _:
@@ -125,12 +131,14 @@ class Router:
         prefix: str,
         given: str | None,
         seen: tuple[Defined, ...],
+        *,
+        replaces: bool = False,
     ) -> Iterator[Route]:
         if given is None:
             return  # the prefix is not known, and a wrong path is worse than none
         for part in self._targets(node.path, what, scope):
             self.parts.add(part)
-            yield from self._walk(part, prefix + given, seen)
+            yield from self._walk(part, prefix + given, seen, replaced=replaces and bool(given))
 
     def _mount(
         self, node: Defined, scope: str, call: ast.Call, prefix: str, seen: tuple[Defined, ...]

@@ -63,10 +63,16 @@ class Module:
 
 
 class Modules:
-    """The modules of a tree, and what names in them mean."""
+    """The modules of a tree, and what names in them mean.
 
-    def __init__(self, tree: Tree) -> None:
+    Args:
+        tree: the source.
+        foreign: names of packages that are installed: only a module beside them all hides one.
+    """
+
+    def __init__(self, tree: Tree, foreign: frozenset[str] = frozenset()) -> None:
         self.tree = tree
+        self._foreign = foreign
         self._modules: dict[str, Module | None] = {}
 
     def get(self, path: str) -> Module | None:
@@ -90,7 +96,7 @@ class Modules:
         if not parts or parts[0] in sys.stdlib_module_names:
             return None
         for base in [*folders, *(["src"] if "src" not in folders else [])]:
-            if self.tree.holds(join(base, "__init__.py")):
+            if self.tree.holds(join(base, "__init__.py")) or (base and parts[0] in self._foreign):
                 continue
             found = self._at(base, parts)
             if found and found != path:
