@@ -60,6 +60,7 @@ def backend(name: str) -> Backend:
         name=name,
         packaging="pip-venv",
         requirements=("requirements.txt",),
+        development=("httpx2", "pytest", "pytest-timeout"),
         framework="fastapi",
         server="module",
         app="app.main:app",

@@ -1,0 +1,238 @@
+"""`kubekit init` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kubekit.detect.look import look
+from kubekit.init import fresh
+from tests.cli.terminal import Terminal
+from tests.cli.world import World
+from tests.conftest import ROOT, kubekit
+
+APP = "from fastapi import FastAPI\n\napp = FastAPI()\n\n\n@app.get('/health')\ndef health(): ...\n"
+
+
+def backend(world: World, folder: str = "") -> None:
+    world.write(f"{folder}requirements.txt", "fastapi==0.165.0\nuvicorn==0.54.0\n")
+    world.write(f"{folder}app/__init__.py", "")
+    world.write(f"{folder}app/main.py", APP)
+
+
+def test_the_backend_of_this_project(world: World) -> None:
+    """What it writes for `backend/` is what this repository has; a person only did .env.example."""
+    ignore = shutil.ignore_patterns(".venv", "__pycache__", ".*_cache", "Dockerfile", ".docker*")
+    shutil.copytree(ROOT / "backend", world.folder / "backend", ignore=ignore)
+    before = world.files()
+    result = world.run("init", "backend", "--name", "tasks")
+    assert result.code == 0, result.err
+    written = {path: text for path, text in world.files().items() if path not in before}
+    example = written.pop(".env.example").decode()
+    assert written == {path: (ROOT / path).read_bytes() for path in written}
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "manifests").iterdir()} <= set(written)
+    by_hand = (ROOT / ".env.example").read_text()
+    assert {line.strip("# ").partition("=")[0] for line in example.splitlines() if "=" in line} == {
+        line.strip("# ").partition("=")[0] for line in by_hand.splitlines() if "=" in line
+    }
+
+
+def test_it_says_what_it_found_and_what_it_assumed(world: World) -> None:
+    backend(world, "api/")
+    result = world.run("init", "api")
+    assert result.code == 0, result.err
+    assert result.out == ""
+    assert "found    health at /health (api/app/main.py:6)" in result.err
+    assert "assumed  Python 3.13" in result.err
+    assert "created     api/Dockerfile" in result.err
+    assert (world.folder / "kubekit.yaml").exists()
+    assert not (world.folder / ".env").exists()
+
+
+def test_a_second_run_changes_nothing_and_needs_no_arguments(world: World) -> None:
+    backend(world, "api/")
+    assert world.run("init", "api", "--name", "shop", "--dialect", "buildkit").code == 0
+    before = {path: path.stat().st_mtime_ns for path in world.folder.rglob("*")}
+    again = world.run("init", "-o", "json")
+    assert again.code == 0, again.out
+    assert {event["action"] for event in again.of("file")} == {"unchanged"}
+    assert again.of("ended")[0]["text"] == "nothing changed"
+    assert {path: path.stat().st_mtime_ns for path in world.folder.rglob("*")} == before
+
+
+def test_what_was_edited_is_kept_until_forced_and_then_shown(world: World) -> None:
+    backend(world)
+    assert world.run("init").code == 0
+    dockerfile = world.folder / "Dockerfile"
+    edited = dockerfile.read_text().replace("USER 10001:10001", "USER 0")
+    dockerfile.write_text(edited)
+    kept = world.run("init")
+    assert (kept.code, dockerfile.read_text()) == (0, edited)
+    assert "`Dockerfile` was written or edited by hand: left as it is" in kept.err
+    forced = world.run("init", "--force")
+    assert "-USER 0" in forced.err
+    assert "+USER 10001:10001" in forced.err
+    assert dockerfile.read_text() != edited
+
+
+def test_a_change_of_the_backend_renews_only_what_it_concerns(world: World) -> None:
+    backend(world)
+    assert world.run("init").code == 0
+    world.write("app/main.py", APP.replace("/health", "/health/live"))
+    again = world.run("init", "-o", "json")
+    actions = {Path(event["path"]).name: event["action"] for event in again.of("file")}
+    changed = {name for name, action in actions.items() if action != "unchanged"}
+    assert changed == {"Dockerfile", "deployment.yaml.j2"}
+    assert actions["Dockerfile"] == "updated"
+
+
+def test_what_it_wrote_can_be_rendered(world: World) -> None:
+    backend(world)
+    assert world.run("init", "--name", "shop").code == 0
+    rendered = world.run("render")
+    assert rendered.code == 0, rendered.err
+    assert "kind: Deployment" in rendered.out
+
+
+def test_two_apps_are_a_question_that_names_its_flag(world: World) -> None:
+    backend(world)
+    world.write("other/__init__.py", "")
+    world.write("other/main.py", APP)
+    before = world.files()
+    result = world.run("init", "--yes")
+    assert result.code == 2
+    assert "--app app.main:app" in " ".join(result.err.split())
+    assert world.files() == before
+    assert world.run("init", "--yes", "--app", "other.main:app").code == 0
+    assert "other.main:app" in (world.folder / "Dockerfile").read_text()
+
+
+def test_in_a_terminal_the_person_is_asked(world: World) -> None:
+    backend(world)
+    world.write("other/__init__.py", "")
+    world.write("other/main.py", APP)
+    terminal = Terminal.run(world, "init")
+    terminal.until(lambda t: "other.main:app" in t.text and t.text.rstrip().endswith(":"))
+    number = next(
+        line.split()[0] for line in terminal.lines if line.strip().endswith("other.main:app")
+    )
+    terminal.type(f"{number}\n")
+    assert terminal.end() == 0, terminal.text
+    assert "other.main:app" in (world.folder / "Dockerfile").read_text()
+    assert world.run("init").code == 0, "the answer was kept"
+
+
+def test_ctrl_c_instead_of_an_answer_writes_nothing(world: World) -> None:
+    backend(world)
+    world.write("other/__init__.py", "")
+    world.write("other/main.py", APP)
+    before = world.files()
+    terminal = Terminal.run(world, "init")
+    terminal.until(lambda t: "other.main:app" in t.text and t.text.rstrip().endswith(":"))
+    terminal.type("\x03")
+    assert terminal.end() == 130
+    assert world.files() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere"], "there is no folder `nowhere`"),
+        ([".."], "lies outside"),
+        (["--dialect", "latin"], "plain or buildkit"),
+        (["--name", "Shop!"], "Shop!"),
+        (["--name", "on"], "no text in YAML"),
+        (["--name", "2nd"], "begin with a letter"),
+        (["--new", "shop", "--port", "1"], "`--new` is alone"),
+    ],
+)
+def test_what_cannot_be_is_said(world: World, arguments: list[str], said: str) -> None:
+    backend(world)
+    before = world.files()
+    result = world.run("init", *arguments)
+    assert result.code == 2, result.err
+    assert said in " ".join(result.err.split())
+    assert world.files() == before
+
+
+def test_an_empty_folder_is_no_backend(world: World) -> None:
+    result = world.run("init")
+    assert result.code in (2, 3)
+    assert "defect" not in result.err
+
+
+# --- a new project
+
+
+def test_a_new_project_is_what_init_would_write_for_it(world: World) -> None:
+    made = world.run("init", "--new", "shop")
+    assert made.code == 0, made.err
+    root = world.folder / "shop"
+    found = look(root, root=root).backend
+    assert found is not None
+    mine = fresh.backend("shop")
+    assert {**vars(found), "env": {one.name for one in found.env}} == {
+        **vars(mine),
+        "env": {one.name for one in mine.env},
+    }
+    before = world.files()
+    again = kubekit("init", "-o", "json", cwd=root, env=world.env)
+    assert {event["action"] for event in again.of("file")} == {"unchanged"}
+    assert world.files() == before
+    assert ".env" in (root / ".gitignore").read_text().splitlines()
+    assert "[[" not in (root / "README.md").read_text()
+
+
+def test_a_new_project_wants_an_empty_folder(world: World) -> None:
+    world.write("shop/mine", "")
+    result = world.run("init", "--new", "shop")
+    assert (result.code, world.files()) == (2, {"shop/mine": b""})
+    (world.folder / "shop/mine").unlink()
+    assert world.run("init", "--new", "shop").code == 0
+
+
+def test_the_tests_of_a_new_project_are_green(world: World) -> None:
+    uv = str(Path(sys.executable).parent / "uv")
+    assert world.run("init", "--new", "shop").code == 0
+    root = world.folder / "shop"
+    for argv in (
+        ["venv", "--quiet", "--python", sys.executable, ".venv"],
+        ["pip", "install", "--quiet", "--python", ".venv", "-r", "requirements-dev.txt"],
+    ):
+        subprocess.run([uv, *argv], cwd=root, check=True)
+    done = subprocess.run(
+        [root / ".venv/bin/python", "-m", "pytest", "-q"],
+        cwd=root,
+        env={key: text for key, text in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert " passed" in done.stdout
+
+
+def test_json_is_events(world: World) -> None:
+    backend(world)
+    result = world.run("init", "-o", "json")
+    kinds = [json.loads(line)["type"] for line in result.out.splitlines()]
+    assert kinds[0] == "note"
+    assert kinds[-1] == "ended"
+    assert set(kinds) == {"note", "file", "ended"}
+
+
+def test_sigterm_before_anything_is_written(world: World) -> None:
+    """The process may end either way, but never with half of the files."""
+    backend(world)
+    terminal = Terminal.run(world, "init")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.end()
+    names = {path for path in world.files() if not path.startswith(("app/", "requirements"))}
+    assert names == set() or len(names) == 8
