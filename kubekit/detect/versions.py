@@ -43,7 +43,7 @@ def _fits(sign: str, version: tuple[int, ...], minor: int, *, star: bool) -> boo
         ">": last > version,
         "<": first < padded,
         "<=": first <= padded,
-        "!=": not (star and same),
+        "!=": not (star and same and len(version) <= len(first[:2])),
         "~=": last >= version and version[:-1] == (3, minor)[: len(version) - 1],
         "^": last >= version and version[0] == 3,  # noqa: PLR2004 - Python 3
     }
