@@ -71,7 +71,7 @@ def check(parsed: Dockerfile, settings: BuildSettings) -> None:
         raise FilesError(
             "the Dockerfile has no `FROM`, so there is nothing to build",
             hints=("begin it with the image to start from: `FROM python:3.13-slim`",),
-            place=Place(file=settings.dockerfile),
+            place=Place(file=settings.dockerfile, line=1),
             id="dockerfile-syntax",
         )
     for demand in demands(parsed.needed(settings.target)):
