@@ -26,6 +26,9 @@ from kubekit.verify.run import verify
 from kubekit.verify.table import data, summary, table
 from kubekit.verify.units import parse_size
 
+_ADDRESSES = ("0.0.0.0", "127.0.0.1", "localhost", "/app/data")  # noqa: S104 - only read
+"""What many a `.env` has, and the report tells of."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
@@ -113,7 +116,7 @@ def _known(settings: Settings | None, asked: Asked) -> Known:
 
 def _public(where: Where, asked: Asked) -> str:
     names = [asked.image or "", where.settings.name if where.settings else "", asked.network]
-    return "\n".join(names)
+    return "\n".join([*names, *_ADDRESSES])
 
 
 def _built(settings: Settings | None, engine: Engine, run: Run, *, build: bool) -> str:

@@ -5,20 +5,46 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from kubekit.redact import hidden
+from kubekit.redact import has_password, hidden, looks_secret
 from kubekit.verify.tree import in_libraries
 
 PRIVATE_KEY = "a private key"
 _KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}")
 _LONGEST_KEY = 96
+_SHORTEST = 6
 _PACKAGES = ("usr/share/", "usr/lib/")
+_PUBLIC = frozenset({"GPG_KEY"})
+"""Names that look secret, and are not: the official Python images have that of a public key."""
+_NO_VALUE = re.compile(r"^[\"']?(\$|/|[\"']?$)")
+"""A variable, a command's output, a path of a file, or empty."""
+_RANDOM = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/=_.-]{20,}")
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable holds a secret: by its name, a password in its URL, or its looks.
+
+    A `.env` also has hosts, levels and addresses, which may stand anywhere.
+    """
+    if has_password(value):
+        return True
+    if name in _PUBLIC or name.endswith(("_FILE", "_PATH", "_DIR", "_URL")) or "://" in value:
+        return False
+    if _NO_VALUE.match(value) or not any(hidden([value], public="")):
+        return False
+    return looks_secret(name) or _RANDOM.fullmatch(value) is not None
+
+
+def _shapes(value: str, public: str) -> list[str]:
+    """How a value may look in a file; a password alone only where it is no word, as `postgres`."""
+    found = set(hidden([value], public=public))
+    return sorted(one for one in found if len(one) >= _SHORTEST and not one.isalpha())
 
 
 class Needles:
     """What to look for.
 
     Args:
-        values: the name of each secret, and its value.
+        values: variables; those that hold no secret are left out.
         public: names that are told anyway; a value that is part of them is no secret.
     """
 
@@ -26,7 +52,7 @@ class Needles:
         self.values = {
             name: tuple(shape.encode() for shape in shapes)
             for name, value in values.items()
-            if (shapes := sorted(set(hidden([value], public=public))))
+            if is_secret(name, value) and (shapes := _shapes(value, public))
         }
         longest = (len(shape) for shapes in self.values.values() for shape in shapes)
         self.overlap = max(longest, default=0)

@@ -8,15 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kubekit.redact import has_password, looks_secret
 from kubekit.verify.model import Check, Outcome, Subject, failed, passed
-from kubekit.verify.needles import Needles
+from kubekit.verify.needles import Needles, is_secret
 
-_PUBLIC = frozenset({"GPG_KEY"})
-"""Names that look secret, and are not: the official Python images have that of a public key."""
 _ASSIGNED = re.compile(r"(?<![\w-])([A-Za-z_][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
-_REFERENCE = re.compile(r"^[\"']?(\$|/|[\"']?$)")
-"""A value that is none: a variable, a command's output, a path of a file, or empty."""
 _FIX = "take it out, and change the secret: who has the image has it"
 
 
@@ -33,20 +28,12 @@ def public(*names: str) -> str:
 def assigned(text: str) -> Iterator[str]:
     """The names that a step of a build gives a value to, and that look secret."""
     for name, value in _ASSIGNED.findall(text):
-        if _is_secret(name, value) and name == name.upper():
+        if is_secret(name, value) and name == name.upper():
             yield name
 
 
-def _is_secret(name: str, value: str) -> bool:
-    if has_password(value):
-        return True
-    if name in _PUBLIC or name.endswith(("_FILE", "_PATH", "_DIR", "_URL")):
-        return False
-    return looks_secret(name) and not _REFERENCE.match(value)
-
-
 def _env(subject: Subject) -> Outcome:
-    found = {name for name, value in subject.image.environment.items() if _is_secret(name, value)}
+    found = {name for name, value in subject.image.environment.items() if is_secret(name, value)}
     pairs = subject.image.config.get("Env") or ()
     labels = (subject.image.config.get("Labels") or {}).values()
     found |= needles(subject).inside([*map(str, pairs), *map(str, labels)])

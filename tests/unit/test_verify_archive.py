@@ -108,9 +108,37 @@ def test_a_value_is_found_wherever_the_blocks_end(
     assert search.found == {"PASSWORD"}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("HOST", "0.0.0.0", False),
+        ("LOG_LEVEL", "info", False),
+        ("API_TOKEN", "abc", False),
+        ("API_TOKEN", "tasks", False),
+        ("KEY_VAULT_URL", "https://vault.example.com/", False),
+        ("AZURE_OPENAI_ENDPOINT", "https://ai.example.com/", False),
+        ("TLS_KEY", "/run/secrets/key", False),
+        ("AUTH_ENABLED", "true", False),
+        ("DATABASE_URL", "postgresql://postgres:postgres@db/app", True),
+        ("API_TOKEN", "abcdef-1", True),
+        ("DATABASE_URL", "postgresql://app:hunter22@db/app", True),
+        ("SALT", "Zx81hdkKq02mLLpQwe9s", True),
+    ],
+)
+def test_which_variables_hold_a_secret(name: str, value: str, secret: bool) -> None:
+    assert (Needles({name: value}, public="tasks:1").values != {}) is secret
+
+
+def test_a_password_is_found_without_its_url() -> None:
+    needles = Needles({"DATABASE_URL": "postgresql://app:hunter22@db/app"}, public="")
+    assert needles.inside(["PGPASSWORD=hunter22"]) == {"DATABASE_URL"}
+    plain = Needles({"DATABASE_URL": "postgresql://postgres:postgres@db/app"}, public="")
+    assert plain.inside(["import postgres"]) == set()
+    assert plain.inside(["postgresql://postgres:postgres@db/app"]) == {"DATABASE_URL"}
+
+
 def test_a_plain_word_or_a_port_is_no_secret() -> None:
     needles = Needles({"LOG_LEVEL": "info", "PORT": "8000", "NAME": "tasks"}, public="tasks:1")
-    assert needles.values == {}
     assert needles.inside(["info 8000 tasks"]) == set()
 
 

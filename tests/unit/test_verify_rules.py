@@ -79,7 +79,7 @@ def test_the_good_image_fails_nothing(id_: str) -> None:
         ("env-path", {"Env": ["PATH=/nowhere"]}),
         ("env-unbuffered", {"Env": []}),
         ("env-no-bytecode", {"Env": ["PYTHONDONTWRITEBYTECODE="]}),
-        ("secrets-env", {"Env": ["API_TOKEN=abc"]}),
+        ("secrets-env", {"Env": ["API_TOKEN=abcdef"]}),
         ("secrets-env", {"Env": ["DATABASE_URL=postgresql://app:pass@db/x"]}),
     ],
 )
