@@ -33,7 +33,8 @@ def _started(source: Source) -> tuple[Instruction, tuple[str, ...]] | None:
     if not found:
         return None
     argv = exec_form(found[-1].text)
-    return found[-1], tuple(found[-1].text.split()) if argv is None else argv
+    words = tuple(found[-1].text.split()) if argv is None else argv
+    return (found[-1], words) if words else None
 
 
 def _program(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def _writable(workload: Workload, container: Container) -> Iterator[Hit]:
         yield hit(workload.manifest, path, text, hint)
 
 
-@_rule("may-run-as-root", "CKV_K8S_23", "CKV_K8S_6", "KSV-0012", "C-0013", "run-as-non-root",
+@_rule("may-run-as-root", "CKV_K8S_23", "KSV-0012", "C-0013", "run-as-non-root",
        "runAsRootAllowed")  # fmt: skip
 def _root(workload: Workload, container: Container) -> Iterator[Hit]:
     """`runAsNonRoot` is not true: an image without a `USER` runs as root."""

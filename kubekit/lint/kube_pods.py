@@ -83,7 +83,7 @@ def _binds(binding: Any, name: object) -> bool:
     return any(one.get("kind") == "ServiceAccount" and one.get("name") == name for one in subjects)
 
 
-@_rule("default-service-account", "CKV_K8S_41", "CKV_K8S_42", "C-0034", "default-service-account",
+@_rule("default-service-account", "C-0034", "default-service-account",
        extra=True)  # fmt: skip
 def _account(workload: Workload, _: Objects) -> Iterator[Hit]:
     """The pod runs under the namespace's default account, which others may give rights to."""

@@ -78,7 +78,8 @@ class Rule(Generic[Check]):
     @property
     def about(self) -> str:
         """What it finds, in one sentence, and why that matters: its docstring."""
-        return " ".join((self.check.__doc__ or "").split())
+        parts = (self.check.__doc__ or "").split("\n\n")
+        return " ".join(word for part in parts if "://" not in part[:30] for word in part.split())
 
     @property
     def title(self) -> str:

@@ -1,0 +1,106 @@
+"""What `kubekit lint` looks at, and rules that need the files beside a Dockerfile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kubekit.errors import UsageError
+from kubekit.lint.files import loose
+from kubekit.lint.look import Look
+
+HEAD = "FROM python:3.13-slim\nWORKDIR /app\n"
+TAIL = 'USER 10001:10001\nCMD ["uvicorn", "app.main:app"]\n'
+
+
+def put(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def ids(folder: Path) -> set[str]:
+    return {one.id for one in loose([folder], Look(extra=True)).findings}
+
+
+def test_a_module_that_lies_where_python_does_not_look(tmp_path: Path) -> None:
+    files = {"src/app/main.py": "", "Dockerfile": f"{HEAD}COPY src /app/src\n{TAIL}"}
+    assert "app-not-importable" in ids(put(tmp_path, files))
+    files["Dockerfile"] = f"{HEAD}COPY src /app/src\nENV PYTHONPATH=/app/src\n{TAIL}"
+    assert "app-not-importable" not in ids(put(tmp_path, files))
+    files["Dockerfile"] = f"{HEAD}COPY src /app\n{TAIL}"
+    assert "app-not-importable" not in ids(put(tmp_path, files))
+    option = TAIL.replace('"app.main:app"', '"app.main:app", "--app-dir", "src"')
+    files["Dockerfile"] = f"{HEAD}COPY src /app/src\n{option}"
+    assert "app-not-importable" not in ids(put(tmp_path, files))
+
+
+def test_a_file_that_the_dockerignore_keeps_out(tmp_path: Path) -> None:
+    files = {
+        "src/a.py": "",
+        ".dockerignore": "src\n",
+        "Dockerfile": f"{HEAD}COPY src /app/\n{TAIL}",
+    }
+    assert "copy-ignored" in ids(put(tmp_path, files))
+    files[".dockerignore"] = "*\n!src/**\n**/.env*\n**/__pycache__\n"
+    found = ids(put(tmp_path, files))
+    assert found.isdisjoint({"copy-ignored", "nested-not-ignored"})
+
+
+def test_a_nested_env_that_a_pattern_of_the_top_misses(tmp_path: Path) -> None:
+    files = {
+        "src/a.py": "",
+        ".dockerignore": ".git\n.env\n**/__pycache__\n",
+        "Dockerfile": f"{HEAD}COPY src /app/\n{TAIL}",
+    }
+    found = loose([put(tmp_path, files)], Look()).findings
+    places = [str(one.place.line) for one in found if one.id == "nested-not-ignored"]
+    assert places == ["2"]
+
+
+def test_all_of_a_context_without_a_dockerignore(tmp_path: Path) -> None:
+    files = {"Dockerfile": f"{HEAD}COPY . /app/\n{TAIL}"}
+    assert "dockerignore-missing" in ids(put(tmp_path, files))
+    assert "dockerignore-missing" not in ids(put(tmp_path, {".dockerignore": "**/.env\n"}))
+
+
+def test_a_healthcheck_by_a_package_that_is_not_installed(tmp_path: Path) -> None:
+    check = "HEALTHCHECK CMD python -c \"import requests; requests.get('http://localhost')\"\n"
+    files = {"requirements.txt": "flask==3\n", "Dockerfile": f"{HEAD}{check}{TAIL}"}
+    assert {"healthcheck-module", "healthcheck-any-status"} <= ids(put(tmp_path, files))
+    assert "healthcheck-module" not in ids(put(tmp_path, {"requirements.txt": "requests==2\n"}))
+
+
+def test_what_is_no_kubernetes_object_is_left_alone(tmp_path: Path) -> None:
+    files = {
+        "compose.yaml": "services: {web: {image: web, privileged: true}}\n",
+        "chart/Chart.yaml": "apiVersion: v2\nname: web\n",
+        "chart/templates/web.yaml": "apiVersion: v1\nkind: {{ .Kind }}\n",
+        ".github/x.yaml": "apiVersion: v1\n",
+        "kustomization.yaml": "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n",
+        "list.json": "[1, 2]",
+        "broken.yaml": "{{ a }}: [\n",
+        "crd.yaml": "apiVersion: example.com/v1\nkind: Web\nmetadata: {name: web}\nspec: 1\n",
+    }
+    looked = loose([put(tmp_path, files)], Look(extra=True))
+    assert looked.findings == ()
+    assert [file.name for file in looked.files] == ["crd.yaml"]
+
+
+def test_a_file_that_is_named_has_to_be_one(tmp_path: Path) -> None:
+    put(tmp_path, {"a.txt": "", "b.yaml": "a: [\n", "c.yaml": "a: 1\n"})
+    with pytest.raises(UsageError):
+        loose([tmp_path / "a.txt"], Look())
+    with pytest.raises(UsageError):
+        loose([tmp_path / "none.yaml"], Look())
+    for name in ("b.yaml", "c.yaml"):
+        (one,) = loose([tmp_path / name], Look()).findings
+        assert (one.id, one.error) == ("unreadable", True)
+
+
+def test_one_broken_file_hides_no_other(tmp_path: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {hostPID: true}\n"
+    put(tmp_path, {"a.yaml": "apiVersion: v1\nkind: [\n", "b.yaml": pod})
+    assert {"unreadable", "host-pid"} <= ids(tmp_path)

@@ -1,0 +1,89 @@
+"""Every rule of `kubekit lint`: what breaks it is found, and what nearly does is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kubekit.lint import registry
+from kubekit.lint.files import loose
+from kubekit.lint.look import Look
+from kubekit.lint.registry import entries
+from kubekit.lint.rule import Finding
+from kubekit.lint.source import Source
+from tests.unit import lint_dockerfiles, lint_manifests
+
+# Rules that look at the files of the context: test_lint_files.py.
+WITH_CONTEXT = {
+    "app-not-importable",
+    "copy-ignored",
+    "dockerignore-missing",
+    "healthcheck-module",
+    "nested-not-ignored",
+}
+
+
+def dockerfile(text: str) -> list[Finding]:
+    return Look(extra=True).dockerfile(Source.read(text, Path("/project/Dockerfile")))
+
+
+def manifests(text: str, folder: Path) -> tuple[Finding, ...]:
+    file = folder / "all.yaml"
+    file.write_text(text)
+    return loose([file], Look(extra=True)).findings
+
+
+@pytest.mark.parametrize("id_", lint_dockerfiles.CASES)
+def test_a_dockerfile_that_breaks_one_rule(id_: str) -> None:
+    bad, good = lint_dockerfiles.CASES[id_]
+    assert id_ in {one.id for one in dockerfile(bad)}
+    assert id_ not in {one.id for one in dockerfile(good)}
+
+
+@pytest.mark.parametrize("id_", lint_dockerfiles.CASES)
+def test_a_finding_in_a_dockerfile_stands_at_a_line_that_is_there(id_: str) -> None:
+    text = lint_dockerfiles.CASES[id_][0]
+    for one in dockerfile(text):
+        assert one.place.line is not None
+        assert 1 <= one.place.line <= len(text.splitlines()), one
+
+
+def test_nothing_is_found_in_good_manifests(tmp_path: Path) -> None:
+    assert manifests(lint_manifests.GOOD, tmp_path) == ()
+
+
+@pytest.mark.parametrize("id_", lint_manifests.CASES)
+def test_manifests_that_break_one_rule(id_: str, tmp_path: Path) -> None:
+    found = manifests(lint_manifests.bad(id_), tmp_path)
+    assert id_ in {one.id for one in found}
+    for one in found:
+        assert one.place.line is not None
+
+
+def test_every_rule_has_a_case() -> None:
+    rules = (*registry.DOCKER, *registry.CONTAINERS, *registry.PODS, *registry.OBJECTS)
+    tried = {*lint_dockerfiles.CASES, *lint_manifests.CASES, *WITH_CONTEXT}
+    assert {rule.id for rule in rules} == tried
+
+
+def test_every_rule_says_what_it_finds_and_has_one_id() -> None:
+    ids = [entry.id for entry in entries()]
+    assert len(ids) == len(set(ids))
+    for entry in entries():
+        assert entry.about.endswith("."), entry.id
+        assert entry.id == entry.id.lower()
+
+
+@pytest.mark.parametrize("id_", [*lint_dockerfiles.CASES, *lint_manifests.CASES])
+def test_findings_are_told_in_one_line_without_a_full_stop(id_: str, tmp_path: Path) -> None:
+    found: list[Finding] = []
+    if id_ in lint_dockerfiles.CASES:
+        found += dockerfile(lint_dockerfiles.CASES[id_][0])
+    else:
+        found += manifests(lint_manifests.bad(id_), tmp_path)
+    for one in found:
+        for text in (one.text, *one.hints):
+            assert "\n" not in text
+            assert not text.endswith("."), text
+            assert text.count("`") % 2 == 0, text
