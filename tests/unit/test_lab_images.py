@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import hostnet, nodeimage
-from lab.imagetar import Image, write_archive, write_layer
+from lab import hostnet, nodeimage, pythonbase
+from lab.imagetar import Image, identity, write_archive, write_layer
 
 
 def test_a_layer_has_readable_folders_modes_and_links(tmp_path: Path) -> None:
@@ -48,6 +48,7 @@ def test_an_archive_names_its_layers_by_content_and_holds_each_once(tmp_path: Pa
     assert manifest[0]["RepoTags"] == ["one:1", "one:2"]
     assert config["rootfs"]["diff_ids"] == [f"sha256:{digest}"] * 2
     assert config["config"] == {"Cmd": "x"}
+    assert [one["Config"] for one in manifest] == [f"{identity(image)}.json" for image in images]
 
 
 @pytest.mark.parametrize(
@@ -97,3 +98,15 @@ COMMIT
 COMMIT
 """
     )
+
+
+def test_the_two_of_one_python_do_not_take_each_others_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pythonbase, "_PYENV", tmp_path)
+    assert pythonbase.on_bookworm() is None
+    (tmp_path / "3.12.1").mkdir()
+    bookworm, trixie = pythonbase.on_bookworm(), pythonbase.parts()["python:3.12-slim"]
+    assert bookworm is not None
+    # A store takes what was made of an older recipe away by its name.
+    assert bookworm.name != trixie.name
