@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.cluster.target import read_profile, resolve, resolve_for_reading
-from kubekit.errors import FilesError, UsageError
+from kubekit.detect.backend import Backend
+from kubekit.detect.look import look
+from kubekit.errors import FilesError, KubekitError, UsageError
 from kubekit.events import Ended, Output
 from kubekit.image.build import survey
 from kubekit.image.changes import Memory
@@ -105,13 +107,25 @@ def _known(settings: Settings | None, asked: Asked) -> Known:
     folders = [settings.root] if settings else []
     if settings is not None and settings.build is not None:
         folders.append(settings.build.context)
-    known = known_of(env_file=env_file, folders=tuple(folders))
+    known = known_of(env_file=env_file, folders=tuple(folders), backend=_backend(settings))
     return replace(
         known,
         max_size=parse_size(asked.max_size) if asked.max_size else None,
         network=asked.network,
         grace=asked.grace,
     )
+
+
+def _backend(settings: Settings | None) -> Backend | None:
+    """What the files of the project say that its app is; None where they leave that open."""
+    if settings is None or settings.build is None:
+        return None
+    folder = settings.build.context
+    if not folder.is_relative_to(settings.root):
+        return None
+    with contextlib.suppress(KubekitError):
+        return look(folder, root=settings.root).backend
+    return None
 
 
 def _public(where: Where, asked: Asked) -> str:

@@ -86,7 +86,6 @@ class Known:
         env: variables the containers get, as from `.env`; kept out of `repr`.
         claims: names of variables that the project says it reads.
         development: packages that must not be in the image, by their names on PyPI.
-        port: that the container listens on; None for the one the image exposes.
         paths: routes that answer of the app's health, by ``plain``, ``live`` and ``ready``.
         max_size: bytes the image may have; None without a budget.
         grace: seconds a container has to stop.
@@ -97,7 +96,6 @@ class Known:
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     claims: frozenset[str] = frozenset()
     development: frozenset[str] = frozenset()
-    port: int | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
     max_size: int | None = None
     grace: int = 10

@@ -37,7 +37,9 @@ def is_secret(name: str, value: str) -> bool:
 def _shapes(value: str, public: str) -> list[str]:
     """How a value may look in a file; a password alone only where it is no word, as `postgres`."""
     found = set(hidden([value], public=public))
-    return sorted(one for one in found if len(one) >= _SHORTEST and not one.isalpha())
+    return sorted(
+        one for one in found if one == value or (len(one) >= _SHORTEST and not one.isalpha())
+    )
 
 
 class Needles:

@@ -49,7 +49,6 @@ def known_of(
         env=dict(env),
         claims=frozenset(claims),
         development=frozenset(unwanted),
-        port=_port(env, backend),
         paths=paths,
     )
 
@@ -66,13 +65,6 @@ def development(folder: Path) -> frozenset[str]:
     needed = set(_listed(folder / "requirements.txt"))
     needed |= {name for item in _texts(about.get("dependencies")) for name in _names(item)}
     return frozenset(listed - needed)
-
-
-def _port(env: Mapping[str, str], backend: Backend | None) -> int | None:
-    """The one that `.env` says wins over what the image exposes."""
-    if env.get("PORT", "").isdecimal():
-        return int(env["PORT"])
-    return backend.port if backend is not None else None
 
 
 def _examples(folder: Path) -> Iterator[str]:

@@ -65,10 +65,10 @@ class Stage:
 
     @property
     def port(self) -> int | None:
-        """The port it should listen on; None where nothing says it."""
-        if self.known.port:
-            return self.known.port
-        return self.image.ports[0] if self.image.ports else None
+        """The port it should listen on; None where it is to be seen, as PORT may be ignored."""
+        if "PORT" in self.known.env or not self.image.ports:
+            return None
+        return self.image.ports[0]
 
 
 def play(stage: Stage, wanted: Collection[str], emit: Emit) -> Seen:

@@ -201,7 +201,7 @@ def test_what_the_files_and_the_look_at_them_say(tmp_path: Path) -> None:
     )
     known = known_of(env_file=env, folders=(tmp_path,), backend=backend)
     assert known.claims == {"PORT", "API_TOKEN", "HOST", "WORKERS"}
-    assert (known.port, known.development) == (9100, {"black"})
+    assert (known.env["PORT"], known.development) == ("9100", {"black"})
     assert known.paths == {"plain": "/health", "live": "/alive"}
     assert "correct-horse" not in repr(known)
 
