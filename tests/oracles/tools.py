@@ -1,4 +1,4 @@
-"""hadolint, Checkov and kubernetes-validate in an environment of their own, kept for the next run."""
+"""hadolint, Checkov and kubernetes-validate in an environment of their own, kept for later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever is in the files: `kubekit lint` finds something or nothing, and never fails otherwise."""
+"""Whatever is in the files: `kubekit lint` finds something or nothing, and never fails."""
 
 from __future__ import annotations
 
