@@ -11,7 +11,10 @@ from kubekit.detect.backend import Variable
 from kubekit.detect.symbols import Defined, External, Modules
 from kubekit.detect.texts import text_of
 
-_NEEDLES = (b"environ", b"getenv", b"BaseSettings", b"config(", b"Config(", b"Env(", b"env(")
+_NEEDLES = (b"environ", b"getenv", b"Settings", b"decouple", b"starlette.config")
+_WORTH = re.compile(
+    rb"\benvironb?\b|\bgetenv\b|\benvirons\b|BaseSettings|Settings\)|\bdecouple\b|starlette\.config"
+)
 _GETTERS = frozenset(
     {"os.getenv", "os.environ.get", "os.environ.setdefault", "os.environ.pop", "decouple.config"}
     | {"environs.env", "os.environb.get"}
@@ -53,7 +56,10 @@ def find_variables(modules: Modules, paths: Iterable[str]) -> list[Read]:
     within = set(paths)
     found: dict[str, Read] = {}
     for path in modules.tree.having(*_NEEDLES):
-        if path not in within or (parsed := modules.tree.parse(path)) is None:
+        # `environment` is in every other docstring: looked for only where it is worth it.
+        if path not in within or not _WORTH.search(modules.tree.files[path]):
+            continue
+        if (parsed := modules.tree.parse(path)) is None:
             continue
         for read in _in(modules, path, parsed):
             name = read.variable.name

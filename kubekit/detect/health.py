@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from kubekit.detect.backend import Health
@@ -22,6 +23,18 @@ _LOOSE = ("ping", "status", "up", "ht")
 _LIVE = ("live", "livez", "liveness", "alive", "health-live", "health_live")
 _READY = ("ready", "readyz", "readiness", "health-ready", "health_ready")
 _ABOUT = ("health", "healthz", "healthcheck", "probes", "probe", "status", "internal", "k8s", "api")
+
+
+_WORTH = re.compile(
+    rb"/_?(?:health|live|ready|readi|alive|ping|status|up\b|ht\b|heartbeat)|include_router|"
+    rb"register_blueprint|\.mount\(|Mount\(|import \*",
+    re.IGNORECASE,
+)
+
+
+def is_about(data: bytes) -> bool:
+    """Whether a module may have a health route, or lead to one."""
+    return _WORTH.search(data) is not None
 
 
 def find_health(report: Report, routes: Sequence[Route]) -> Health:

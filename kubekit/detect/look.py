@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from kubekit.detect.closure import Closure
 from kubekit.detect.databases import find_database
 from kubekit.detect.django import django_routes
 from kubekit.detect.environment import find_variables
-from kubekit.detect.health import find_health
+from kubekit.detect.health import find_health, is_about
 from kubekit.detect.hints import Hints, read_hints
 from kubekit.detect.naming import find_name
 from kubekit.detect.packaging import Installs, find_packaging
@@ -108,6 +108,8 @@ def _importable(installs: Installs, project: Project) -> frozenset[str]:
 def _served(modules: Modules) -> list[App]:
     """The applications that are not mounted on another one."""
     apps, router = Finder(modules).all(), Router(modules)
+    if len(apps) == 1:
+        return apps
     for node in {app.made.node: None for app in apps}:
         router.routes(node)
     return [app for app in apps if app.made.node not in router.parts]
@@ -121,13 +123,13 @@ def _backend(
     hints: Hints,
     installs: Installs,
 ) -> Backend:
-    closure = Closure(modules, _starts(modules, app, ()))
+    closure = Closure(modules, _starts(modules, app))
     named = [hint.value.partition(":")[0] for hint in hints.apps]
     if (answer := report.answers.get("app")) is not None:
         named.insert(0, answer.partition(":")[0])
     root = find_root(modules, app.path, closure, packaged=project.folder, named=named)
     main = own_main(app.path, root)
-    closure = Closure(modules, _starts(modules, app, (main,) if main else ()))
+    closure.follow([main] if main is not None and modules.tree.holds(main) else [])
     target = f"{module_name(app.path, root)}:{app.attribute}"
     what = f"{app.made.framework} app {target}" + (", made by a function" if app.factory else "")
     report.found(what, app.path, app.line)
@@ -170,17 +172,17 @@ def _backend(
     )
 
 
-def _starts(modules: Modules, app: App, further: Iterable[str]) -> list[str]:
+def _starts(modules: Modules, app: App) -> list[str]:
     """Where imports are followed from; Django names its modules by strings, so from everywhere."""
     if app.made.framework == "django":
         return list(modules.tree.files)
-    return [app.path, *(path for path in further if modules.tree.holds(path))]
+    return [app.path]
 
 
 def _routes(modules: Modules, app: App) -> list[Route]:
     if app.made.framework == "django":
         return django_routes(modules)
-    router = Router(modules)
+    router = Router(modules, worth=is_about)
     routes = router.routes(app.made.node)
     named = modules.get(app.path)
     if named is not None and app.made.node.path != app.path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kubekit.detect.symbols import Defined, File, Module, Modules, Scope
@@ -27,10 +27,16 @@ class Route:
 
 
 class Router:
-    """Follows an application to its routes."""
+    """Follows an application to its routes.
 
-    def __init__(self, modules: Modules) -> None:
+    Args:
+        modules: the source.
+        worth: whether a module, by its bytes, may have routes that are looked for.
+    """
+
+    def __init__(self, modules: Modules, *, worth: Callable[[bytes], bool] = bool) -> None:
         self._modules = modules
+        self._worth = worth
         self._steps = 0
         self.parts: set[Defined] = set()
         """What was mounted or included on the way."""
@@ -136,9 +142,28 @@ class Router:
     ) -> Iterator[Route]:
         if given is None:
             return  # the prefix is not known, and a wrong path is worse than none
+        if not self._promises(node.path, what):
+            return
         for part in self._targets(node.path, what, scope):
             self.parts.add(part)
             yield from self._walk(part, prefix + given, seen, replaced=replaces and bool(given))
+
+    def _promises(self, path: str, what: ast.expr) -> bool:
+        """Whether it is worth parsing the module that something was imported from."""
+        module = self._modules.get(path)
+        first = what
+        while isinstance(first, ast.Attribute | ast.Call):
+            first = first.value if isinstance(first, ast.Attribute) else first.func
+        if module is None or not isinstance(first, ast.Name) or first.id not in module.imports:
+            return True
+        dotted, attribute, level = module.imports[first.id]
+        inner = f"{dotted}.{attribute}" if dotted and attribute else attribute or dotted
+        found = self._modules.locate(path, dotted, level) or self._modules.locate(
+            path, inner, level
+        )
+        if found is None or found[0].endswith("__init__.py"):
+            return True
+        return self._worth(self._modules.tree.files[found[0]])
 
     def _mount(
         self, node: Defined, scope: str, call: ast.Call, prefix: str, seen: tuple[Defined, ...]

@@ -108,7 +108,9 @@ def _local(report: Report, runs: list[tuple[int, str, int]]) -> None:
 def _run_ports(modules: Modules, paths: Iterable[str]) -> Iterable[tuple[int, str, int]]:
     within = set(paths)
     for path in modules.tree.having(b"port="):
-        parsed = modules.tree.parse(path) if path in within else None
+        # The rest of what has ports are clients.
+        served = path in within and b"uvicorn" in modules.tree.files[path]
+        parsed = modules.tree.parse(path) if served else None
         for node in ast.walk(parsed) if parsed is not None else ():
             match node:
                 case ast.Call(func=ast.Attribute(attr="run" | "Config"), keywords=keywords):

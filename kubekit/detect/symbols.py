@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import sys
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -74,6 +75,7 @@ class Modules:
         self.tree = tree
         self._foreign = foreign
         self._modules: dict[str, Module | None] = {}
+        self._located: dict[tuple[str, str, int], tuple[str, str] | None] = {}
 
     def get(self, path: str) -> Module | None:
         """A module; None if it cannot be parsed."""
@@ -87,6 +89,14 @@ class Modules:
 
         Folders with `__init__.py` are packages, from which nothing is imported absolutely.
         """
+        folder = posixpath.dirname(path)
+        key = (folder, dotted, level)
+        if key not in self._located:
+            self._located[key] = self._locate(path, dotted, level)
+        found = self._located[key]
+        return found if found is None or found[0] != path else None
+
+    def _locate(self, path: str, dotted: str, level: int) -> tuple[str, str] | None:
         parts = dotted.split(".") if dotted else []
         folders = above(path)
         if level:
@@ -99,7 +109,7 @@ class Modules:
             if self.tree.holds(join(base, "__init__.py")) or (base and parts[0] in self._foreign):
                 continue
             found = self._at(base, parts)
-            if found and found != path:
+            if found:
                 return found, base
         return None
 
@@ -163,7 +173,7 @@ class Modules:
 
 def _module(path: str, parsed: ast.Module) -> Module:
     module = Module(path, {}, {}, {}, {"": scope_of(parsed.body)})
-    for node in ast.walk(parsed):
+    for node in _everywhere(parsed.body):
         match node:
             case ast.Import():
                 for alias in node.names:
@@ -183,6 +193,22 @@ def _module(path: str, parsed: ast.Module) -> Module:
             case _:
                 pass
     return module
+
+
+def _everywhere(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Every statement, those in functions and branches included, those in classes not.
+
+    The outer before the inner; expressions are not entered, which is most of the time saved.
+    """
+    waiting = deque(body)
+    while waiting:
+        one = waiting.popleft()
+        yield one
+        if not isinstance(one, ast.ClassDef):
+            for name in ("body", "orelse", "finalbody"):
+                waiting.extend(getattr(one, name, ()))
+            for handler in getattr(one, "handlers", ()):
+                waiting.extend(handler.body)
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
