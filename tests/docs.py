@@ -21,6 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+from kubekit.lint import registry
 from kubekit.rollout import catalogue
 from kubekit.rollout.cause import Cause
 
@@ -121,6 +122,22 @@ def _filled(text: str) -> str:
     return shown
 
 
+def lint_rules() -> str:
+    """Every rule of `kubekit lint`, part by part."""
+    lines: list[str] = []
+    part = ""
+    for rule in registry.entries():
+        if rule.part != part:
+            part = rule.part
+            lines += [f"## {part}", "", "| rule | | what it finds | in other tools |"]
+            lines += ["|---|---|---|---|"]
+        marks = [rule.severity, *["`--fix`"] * rule.fixes, *["`--all`"] * rule.extra]
+        about = rule.about.replace("|", "\\|")
+        row = f"| `{rule.id}` | {', '.join(marks)} | {about} | {', '.join(rule.also)} |"
+        lines.append(row)
+    return "\n".join(lines).replace("\n## ", "\n\n## ")
+
+
 def put(text: str, name: str, block: str) -> str:
     """The text with this part replaced."""
     pattern = re.compile(
@@ -136,6 +153,7 @@ GENERATED: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"exit codes": exit_codes},
     "CONTRIBUTING.md": {"map": code_map},
     "docs/failures.md": {"failures": failures},
+    "docs/lint.md": {"rules": lint_rules},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from kubekit.model import Manifest
 from kubekit.text.strictyaml import FieldPath
 
 Check = TypeVar("Check", bound=Callable[..., Iterator[Any]])
+
+_FINDING_OF_A_STUDY = re.compile(r" \(X\d+\)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +82,8 @@ class Rule(Generic[Check]):
     def about(self) -> str:
         """What it finds, in one sentence, and why that matters: its docstring."""
         parts = (self.check.__doc__ or "").split("\n\n")
-        return " ".join(word for part in parts if "://" not in part[:30] for word in part.split())
+        text = " ".join(word for part in parts if "://" not in part[:30] for word in part.split())
+        return _FINDING_OF_A_STUDY.sub("", text)
 
     @property
     def title(self) -> str:

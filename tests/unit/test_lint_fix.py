@@ -1,4 +1,4 @@
-"""`kubekit lint --fix`: what it changes, what it leaves alone, and that the objects stay the same."""
+"""`kubekit lint --fix`: what it changes, what it leaves alone, and that objects stay the same."""
 
 from __future__ import annotations
 
