@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection
 
 from kubekit.errors import UsageError
-from kubekit.verify import rules_config, rules_files, rules_run, rules_secrets
+from kubekit.verify import rules_config, rules_files, rules_run, rules_scenes, rules_secrets
 from kubekit.verify.model import Check, Checked, Subject
 
 CHECKS: tuple[Check, ...] = (
@@ -14,6 +14,7 @@ CHECKS: tuple[Check, ...] = (
     *rules_files.CHECKS,
     *rules_secrets.CHECKS,
     *rules_run.CHECKS,
+    *rules_scenes.CHECKS,
 )
 """All of them, in the order of the report."""
 

@@ -17,12 +17,7 @@ _FIX = "take it out, and change the secret: who has the image has it"
 
 def needles(subject: Subject) -> Needles:
     """The values of the project's environment, without what the image says of itself."""
-    return Needles(subject.known.env, public=public(subject.image.reference))
-
-
-def public(*names: str) -> str:
-    """Words that are told anyway."""
-    return "\n".join(names)
+    return Needles(subject.known.env, public=subject.image.reference)
 
 
 def assigned(text: str) -> Iterator[str]:

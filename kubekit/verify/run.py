@@ -17,7 +17,6 @@ from kubekit.verify.judge import chosen, judge, scenes
 from kubekit.verify.model import Image, Known, Report, Seen, Subject
 from kubekit.verify.needles import Needles
 from kubekit.verify.owner import owned
-from kubekit.verify.rules_secrets import public
 from kubekit.verify.sbom import sbom
 from kubekit.verify.scenes import Stage, play
 from kubekit.verify.tree import Tree
@@ -96,7 +95,7 @@ def read(containers: Containers, reference: str, known: Known, cancel: Cancel) -
             ),
             id="image-missing",
         )
-    needles = Needles(known.env, public=public(reference))
+    needles = Needles(known.env, public=reference)
     tree = archive.read(containers.export(str(about["Id"]), cancel), needles)
     size, size_from = _size(about, tree)
     return Image(
