@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -162,6 +162,15 @@ class Facts:
                 cancel=Cancel(),
             )
 
+    def edited(self) -> tuple[str, float]:
+        """Build it again after an edit of its main module: what BuildKit said, and the seconds."""
+        main = self.copy / self.five.main
+        main.write_text(f"{main.read_text()}\n# {uuid.uuid4().hex}\n")
+        tag = f"{self.tag.partition(':')[0]}:edited"
+        said = self.build(tag=tag)
+        self.run("image", "rm", "-f", tag)
+        return said
+
     def inside(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """A command in a container of its own."""
         head, *rest = command
@@ -235,15 +244,22 @@ class Running:
 
 
 def made(
-    five: Five, endpoint: DockerEndpoint, parent: Path, *, tag: str, args: Mapping[str, str]
+    five: Five,
+    endpoint: DockerEndpoint,
+    parent: Path,
+    *,
+    tag: str,
+    args: Mapping[str, str],
+    change: Callable[[Path], object] = lambda _: None,
 ) -> Facts:
-    """Copy a project and build it with no cache."""
+    """Copy a project, change the copy, and build it with no cache."""
     copy = parent / five.letter
     ignore = shutil.ignore_patterns(".venv", "__pycache__", ".pytest_cache")
     shutil.copytree(five.context, copy, ignore=ignore)
     for path in PLANTED:
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
         (copy / path).write_text("planted\n")
+    change(copy)
     facts = Facts(five=five, endpoint=endpoint, copy=copy, tag=tag, args=args)
     facts.log, facts.first = facts.build("--no-cache")
     return facts

@@ -48,5 +48,7 @@ def push_version(facts: Facts) -> str:
             again = kubekit("push", VERSION, *to, "-o", "json", cwd=work, env={**env, **logged_in})
             assert (again.code, again.of("failed")[0]["id"]) == (4, "version-exists"), again.out
         finally:
-            kubekit("docker", "--", "image", "prune", "-f", cwd=work, env=env)
+            left = ("image", "ls", "-q", "--filter", f"reference={registry.address}/*/*")
+            for image in set(facts.run(*left).stdout.split()):
+                facts.run("image", "rm", "-f", image, check=False)
     return f"`{name}:{VERSION}` is {digest[:19]}; another image by that version is refused"
