@@ -22,12 +22,14 @@ class Lock:
         sources: those of them that have no wheel and so are built, from source.
         cloned: those of them that come out of a git repository.
         installed: whether the project itself is installed, too.
+        direct: what the project asks for by itself; None where the lock is of another project.
     """
 
     names: set[str] = field(default_factory=set)
     sources: set[str] = field(default_factory=set)
     cloned: set[str] = field(default_factory=set)
     installed: bool = False
+    direct: set[str] | None = None
 
 
 def read_lock(report: Report) -> Lock:
@@ -48,6 +50,7 @@ def read_lock(report: Report) -> Lock:
         if "." in (source.get("editable"), source.get("virtual")):
             lock.installed = source.get("editable") == "."
             wanted += _needs(package, ())
+            lock.direct = {one.partition(":")[0] for one in wanted}
     _close(report, lock, packages, wanted)
     return lock
 

@@ -29,6 +29,7 @@ from kubekit.detect.symbols import Modules
 from kubekit.detect.tree import Tree
 from kubekit.errors import FilesError, Place, UsageError, shown
 
+_FRAMEWORKS = {"fastapi": "FastAPI", "starlette": "Starlette", "flask": "Flask", "django": "Django"}
 _NO_ANSWERS: Mapping[str, str] = {}
 
 
@@ -131,7 +132,8 @@ def _backend(
     main = own_main(app.path, root)
     closure.follow([main] if main is not None and modules.tree.holds(main) else [])
     target = f"{module_name(app.path, root)}:{app.attribute}"
-    what = f"{app.made.framework} app {target}" + (", made by a function" if app.factory else "")
+    kind = "application, made by a function" if app.factory else "application"
+    what = f"{_FRAMEWORKS[app.made.framework]} {kind}: {target}"
     report.found(what, app.path, app.line)
     server = find_server(report, modules, app, root)
     packages = find_packages(modules, root, closure)

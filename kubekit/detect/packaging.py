@@ -9,7 +9,7 @@ from typing import cast, get_args
 from kubekit.detect import native, unready
 from kubekit.detect.backend import Packaging
 from kubekit.detect.locks import PATH as LOCK
-from kubekit.detect.locks import read_lock
+from kubekit.detect.locks import Lock, read_lock
 from kubekit.detect.project import Project
 from kubekit.detect.report import Report
 from kubekit.detect.requirements import Requirements, name_of, read_requirements
@@ -81,6 +81,7 @@ def find_packaging(report: Report, project: Project) -> Installs:
 
 def _from_lock(report: Report, project: Project, file: str | None) -> Installs:
     lock = read_lock(report)
+    _check_fresh(report, project, lock)
     report.found("dependencies from uv.lock (uv-sync)", LOCK)
     if file is not None:
         report.found("not used, as there is uv.lock", file)
@@ -105,6 +106,23 @@ def _from_lock(report: Report, project: Project, file: str | None) -> Installs:
         native=build,
         libraries=keep,
     )
+
+
+def _check_fresh(report: Report, project: Project, lock: Lock) -> None:
+    """Whether uv.lock has what pyproject.toml asks for: a build with `--locked` asks the same.
+
+    Raises:
+        FilesError: it has not.
+    """
+    asked = {name for one in project.dependencies if (name := name_of(one))}
+    missing = sorted(asked - (asked if lock.direct is None else lock.direct))
+    if missing:
+        raise FilesError(
+            f"`{missing[0]}` stands in pyproject.toml and not in uv.lock",
+            hints=("run `uv lock`",),
+            place=report.place("pyproject.toml", line_of(project.text, "dependencies", "project")),
+            id="lock-stale",
+        )
 
 
 def _beside(report: Report, project: Project) -> list[str]:

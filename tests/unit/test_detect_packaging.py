@@ -87,6 +87,14 @@ def test_a_lock_that_needs_a_project_beside(tmp_path: Path) -> None:
         looked(tmp_path, {"pyproject.toml": PROJECT, "uv.lock": lock, "main.py": APP})
 
 
+def test_a_lock_that_is_older_than_its_project(tmp_path: Path) -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": uv_lock("x", "fastapi"), "main.py": APP}
+    with pytest.raises(FilesError, match="`uvicorn` stands in") as caught:
+        looked(tmp_path, files)
+    assert caught.value.hints == ("run `uv lock`",)
+    assert str(caught.value.place).endswith("pyproject.toml:4")
+
+
 def test_what_others_need_is_of_production_too(tmp_path: Path) -> None:
     """httpx of the group dev is in the image all the same where a dependency needs it."""
     extra = (
