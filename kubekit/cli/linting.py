@@ -27,6 +27,9 @@ def _lint(
     fix: Annotated[bool, typer.Option("--fix", help="Correct what is safe; show it.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="End with 3 on warnings, too.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Rules that are a matter of taste.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Leave this rule out.")
+    ] = None,
     sarif: Annotated[bool, typer.Option("--sarif", help="Print SARIF, for code hosts.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="List the rules there are.")] = False,
 ) -> None:
@@ -47,7 +50,12 @@ def _lint(
         linting.rules(run.emit)
         return
     wanted = linting.Wanted(
-        paths=tuple(paths or ()), extra=every, strict=strict, fix=fix, sarif=sarif
+        paths=tuple(paths or ()),
+        ignored=frozenset(ignore or ()),
+        extra=every,
+        strict=strict,
+        fix=fix,
+        sarif=sarif,
     )
     linting.lint(_settings(load), wanted, run.emit, run.clock)
 

@@ -33,9 +33,9 @@ _OURS = frozenset({"kubekit.yaml", "Chart.yaml", "values.yaml"})
 def project(settings: Settings, look: Look) -> Looked:
     """Look at a project as kubekit.yaml has it: its Dockerfile, and its objects as rendered."""
     findings: list[Finding] = []
-    files: list[Path] = list(settings.manifests)
+    files: list[Path] = []
     if settings.build is not None:
-        files.insert(0, settings.build.dockerfile)
+        files.append(settings.build.dockerfile)
         findings += _dockerfile(settings.build, look)
     image = f"{settings.image_name}:kk-000000000000" if settings.build else None
     try:
@@ -43,6 +43,7 @@ def project(settings: Settings, look: Look) -> Looked:
     except FilesError as error:
         findings += unreadable(error, settings.file)
         return Looked(findings=tuple(findings), files=tuple(files))
+    files += sorted({item.origin.file for item in manifests.items})
     redactor = Redactor(manifests.secret_values)
     findings += redactor.clean(look.objects(manifests, settings, image=image))
     return Looked(findings=_unique(findings), files=tuple(files), items=manifests.items)

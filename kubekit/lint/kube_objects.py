@@ -91,15 +91,12 @@ def _unhealthy(item: Manifest, _: Objects) -> Iterator[Hit]:
 
 @_rule("network-policy-open", "C-0260", "missingNetworkPolicy")
 def _open(item: Manifest, _: Objects) -> Iterator[Hit]:
-    """A NetworkPolicy that allows everything: a rule without a peer."""
-    if item.kind != "NetworkPolicy":
-        return
-    for way, peers in (("ingress", "from"), ("egress", "to")):
-        listed = at(item.data, "spec", way)
-        for index, rule in enumerate(listed if isinstance(listed, list) else ()):
-            if rule == {} or rule is None:
-                text = f"`{item.ref}` allows every {way}"
-                yield hit(item, ("spec", way, index), text, f"name `{peers}` and `ports`")
+    """A NetworkPolicy that lets everybody in. That everything may go out is often meant so."""
+    rules = at(item.data, "spec", "ingress") if item.kind == "NetworkPolicy" else None
+    for index, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if not rule:
+            text = f"`{item.ref}` lets everybody in"
+            yield hit(item, ("spec", "ingress", index), text, "name who may: `from` and `ports`")
 
 
 @_rule("service-external", "KSV-0108", "C-0293")

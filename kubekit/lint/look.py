@@ -100,7 +100,7 @@ class Look:
 
     def _finding(self, id_: str, also: tuple[str, ...], error: bool, hit: Hit) -> Iterator[Finding]:
         lines = self.lines.of(hit.place.file)
-        if id_ in self._ignored or is_ignored(hit, (id_, *also), lines):
+        if {id_, *also} & self._ignored or is_ignored(hit, (id_, *also), lines):
             return
         wish = hit.edit if isinstance(hit.edit, Wish) else None
         edit = insertion(wish, lines) if wish else hit.edit

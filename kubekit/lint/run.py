@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kubekit.errors import FilesError, shown
+from kubekit.errors import FilesError, UsageError, shown
 from kubekit.events import Emit, Ended, Found, Output
 from kubekit.lint import files, sarif
 from kubekit.lint.fixing import fix
@@ -24,11 +25,13 @@ class Wanted:
 
     Attributes:
         paths: files and folders; none for the project as a whole.
+        ignored: ids of rules that are left out.
         extra: rules of taste count, too.
         strict: a warning is as bad as an error.
     """
 
     paths: tuple[Path, ...] = ()
+    ignored: frozenset[str] = frozenset()
     extra: bool = False
     strict: bool = False
     fix: bool = False
@@ -46,9 +49,10 @@ def lint(settings: Settings | None, wanted: Wanted, emit: Emit, clock: Clock) ->
 
     Raises:
         FilesError: there are errors, or warnings where they count.
-        UsageError: a path is not there, or is none that can be looked at.
+        UsageError: a path is not there, or none that can be looked at, or there is no such rule.
     """
     start = clock.now()
+    _check(wanted.ignored)
     root = settings.root if settings else Path.cwd()
     look = functools.partial(_look, settings, wanted)
     edits = 0
@@ -68,8 +72,18 @@ def lint(settings: Settings | None, wanted: Wanted, emit: Emit, clock: Clock) ->
     _end(looked, wanted, edits, emit, clock.now() - start)
 
 
+def _check(ids: frozenset[str]) -> None:
+    """Make sure that there is a rule of each id, ours or another tool's."""
+    known = {name for rule in entries() for name in (rule.id, *rule.also)}
+    for id_ in sorted(ids - known):
+        close = difflib.get_close_matches(id_, sorted(known), n=1)
+        end = f"; did you mean `{close[0]}`?" if close else ""
+        hint = "`kubekit lint --rules` lists them all"
+        raise UsageError(f"there is no rule `{id_}`{end}", hints=(hint,))
+
+
 def _look(settings: Settings | None, wanted: Wanted) -> Looked:
-    look = Look(extra=wanted.extra)
+    look = Look(extra=wanted.extra, ignored=wanted.ignored)
     paths = [path.resolve() for path in wanted.paths]
     if settings is not None and (not paths or any(_of_project(path, settings) for path in paths)):
         looked = files.project(settings, look)

@@ -246,7 +246,7 @@ CASES: dict[str, Callable[[Objects], None]] = {
     ),
     "budget-blocks": _put("PodDisruptionBudget", "spec", "maxUnavailable", to=0),
     "budget-unhealthy": _put("PodDisruptionBudget", "spec", "unhealthyPodEvictionPolicy", to=GONE),
-    "network-policy-open": _put("NetworkPolicy", "spec", "egress", to=[{}]),
+    "network-policy-open": _put("NetworkPolicy", "spec", "ingress", to=[{}]),
     "service-external": _put("Service", "spec", "externalIPs", to=["192.0.2.1"]),
     "service-on-node": _put("Service", "spec", "type", to="NodePort"),
     "ingress-without-tls": _put("Ingress", "spec", "tls", to=GONE),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kubekit.errors import FilesError
+from kubekit.errors import FilesError, UsageError
 from kubekit.events import Ended, Event, Found, Output
 from kubekit.lint import sarif
 from kubekit.lint.files import loose
@@ -101,6 +101,15 @@ def test_errors_end_with_3_and_warnings_only_if_strict(tmp_path: Path) -> None:
     error = told(tmp_path, Wanted(paths=(file,)))[1]
     assert error is not None
     assert (error.exit_code, error.message) == (3, "1 error")
+
+
+def test_a_rule_is_left_out_by_any_of_its_ids(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python\nUSER 10001\n")
+    for id_ in ("image-untagged", "DL3006"):
+        events, _ = told(tmp_path, Wanted(paths=(tmp_path,), ignored=frozenset({id_})))
+        assert [one for one in events if isinstance(one, Found)] == []
+    with pytest.raises(UsageError, match="did you mean `image-untagged`"):
+        told(tmp_path, Wanted(paths=(tmp_path,), ignored=frozenset({"image-untaged"})))
 
 
 def test_sarif_has_what_the_standard_requires(tmp_path: Path) -> None:
