@@ -14,7 +14,7 @@ from kubekit.api.kube import Kube, TransientError
 from kubekit.cluster import kubeconfig, minikube
 from kubekit.cluster.target import Profile, read_profile, resolve
 from kubekit.doctor.known import Known
-from kubekit.doctor.verdict import Verdict, failure, left_out, ok, warning
+from kubekit.doctor.verdict import Verdict, left_out, ok, warning
 from kubekit.errors import UnreachableError, shown
 from kubekit.image.docker import engine
 from kubekit.model import ClusterTarget, Settings
@@ -108,7 +108,7 @@ def own_docker(known: Known) -> Verdict:
             host = found.endpoint.host
     except UnreachableError as error:
         if driver == "docker":
-            return failure(error)
+            raise
         hint = "Minikube can keep its nodes in it, or elsewhere: `minikube start --driver`"
         return warning(error.message, *error.hints, hint, cause=error.id)
     return ok(f"Docker {info.get('ServerVersion')} at `{host}`")

@@ -84,7 +84,8 @@ def judge_programs(docker: str | None, *, driver: str, kubectl: bool) -> Verdict
     if driver != "docker":
         return ok(f"`docker` is not there: `kubekit docker` alone needs it; {other}")
     text = "`docker` is not on PATH, and Minikube asks it for its nodes: their driver is docker"
-    return failure(MissingError(text, hints=(_INSTALL_DOCKER,), id="docker-missing"))
+    error = MissingError(text, hints=(_INSTALL_DOCKER,), id="docker-missing")
+    return failure(error, reason="`docker` is not on PATH")
 
 
 class Watched(NamedTuple):

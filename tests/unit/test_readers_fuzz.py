@@ -129,13 +129,15 @@ FIELDS = st.sampled_from((*KEYS, "values", "timeout", "port", "sync", "src", "to
 SCALARS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.just("a")
 )
-TREES = st.recursive(
-    SCALARS,
-    lambda inner: st.one_of(
-        st.lists(inner, max_size=4), st.dictionaries(st.one_of(FIELDS, SCALARS), inner, max_size=5)
-    ),
-    max_leaves=12,
-)
+
+
+def nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """One level more, or none."""
+    keys = st.one_of(FIELDS, SCALARS)
+    return st.one_of(SCALARS, st.lists(inner, max_size=4), st.dictionaries(keys, inner, max_size=5))
+
+
+TREES = nested(nested(nested(SCALARS)))
 SETTINGS = st.dictionaries(FIELDS, TREES, max_size=6).map(
     lambda data: yaml.safe_dump({"name": "tasks", **data}, allow_unicode=True)
 )
