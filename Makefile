@@ -18,7 +18,7 @@ test: setup backend/.venv/ready up ## all tests, on the real Minikube
 	$(BIN)/python -m pytest -n 2
 
 soak: setup ## what must not fail, three times over, 200 builds, and all of what `test` samples
-	$(BIN)/python -m pytest tests/cluster/scenarios tests/cluster/test_many_builds.py tests/cluster/test_context.py --rounds 3 --timed
+	$(BIN)/python -m pytest tests/cluster/scenarios tests/cluster/test_many_builds.py tests/cluster/test_context.py tests/unit/test_readers_fuzz.py --rounds 3 --timed
 	$(BIN)/python -m pytest tests/cluster/dev/test_load.py tests/cluster/dev/test_minikube_restart.py tests/cluster/dev/test_debug.py --rounds 3
 	$(BIN)/python -m pytest tests/cluster/dev/test_soak.py --rounds 3
 	$(BIN)/python -m tests.cluster.dev.soaked
