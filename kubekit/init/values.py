@@ -89,7 +89,7 @@ def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
         "sqlite": backend.database == "sqlite",
         "database_url": _database_url(backend),
         "reads_version": bool({"APP_VERSION", "APP_REVISION"} & _reads(backend)),
-        "runs_itself": backend.server == "module",
+        "server": backend.server,
         "command": serving.command(backend),
         "healthcheck": serving.healthcheck(backend),
     }
