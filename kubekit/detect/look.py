@@ -14,7 +14,7 @@ from kubekit.detect.databases import find_database
 from kubekit.detect.django import django_routes
 from kubekit.detect.environment import find_variables
 from kubekit.detect.health import find_health, is_about
-from kubekit.detect.hints import Hints, read_hints
+from kubekit.detect.hints import Hint, Hints, read_hints
 from kubekit.detect.naming import find_name
 from kubekit.detect.packaging import Installs, find_packaging
 from kubekit.detect.places import find_below, find_data
@@ -26,6 +26,7 @@ from kubekit.detect.roots import find_packages, find_root, module_name
 from kubekit.detect.routes import Route, Router
 from kubekit.detect.serving import find_port, find_server, own_main
 from kubekit.detect.symbols import Modules
+from kubekit.detect.toml import line_of, text_at
 from kubekit.detect.tree import Tree
 from kubekit.errors import FilesError, Place, UsageError, shown
 
@@ -85,7 +86,7 @@ def _look(report: Report) -> Looked:
     except FilesError as error:
         problem = error  # a folder without an application has a greater one
     modules = Modules(Tree(report), _importable(installs, project))
-    app = choose(report, modules, _served(modules), hints.apps, names=installs.names)
+    app = choose(report, modules, _served(modules), _entries(project, hints), names=installs.names)
     if problem is not None:
         raise problem
     if app is None:
@@ -98,6 +99,15 @@ def _look(report: Report) -> Looked:
         notes=report.notes,
         questions=report.questions,
     )
+
+
+def _entries(project: Project, hints: Hints) -> tuple[Hint, ...]:
+    """What servers were given so far; what `fastapi run` serves comes first."""
+    entry = text_at(project.pyproject, "tool", "fastapi", "entrypoint")
+    if entry is None:
+        return hints.apps
+    line = line_of(project.text, "entrypoint", "tool.fastapi") or 1
+    return (Hint(entry, "pyproject.toml", line), *hints.apps)
 
 
 def _importable(installs: Installs, project: Project) -> frozenset[str]:
@@ -125,7 +135,7 @@ def _backend(
     installs: Installs,
 ) -> Backend:
     closure = Closure(modules, _starts(modules, app))
-    named = [hint.value.partition(":")[0] for hint in hints.apps]
+    named = [hint.value.partition(":")[0] for hint in _entries(project, hints)]
     if (answer := report.answers.get("app")) is not None:
         named.insert(0, answer.partition(":")[0])
     root = find_root(modules, app.path, closure, packaged=project.folder, named=named)

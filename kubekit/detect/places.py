@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
+import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubekit.detect.report import Report
+from kubekit.detect.toml import strings, table
 from kubekit.detect.tree import NEVER, is_aside, join
 
 _MARKS = frozenset({"pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "uv.lock"})
 _MARKS |= {"Pipfile", "poetry.lock", "pdm.lock", "requirements.lock", "requirements.in"}
-_WEB = (b"fastapi", b"starlette", b"flask", b"django")
+_LISTED = re.compile(
+    rb"^[ \t]*(?:name[ \t]*=[ \t]*)?[\"']?(?:fastapi|starlette|flask|django)\b(?!-)"
+    rb"|install_requires[^\n]*\b(?:fastapi|starlette|flask|django)\b",
+    re.MULTILINE | re.IGNORECASE,
+)
+_IMPORTS = re.compile(
+    rb"^\s*(?:from|import)[ \t]+(?:fastapi|starlette|flask|django)\b", re.MULTILINE
+)
+_LARGEST = 20_000_000
 _DEEPEST = 3
+_PATTERNS = frozenset({"template", "templates", "cookiecutter"})
+"""Folders of what others begin with, which is no backend itself."""
 _DATA = ("data", "static", "templates", "assets", "resources", "migrations", "alembic", "locale")
 _FILES = ("alembic.ini", "gunicorn.conf.py", "manage.py")
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".db-wal", ".db-shm", ".db-journal")
@@ -21,18 +34,15 @@ _PLACEHOLDERS = frozenset({".gitkeep", ".gitignore", ".keep", "README.md"})
 
 def find_below(report: Report) -> list[str] | None:
     """Folders below that hold a backend each; None where the folder itself is one, or none is."""
-    if _MARKS & set(_names(report, "")) and _is_web(report, ""):
+    if _is_web(report, "") or _has_source(report):
         return None
-    found = [path for path in _folders(report, "", 1) if _is_web(report, path)]
-    if not found or _has_source(report):
-        return None
-    return found
+    return [path for path in _folders(report, "", 1) if _is_web(report, path)] or None
 
 
 def _has_source(report: Report) -> bool:
-    return any(name.endswith(".py") for name in _names(report, "") if not is_aside(name)) and bool(
-        _MARKS & set(_names(report, ""))
-    )
+    """Whether a module of an application lies in the folder itself."""
+    modules = (name for name in _names(report, "") if name.endswith(".py") and not is_aside(name))
+    return any(_IMPORTS.search(_data(report, name)) for name in modules)
 
 
 def _names(report: Report, base: str) -> list[str]:
@@ -46,7 +56,7 @@ def _folders(report: Report, base: str, deep: int) -> Iterator[str]:
     for name in _names(report, base):
         path = join(base, name)
         full = report.folder / path
-        if name.startswith(".") or name in NEVER or is_aside(name):
+        if name.startswith(".") or name in NEVER | _PATTERNS or is_aside(name):
             continue
         if full.is_symlink() or not full.is_dir():
             continue
@@ -60,15 +70,32 @@ def _folders(report: Report, base: str, deep: int) -> Iterator[str]:
 
 
 def _is_web(report: Report, base: str) -> bool:
-    """Whether a file there that lists dependencies names one of the frameworks."""
-    for name in _MARKS & set(_names(report, base)):
-        try:
-            data = (report.folder / base / name).read_bytes().lower()
-        except OSError:
-            continue
-        if any(word in data for word in _WEB):
+    """Whether a file there that lists dependencies has one of the frameworks among them."""
+    for name in sorted(_MARKS & set(_names(report, base))):
+        data = _data(report, join(base, name))
+        if name == "pyproject.toml":
+            data = b"\n".join(one.encode() for one in _dependencies(data))
+        if _LISTED.search(data):
             return True
     return False
+
+
+def _dependencies(data: bytes) -> list[str]:
+    """What a pyproject.toml asks for; its keywords, or its tools' settings, tell nothing."""
+    try:
+        said = tomllib.loads(data.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return []
+    poetry = table(said, "tool", "poetry", "dependencies")
+    return [*strings(table(said, "project").get("dependencies")), *poetry]
+
+
+def _data(report: Report, path: str) -> bytes:
+    file = report.folder / path
+    try:
+        return file.read_bytes() if file.is_file() and file.stat().st_size < _LARGEST else b""
+    except OSError:
+        return b""
 
 
 def find_data(report: Report, root: str, packages: Sequence[str]) -> tuple[str, ...]:

@@ -82,6 +82,17 @@ def test_monorepo_folder(tmp_path: Path) -> None:
     assert "services/api/app/main.py:3" in notes(found).values()
 
 
+def test_monorepo_whose_own_pyproject_is_of_tools(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": "[project]\nname = 'all'\nkeywords = ['fastapi']\n[tool.ruff]\n",
+        "noxfile.py": "import nox\n",
+        "backend/requirements.txt": PINNED,
+        "backend/src/app/main.py": APP,
+    }
+    found = backend(tmp_path, files)
+    assert (found.folder, found.app, found.source) == ("backend", "app.main:app", "src")
+
+
 def test_monorepo_of_two_backends(tmp_path: Path) -> None:
     files = {
         "api/requirements.txt": PINNED,
@@ -128,6 +139,19 @@ def test_two_apps_of_which_one_was_served(tmp_path: Path) -> None:
     assert found.backend is not None
     assert found.backend.app == "shop.admin:app"
     assert notes(found)["served so far: shop.admin:app"] == "Procfile:1"
+
+
+def test_two_apps_of_which_fastapi_run_serves_one(tmp_path: Path) -> None:
+    files = {
+        "requirements.txt": PINNED,
+        "pyproject.toml": "[tool.fastapi]\nentrypoint = 'shop.public:app'\n",
+        "shop/public.py": APP,
+        "shop/admin.py": APP,
+    }
+    found = looked(tmp_path, files)
+    assert found.backend is not None
+    assert found.backend.app == "shop.public:app"
+    assert notes(found)["served so far: shop.public:app"] == "pyproject.toml:2"
 
 
 def test_no_app(tmp_path: Path) -> None:
