@@ -25,7 +25,7 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _PUBLIC = re.compile(
-    r"(^|_)(public|file|path|dir|url|ttl|expire\w*|algorithm|id)(_|$)", re.IGNORECASE
+    r"(^|_)(public|gpg|file|path|dir|url|ttl|expire\w*|algorithm|id)(_|$)", re.IGNORECASE
 )
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MOST = 65535

@@ -121,7 +121,7 @@ def _apt_tool(source: Source) -> Iterator[Hit]:
             yield source.hit(one, text, "use `apt-get`", at=r"\bapt\b")
 
 
-@_rule("apt-upgrade", "DL3005", "DS-0024")
+@_rule("apt-upgrade", "DL3005", "DS-0024", "DKL-DI-0003")
 def _apt_upgrade(source: Source) -> Iterator[Hit]:
     """`dist-upgrade` makes another system of the base image, differently each day."""
     for one, command in _apt(source, "dist-upgrade", "full-upgrade"):
@@ -130,7 +130,7 @@ def _apt_upgrade(source: Source) -> Iterator[Hit]:
         yield source.hit(one, text, "name a newer base image", at="upgrade")
 
 
-@_rule("apt-update-alone", "CKV_DOCKER_5", "DS-0017", "DKL-DI-0004")
+@_rule("apt-update-alone", "CKV_DOCKER_5", "DS-0017", "CIS-DI-0007")
 def _apt_update_alone(source: Source) -> Iterator[Hit]:
     """`apt-get update` in a layer of its own: a later install uses lists from months ago."""
     for one in source.of("RUN"):
@@ -241,7 +241,7 @@ def _progress(source: Source) -> Iterator[Hit]:
             yield source.hit(one, text, "write `wget -q`, or `--progress=dot:giga`", at="wget")
 
 
-@_rule("sudo", "DL3004", "CKV2_DOCKER_1", "DS-0010")
+@_rule("sudo", "DL3004", "CKV2_DOCKER_1", "DS-0010", "DKL-DI-0001")
 def _sudo(source: Source) -> Iterator[Hit]:
     """`sudo` in a build: it is root already, and in the image it is a way to become it."""
     for one, command in source.runs():

@@ -137,7 +137,7 @@ def _seccomp(workload: Workload, container: Container) -> Iterator[Hit]:
     yield hit(workload.manifest, path, text, hint, wish=fix)
 
 
-@_rule("proc-mount", "KSV-0027", "C-0055", "unsafe-proc-mount", "procMount", error=True)
+@_rule("proc-mount", "KSV-0027", "unsafe-proc-mount", "procMount", error=True)
 def _proc(workload: Workload, container: Container) -> Iterator[Hit]:
     """`procMount` other than Default shows the container what of the kernel is hidden from it."""
     value = at(container.data, "securityContext", "procMount")
@@ -246,7 +246,7 @@ def _identical(workload: Workload, container: Container) -> Iterator[Hit]:
         yield hit(workload.manifest, (*container.path, "livenessProbe"), text, hint)
 
 
-@_rule("probe-host", "KSV-0133", error=True)
+@_rule("probe-host", error=True)
 def _probe_host(workload: Workload, container: Container) -> Iterator[Hit]:
     """A probe that asks another host; PodSecurity refuses it since 1.34."""
     for _, path, probe in container.probes():
@@ -293,7 +293,7 @@ def _pull(workload: Workload, container: Container) -> Iterator[Hit]:
         yield hit(workload.manifest, path, text, "write `imagePullPolicy: Always`")
 
 
-@_rule("secret-in-env", "KSV-01010", "C-0012", "env-var-secret", "sensitiveContainerEnvVar",
+@_rule("secret-in-env", "C-0012", "env-var-secret", "sensitiveContainerEnvVar",
        error=True)  # fmt: skip
 def _secret(workload: Workload, container: Container) -> Iterator[Hit]:
     """The value of a secret stands in the manifest, where anybody reads it."""

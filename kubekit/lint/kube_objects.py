@@ -89,7 +89,7 @@ def _unhealthy(item: Manifest, _: Objects) -> Iterator[Hit]:
         yield hit(item, ("spec",), text, hint)
 
 
-@_rule("network-policy-open", "C-0260", "missingNetworkPolicy")
+@_rule("network-policy-open")
 def _open(item: Manifest, _: Objects) -> Iterator[Hit]:
     """A NetworkPolicy that lets everybody in. That everything may go out is often meant so."""
     rules = at(item.data, "spec", "ingress") if item.kind == "NetworkPolicy" else None
@@ -122,7 +122,14 @@ def _tls(item: Manifest, _: Objects) -> Iterator[Hit]:
         yield hit(item, ("spec",), f"`{item.ref}` has no TLS", "name a certificate under `tls`")
 
 
-@_rule("secret-in-configmap", "KSV-0109", "C-0012", "sensitiveConfigmapContent", error=True)
+@_rule(
+    "secret-in-configmap",
+    "KSV-0109",
+    "KSV-01010",
+    "C-0012",
+    "sensitiveConfigmapContent",
+    error=True,
+)
 def _config(item: Manifest, _: Objects) -> Iterator[Hit]:
     """A ConfigMap with what is a secret by its name, or a URL with a password in it."""
     if item.kind != "ConfigMap":
