@@ -111,7 +111,7 @@ def own_docker(known: Known) -> Verdict:
             raise
         hint = "Minikube can keep its nodes in it, or elsewhere: `minikube start --driver`"
         return warning(error.message, *error.hints, hint, cause=error.id)
-    return ok(f"Docker {info.get('ServerVersion')} at `{host}`")
+    return ok(f"{info.get('ServerVersion')} at `{host}`")
 
 
 def docker(known: Known) -> Verdict:
@@ -122,7 +122,7 @@ def docker(known: Known) -> Verdict:
     with closing(led_to(known.profile.name, known.run)) as found:
         version = found.info().get("ServerVersion")
         builder = "BuildKit" if found.has_buildkit() else "the classic builder"
-        return ok(f"Docker {version} in the node, with {builder}, at `{found.endpoint.host}`")
+        return ok(f"{version}, with {builder}, at `{found.endpoint.host}`")
 
 
 def api(known: Known) -> Verdict:

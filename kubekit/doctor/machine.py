@@ -30,7 +30,7 @@ _INSTALL_DOCKER = "install Docker's command line: https://docs.docker.com/"
 def python(_known: Known) -> Verdict:
     """Which kubekit runs, and by which Python; the oldest that will do is the package's to say."""
     where = f"{platform.system()} {platform.machine()}"
-    return ok(f"kubekit {__version__}, Python {platform.python_version()}, {where}")
+    return ok(f"{__version__}, Python {platform.python_version()}, {where}")
 
 
 def has_minikube(known: Known) -> Verdict:
