@@ -88,6 +88,10 @@ def test_what_is_in_it(wheel: Path) -> None:
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "kubekit").rglob("*.py")}
     assert modules <= set(names)
+    templates = (ROOT / "kubekit/templates").rglob("*")
+    wanted = {str(path.relative_to(ROOT)) for path in templates if path.is_file()}
+    assert {path for path in wanted if "__pycache__" not in path} <= set(names)
+    assert "kubekit/templates/new/gitignore" in names
     assert about["License-Expression"] == "MIT"
     assert about["Requires-Python"] == ">=3.11"
     assert about["Description-Content-Type"] == "text/markdown"
