@@ -118,7 +118,11 @@ class Finder:
         """`application = Middleware(app)`: the same application under another name."""
         if not _SERVED.search(name):
             return None  # `client = TestClient(app)`
-        keywords = [one.value for one in call.keywords if one.arg in {"app", "application"}]
+        keywords = [
+            one.value
+            for one in call.keywords
+            if one.arg in {"app", "application", "other_asgi_app"}
+        ]
         for argument in [*call.args, *keywords]:
             if isinstance(argument, ast.Name) and argument.id != name:
                 if made := self._variable(path, scope, argument.id):

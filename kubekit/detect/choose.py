@@ -6,13 +6,15 @@ import ast
 import posixpath
 import re
 
-from kubekit.detect.apps import App
+from kubekit.detect.apps import App, Made
+from kubekit.detect.backend import Framework
 from kubekit.detect.hints import Hint
 from kubekit.detect.report import Report
-from kubekit.detect.symbols import Modules
+from kubekit.detect.symbols import Defined, Modules
 from kubekit.errors import FilesError, UsageError
 
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+_FRAMEWORKS: tuple[Framework, ...] = ("fastapi", "django", "flask", "starlette")
 _USUAL = ("main", "asgi", "wsgi", "app", "server", "api", "__init__")
 _LISTED = 10
 LOOKED_FOR = (
@@ -44,7 +46,7 @@ def choose(
         UsageError: the answer is none of them.
     """
     if (answer := report.answers.get("app")) is not None:
-        return _answered(report, modules, apps, answer)
+        return _answered(report, modules, apps, answer, names)
     apps = _servable(report, apps)
     if len(apps) > 1 and all(app.made.framework == "django" for app in apps):
         return _django(report, apps, names)
@@ -72,34 +74,50 @@ def likely_name(modules: Modules, app: App) -> str:
 def matches(app: App, target: str) -> bool:
     """Whether `module:attribute` can be that application, from whichever folder."""
     module, _, attribute = target.partition(":")
-    file = module.replace(".", "/")
-    return app.attribute == attribute and any(
-        app.path == one or app.path.endswith(f"/{one}")
-        for one in (f"{file}.py", f"{file}/__init__.py")
-    )
+    return app.attribute == attribute and _is_file(app.path, module.replace(".", "/"))
 
 
-def _answered(report: Report, modules: Modules, apps: list[App], answer: str) -> App:
+def _answered(
+    report: Report, modules: Modules, apps: list[App], answer: str, names: frozenset[str]
+) -> App:
     if not _TARGET.fullmatch(answer):
         raise UsageError(f"`{answer}` is no `module:attribute`", hints=("such as `app.main:app`",))
-    for app in apps:
-        if matches(app, answer):
-            return app
-    file = answer.partition(":")[0].replace(".", "/")
-    ends = (f"{file}.py", f"{file}/__init__.py")
-    if not any(
-        path == end or path.endswith(f"/{end}") for path in modules.tree.files for end in ends
-    ):
+    fitting = [app for app in apps if matches(app, answer)]
+    if fitting:
+        return min(fitting, key=lambda app: len(app.path))
+    known = tuple(f"found: `{likely_name(modules, app)}`" for app in apps[:_LISTED])
+    module, _, attribute = answer.partition(":")
+    file = module.replace(".", "/")
+    paths = [path for path in modules.tree.files if _is_file(path, file)]
+    if not paths:
+        raise UsageError(f"there is no module for `{answer}`", hints=known, place=report.place("."))
+    path = min(paths, key=len)
+    framework = next((one for one in _FRAMEWORKS if one in names), None)
+    if framework is None or not _may_give(modules, path, attribute):
+        hint = "give the name an application where the module is imported: `app = FastAPI()`"
         raise UsageError(
-            f"there is no module for `{answer}`",
-            hints=tuple(f"found: `{likely_name(modules, app)}`" for app in apps[:_LISTED]),
-            place=report.place("."),
+            f"nothing in `{file}.py` is seen to make `{answer}`",
+            hints=known or (hint,),
+            place=report.place(path),
         )
-    raise UsageError(
-        f"nothing in `{file}.py` is seen to make `{answer}`",
-        hints=tuple(f"found: `{likely_name(modules, app)}`" for app in apps[:_LISTED])
-        or ("give the name an application where the module is imported: `app = FastAPI()`",),
-        place=report.place(next(path for path in modules.tree.files if path.endswith(ends))),
+    report.assumed(f"{answer} is an application of {framework}", "the answer, not the source, says")
+    made = Made(framework, Defined(path, "", attribute), 1)
+    return App(path, attribute, 1, made)
+
+
+def _is_file(path: str, file: str) -> bool:
+    ends = (f"{file}.py", f"{file}/__init__.py")
+    return any(path == end or path.endswith(f"/{end}") for end in ends)
+
+
+def _may_give(modules: Modules, path: str, attribute: str) -> bool:
+    """Whether a module gives a name to something that may be an application, or cannot be read."""
+    module = modules.get(path)
+    if module is None:
+        return attribute.encode() in modules.tree.files[path]
+    values = module.scopes[""].values.get(attribute, [])
+    return attribute in module.imports or any(
+        not isinstance(value, ast.Constant) for value in values
     )
 
 
