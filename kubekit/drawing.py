@@ -20,6 +20,8 @@ from kubekit.rollout.evidence import around_log
 
 _OF_THE_APP = ("reload-failed", "crash-loop", "init-crash-loop")
 _ABOVE = "its traceback is in the log above"
+_WHILE = 0.5
+"""Seconds from which on it is told how long a check took."""
 _LONG = 24
 """Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
 
@@ -101,7 +103,8 @@ def checked(event: Checked, signs: Signs) -> list[Line]:
     if event.state == "skipped":
         return [Line(text, lead=f"{signs.same} ", style="dim")]
     if event.state == "ok":
-        return [Line(text, lead=f"{signs.ok} ", lead_style="green")]
+        tail = passed(event.seconds) if event.seconds >= _WHILE else ""
+        return [Line(text, lead=f"{signs.ok} ", lead_style="green", tail=tail)]
     said = [evidence_line(one, signs, indent="  ") for one in event.details]
     head = Line(text, lead=f"{signs.warn} ", style="yellow")
     return [head, *said, *hint_lines(event.hints)]

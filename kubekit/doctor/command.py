@@ -9,7 +9,7 @@ from kubekit.config.levels import Given
 from kubekit.doctor.examine import examine
 from kubekit.doctor.known import Known
 from kubekit.doctor.roster import CHECKS
-from kubekit.errors import KubekitError
+from kubekit.errors import CancelledError, KubekitError
 from kubekit.events import Checked, Ended, Progress
 from kubekit.session import Run
 
@@ -25,12 +25,15 @@ def doctor(run: Run, *, flags: Mapping[str, object], environ: Mapping[str, str],
 
     Raises:
         KubekitError: something is, with the exit code of the worst of it.
+        CancelledError: the person interrupted.
     """
     start = run.clock.now()
     run.emit(Progress(stage="doctor", text="looking at this machine, the project and the cluster"))
     known = Known(run=run, given=Given(flags, environ, cwd))
     found = []
     for event in examine(CHECKS, known):
+        if run.cancel.is_set():  # what asks no program does not notice
+            raise CancelledError("interrupted")
         run.emit(event)
         found.append(event)
     if (failed := worst(found)) is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from kubekit.cluster.target import Profile
-from kubekit.doctor import certificate, certificates, cluster, machine, nodes, project
+from kubekit.doctor import certificate, certificates, cluster, command, machine, nodes, project
 from kubekit.doctor.certificate import Validity
 from kubekit.doctor.certificates import Dated
 from kubekit.doctor.command import told, worst
@@ -26,11 +27,12 @@ from kubekit.doctor.roster import CHECKS
 from kubekit.doctor.verdict import Verdict, failure, left_out, ok, warning
 from kubekit.drawing import checked
 from kubekit.errors import CancelledError, FilesError, MissingError, Place, UnreachableError
-from kubekit.events import Checked
+from kubekit.events import Checked, Event
 from kubekit.image.files import dockerignore
 from kubekit.lines import Signs
 from kubekit.model import ClusterTarget, Settings
 from kubekit.runfile import Holder
+from kubekit.session import Run
 
 NOW = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
 GIB = 1 << 30
@@ -327,6 +329,19 @@ def test_the_end_has_the_code_of_the_worst() -> None:
     assert worst(rest) is None
     assert told(rest) == "1 warning in 1 checks"
     assert told([]) == "nothing is wrong in 0 checks"
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_an_interruption_is_no_good_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, interrupted: bool
+) -> None:
+    run = Run(emit=(events := list[Event]()).append)
+    if interrupted:
+        run.cancel.set()
+    monkeypatch.setattr(command, "CHECKS", (Check(id="a", title="A", look=lambda _: ok("x")),))
+    with pytest.raises(CancelledError) if interrupted else contextlib.nullcontext():
+        command.doctor(run, flags={}, environ={}, cwd=tmp_path)
+    assert [event.type for event in events][1:] == ([] if interrupted else ["check", "ended"])
 
 
 def test_each_state_is_drawn() -> None:
