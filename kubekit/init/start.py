@@ -17,7 +17,7 @@ from kubekit.init.files import decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
-from kubekit.init.telling import Outlet, report
+from kubekit.init.telling import Outlet, report, warn_of_others
 from kubekit.init.values import Dialect, mode, variables
 
 Ask = Callable[[Question], str]
@@ -67,6 +67,7 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     files = rendered(backend, dialect=dialect, told=str(told))
     changes = decide(root, files, force=wanted.force)
     write(changes, cancel=out.cancel)
+    warn_of_others(root, files, out)
     report(changes, out, start, hints=_next(backend, root))
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kubekit.errors import shown
 from kubekit.events import Emit, Ended, FileWritten, Warned
+from kubekit.init import stamp
 from kubekit.init.files import Change
 from kubekit.model import Cancel, Clock
+
+_MANIFESTS = (".yaml", ".yml", ".json", ".j2")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,3 +37,20 @@ def report(changes: list[Change], out: Outlet, start: float, *, hints: tuple[str
     written = sum(change.writes for change in changes)
     text = f"wrote {written} file{'' if written == 1 else 's'}" if written else "nothing changed"
     out.emit(Ended(text=text, seconds=out.clock.now() - start, hints=hints if written else ()))
+
+
+def warn_of_others(root: Path, wanted: Collection[str], out: Outlet) -> None:
+    """Tell of manifests that lie beside those of `init`, for all in the folder is applied."""
+    folder = root / "manifests"
+    ours = {root / path for path in wanted}
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    for file in files:
+        if file in ours or file.suffix not in _MANIFESTS or not file.is_file():
+            continue
+        if stamp.read(file.read_text("utf-8", "replace")) is None:
+            text = f"`{shown(file)}` is there, too: all in the folder is applied"
+            hint = "delete what is in both, or name the files under `manifests` in kubekit.yaml"
+        else:
+            text = f"`{shown(file)}` is of an earlier `init`, and not needed any more"
+            hint = f"delete it: `rm {shown(file)}`"
+        out.emit(Warned(text=text, hints=(hint,)))

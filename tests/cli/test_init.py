@@ -93,6 +93,20 @@ def test_a_change_of_the_backend_renews_only_what_it_concerns(world: World) -> N
     assert actions["Dockerfile"] == "updated"
 
 
+def test_manifests_that_lie_beside_are_told_of(world: World) -> None:
+    backend(world)
+    world.write("manifests/mine.yaml", "kind: ConfigMap\n")
+    world.write("manifests/notes.txt", "")
+    first = world.run("init", "-o", "json", "--database", "sqlite")
+    assert [event["text"] for event in first.of("warning")] == [
+        "`manifests/mine.yaml` is there, too: all in the folder is applied"
+    ]
+    then = world.run("init", "-o", "json", "--database", "other")
+    assert then.of("warning")[-1]["text"] == (
+        "`manifests/pvc.yaml.j2` is of an earlier `init`, and not needed any more"
+    )
+
+
 def test_what_it_wrote_can_be_rendered(world: World) -> None:
     backend(world)
     assert world.run("init", "--name", "shop").code == 0
