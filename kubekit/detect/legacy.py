@@ -61,10 +61,16 @@ def read_setup_cfg(report: Report) -> Said | None:
         extras = parser.options("options.extras_require")
         said.extras = {one: _several(parser, "options.extras_require", one) for one in extras}
     said.folder = _folder(parser)
+    said.lines = _lines(text)
+    return said
+
+
+def _lines(text: str) -> dict[str, int]:
+    lines = {}
     for key in ("name", "python_requires", "install_requires"):
         if found := re.search(rf"^{key}[ \t]*[=:]", text, re.MULTILINE):
-            said.lines[key] = text.count("\n", 0, found.start()) + 1
-    return said
+            lines[key] = text.count("\n", 0, found.start()) + 1
+    return lines
 
 
 def _single(parser: configparser.RawConfigParser, section: str, key: str) -> str | None:

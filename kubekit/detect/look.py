@@ -134,6 +134,58 @@ def _backend(
     hints: Hints,
     installs: Installs,
 ) -> Backend:
+    closure, root = _imported(report, modules, app, project, hints)
+    server = find_server(report, modules, app, root)
+    variables = find_variables(modules, closure.paths)
+    packages = find_packages(modules, root, closure)
+    names = installs.names | closure.drivers()
+    health = find_health(report, _routes(modules, app))
+    database = find_database(report, modules, closure.paths, variables=variables, names=names)
+    backend = Backend(
+        name=find_name(report, project),
+        folder=report.folder.relative_to(report.root).as_posix(),
+        packaging=installs.packaging,
+        framework=app.made.framework,
+        server=server,
+        app=f"{module_name(app.path, root)}:{app.attribute}",
+        factory=app.factory,
+        source=root,
+        packages=packages,
+        data=find_data(report, root, packages),
+        health=health,
+        database=database,
+        env=tuple(read.variable for read in variables),
+        # Much of Django may only be imported after its settings are known.
+        imports=closure.packages(whole=app.made.framework == "django"),
+    )
+    port = find_port(
+        report,
+        modules,
+        server,
+        main=own_main(app.path, root),
+        paths=closure.paths,
+        variables=variables,
+        hints=hints.ports,
+    )
+    return _installing(replace(backend, port=port), installs)
+
+
+def _installing(backend: Backend, installs: Installs) -> Backend:
+    return replace(
+        backend,
+        requirements=installs.requirements,
+        manifests=installs.manifests,
+        development=installs.development,
+        installed=installs.installed,
+        native=installs.native,
+        libraries=installs.libraries,
+    )
+
+
+def _imported(
+    report: Report, modules: Modules, app: App, project: Project, hints: Hints
+) -> tuple[Closure, str]:
+    """All that the application imports, and the folder that it is imported from."""
     closure = Closure(modules, _starts(modules, app))
     named = [hint.value.partition(":")[0] for hint in _entries(project, hints)]
     if (answer := report.answers.get("app")) is not None:
@@ -141,47 +193,10 @@ def _backend(
     root = find_root(modules, app.path, closure, packaged=project.folder, named=named)
     main = own_main(app.path, root)
     closure.follow([main] if main is not None and modules.tree.holds(main) else [])
-    target = f"{module_name(app.path, root)}:{app.attribute}"
     kind = "application, made by a function" if app.factory else "application"
-    what = f"{_FRAMEWORKS[app.made.framework]} {kind}: {target}"
-    report.found(what, app.path, app.line)
-    server = find_server(report, modules, app, root)
-    packages = find_packages(modules, root, closure)
-    variables = find_variables(modules, closure.paths)
-    health = find_health(report, _routes(modules, app))
-    names = installs.names | closure.drivers()
-    return Backend(
-        name=find_name(report, project),
-        folder=report.folder.relative_to(report.root).as_posix(),
-        packaging=installs.packaging,
-        requirements=installs.requirements,
-        manifests=installs.manifests,
-        development=installs.development,
-        framework=app.made.framework,
-        server=server,
-        app=target,
-        factory=app.factory,
-        source=root,
-        packages=packages,
-        data=find_data(report, root, packages),
-        installed=installs.installed,
-        port=find_port(
-            report,
-            modules,
-            server,
-            main=main,
-            paths=closure.paths,
-            variables=variables,
-            hints=hints.ports,
-        ),
-        health=health,
-        database=find_database(report, modules, closure.paths, variables=variables, names=names),
-        env=tuple(read.variable for read in variables),
-        native=installs.native,
-        libraries=installs.libraries,
-        # Much of Django may only be imported after its settings are known.
-        imports=closure.packages(whole=app.made.framework == "django"),
-    )
+    target = f"{module_name(app.path, root)}:{app.attribute}"
+    report.found(f"{_FRAMEWORKS[app.made.framework]} {kind}: {target}", app.path, app.line)
+    return closure, root
 
 
 def _starts(modules: Modules, app: App) -> list[str]:

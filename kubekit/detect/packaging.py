@@ -143,13 +143,7 @@ def _from_requirements(
     report: Report, project: Project, file: str, way: Packaging | None
 ) -> Installs:
     read = read_requirements(report, file)
-    if read.itself is not None:
-        raise FilesError(
-            "this installs the project itself, and dependencies are installed before its source "
-            "is there",
-            hints=("take the line out: the image finds the source by PYTHONPATH",),
-            place=report.place(*read.itself),
-        )
+    _check_itself(report, read)
     chosen = way or _by_settings(report, project)
     report.found(f"dependencies from {file} ({chosen})", file)
     names = read.names()
@@ -174,6 +168,16 @@ def _from_requirements(
         native=build,
         libraries=keep,
     )
+
+
+def _check_itself(report: Report, read: Requirements) -> None:
+    if read.itself is not None:
+        raise FilesError(
+            "this installs the project itself, and dependencies are installed before its source "
+            "is there",
+            hints=("take the line out: the image finds the source by PYTHONPATH",),
+            place=report.place(*read.itself),
+        )
 
 
 def _by_settings(report: Report, project: Project) -> Packaging:
