@@ -21,7 +21,7 @@ _ARCHIVE = re.compile(r".*\.(tar|tar\.\w+|tgz|tbz2?|txz|tzst|gz|bz2|xz|zst)", re
 _REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@|.*\.git(#.*)?$")
 _OPEN = re.compile(r"[$*?\[]")
 _KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)|\.netrc|\.pypirc|\.pgpass|kubeconfig|.*\.p12")
-_JUNK = (".git", ".env", "__pycache__", "tests")
+_JUNK = (".git", "__pycache__", "tests")
 _PROBES = {".env": ".env", "__pycache__": "__pycache__/x.pyc"}
 
 BOOK: Book[Callable[[Source], Iterator[Hit]]] = Book()
@@ -122,7 +122,7 @@ def _junk(source: Source) -> Iterator[Hit]:
     for stage, one, words in copies(source):
         for word in words[:-1]:
             name = posixpath.basename(word.rstrip("/"))
-            if final is not None and stage.index == final.index and name in _JUNK[:1] + _JUNK[2:]:
+            if final is not None and stage.index == final.index and name in _JUNK:
                 yield source.hit(one, f"`{word}` has no use in the image", "do not copy it")
 
 

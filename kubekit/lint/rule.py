@@ -85,11 +85,6 @@ class Rule(Generic[Check]):
         text = " ".join(word for part in parts if "://" not in part[:30] for word in part.split())
         return _FINDING_OF_A_STUDY.sub("", text)
 
-    @property
-    def title(self) -> str:
-        """What it finds, in one sentence."""
-        return (self.check.__doc__ or "").split("\n")[0].rstrip(".")
-
 
 class Book(Generic[Check]):
     """The rules of one module, in the order in which they stand there."""
