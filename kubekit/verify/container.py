@@ -76,11 +76,12 @@ class Running:
         return tuple((address, port) for address, port in self.call("listening"))
 
     def processes(self) -> tuple[Process, ...]:
-        """What runs in it."""
-        return tuple(
+        """Process 1 and all that come from it: others, as a HEALTHCHECK's, were put beside it."""
+        found = [
             Process(pid=pid, parent=parent, command=tuple(command), user=user)
             for pid, parent, command, user in self.call("processes")
-        )
+        ]
+        return descendants(found)
 
     def wait(self, port: int | None, path: str, *, patience: float) -> tuple[Start, int]:
         """Wait until it answers, and say on which port; or why it does not."""
@@ -138,6 +139,15 @@ def running(
         yield Running(containers=containers, id=made, python=python, cancel=cancel)
     finally:
         containers.remove(made)
+
+
+def descendants(processes: Iterable[Process]) -> tuple[Process, ...]:
+    """Process 1, and those that it or one of them has started; a parent has the lower number."""
+    kept: dict[int, Process] = {}
+    for each in sorted(processes, key=lambda one: one.pid):
+        if each.pid == 1 or each.parent in kept:
+            kept[each.pid] = each
+    return tuple(kept.values())
 
 
 def failed_start(error: GoneError, log: Sequence[str] = ()) -> Start:

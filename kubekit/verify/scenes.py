@@ -51,15 +51,16 @@ class Stage:
         *,
         volumes: Mapping[str, str] | None = None,
         locked: bool = False,
+        checked: bool = False,
     ) -> contextlib.AbstractContextManager[Running]:
-        """A container with what the project sets, and `env`."""
+        """A container with what the project sets, and `env`; `checked` by its HEALTHCHECK."""
         wanted = Wanted(
             image=self.image.id,
             env={**self.known.env, **(env or {})},
             network=self.known.network,
             volumes=volumes or {},
             locked=locked,
-            check_every=1 if self.image.config.get("Healthcheck") else None,
+            check_every=1 if checked and self.image.config.get("Healthcheck") else None,
         )
         return running(self.containers, wanted, python=self.python, cancel=self.cancel)
 
@@ -101,7 +102,7 @@ def play(stage: Stage, wanted: Collection[str], emit: Emit) -> Seen:
 def _usual(stage: Stage) -> Usual:
     port = stage.port
     try:
-        with stage.run() as one:
+        with stage.run(checked=True) as one:
             start, found = one.wait(port, "/", patience=stage.known.patience)
             if not start.up:
                 return Usual(start=start, port=port or 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from kubekit.verify.container import descendants
 from kubekit.verify.judge import CHECKS, chosen, judge
 from kubekit.verify.model import (
     Answer,
@@ -170,6 +171,12 @@ def test_a_database_that_no_container_reaches_says_nothing_about_readiness() -> 
     known = Known(env={"DATABASE_URL": "postgresql://app@db/app"})
     assert check("health-ready", seen, known).status == "skipped"
     assert check("health-ready", seen, replace(known, network="host")).status == "failed"
+
+
+def test_what_a_healthcheck_runs_is_none_of_its_processes() -> None:
+    beside = Process(pid=20, parent=0, command=("python", "-c", "ask"), user=10001)
+    its_child = replace(beside, pid=21, parent=20)
+    assert descendants([its_child, beside, *TOLD.processes]) == TOLD.processes
 
 
 def test_a_volume_that_does_not_keep_it() -> None:

@@ -36,7 +36,7 @@ class Wanted:
     Attributes:
         volumes: volume -> folder.
         locked: a root that is read-only, no capabilities, and a `/tmp` in memory.
-        check_every: seconds between two runs of the image's HEALTHCHECK; None for its own.
+        check_every: seconds between two runs of the image's HEALTHCHECK; None for no runs.
     """
 
     image: str
@@ -177,15 +177,15 @@ class Containers:
                 "SecurityOpt": ["no-new-privileges"],
                 "Tmpfs": {"/tmp": "rw,mode=1777"},  # noqa: S108 - in the container
             }
-        body = {
+        every = wanted.check_every
+        check = {"Test": ["NONE"]} if every is None else {"Interval": every * _SECOND}
+        return {
             "Image": wanted.image,
             "Env": [f"{name}={value}" for name, value in wanted.env.items()],
             "Labels": dict([self._label]),
+            "Healthcheck": check,
             "HostConfig": host,
         }
-        if wanted.check_every is not None:
-            body["Healthcheck"] = {"Interval": wanted.check_every * _SECOND}
-        return body
 
     def _quietly(self, method: str, path: str) -> None:
         with contextlib.suppress(GoneError, KubekitError):
