@@ -22,6 +22,7 @@ from kubekit.model import Settings, Where
 from kubekit.publish import provide
 from kubekit.redact import Redactor, hidden
 from kubekit.session import Run, open_engine
+from kubekit.verify.judge import chosen
 from kubekit.verify.model import Known, Report
 from kubekit.verify.project import known_of
 from kubekit.verify.run import verify
@@ -65,9 +66,10 @@ def verify_image(where: Where, run: Run, asked: Asked) -> Report:
 
     Raises:
         FilesError: a check has failed.
-        UsageError: there is no such image, or the project is not built.
+        UsageError: there is no such image or check, or the project is not built.
     """
     start = run.clock.now()
+    chosen(asked.only, asked.skip)  # before anything is built
     known = _known(where.settings, asked)
     redactor = Redactor(hidden(known.env.values(), public=_public(where, asked)))
     run = replace(run, emit=redactor.wrap(run.emit))
