@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from kubekit.config.levels import FILE_NAME
 from kubekit.errors import FilesError, Place, UsageError, shown
 from kubekit.image.files import dockerfile, dockerignore, plain
 from kubekit.image.files.context import ignore_path
@@ -27,7 +28,7 @@ from kubekit.text.strictyaml import load_all
 _DOCKERFILE = re.compile(r"(.*\.)?(Dockerfile|Containerfile)(\.\w+)?", re.IGNORECASE)
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "site-packages", "dist", "build"})
-_OURS = frozenset({"kubekit.yaml", "Chart.yaml", "values.yaml"})
+_OTHERS = frozenset({FILE_NAME, "Chart.yaml", "values.yaml"})
 
 
 def project(settings: Settings, look: Look) -> Looked:
@@ -73,16 +74,19 @@ def loose(paths: list[Path], look: Look) -> Looked:
         if found is not None:
             files.append(path)
             items += found
-    settings = Settings(
-        file=Path.cwd() / "kubekit.yaml", name="", namespace="default", profile=None
-    )
-    try:
-        sent = tuple(encoded(items))
-    except FilesError as error:
-        findings += unreadable(error, files[0])
-        sent = tuple(item for item in items if item.kind not in {"Secret", "ConfigMap"})
+    sent = _sent(items, findings)
+    settings = Settings(file=Path.cwd() / FILE_NAME, name="", namespace="default", profile=None)
     findings += look.objects(Manifests(items=sent), settings, image=None)
     return Looked(findings=_unique(findings), files=tuple(files), items=sent)
+
+
+def _sent(items: list[Manifest], findings: list[Finding]) -> tuple[Manifest, ...]:
+    """The objects as they would be sent; those whose data cannot be are told of instead."""
+    try:
+        return tuple(encoded(items))
+    except FilesError as error:
+        findings += unreadable(error, items[0].origin.file)
+        return tuple(item for item in items if item.kind not in {"Secret", "ConfigMap"})
 
 
 def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
@@ -155,7 +159,7 @@ def _walked(folder: Path) -> Iterator[Path]:
         )
         for name in sorted(names):
             wanted = _DOCKERFILE.fullmatch(name) or name.endswith(_SUFFIXES)
-            if wanted and name not in _OURS and not name.endswith(".dockerignore"):
+            if wanted and name not in _OTHERS and not name.endswith(".dockerignore"):
                 yield Path(at) / name
 
 

@@ -58,13 +58,13 @@ def fix(look: Callable[[], Looked]) -> Fixed:
             before.setdefault(file, texts[file])
             _write(file, _applied(texts[file], [one.edit for one in findings if one.edit]))
         after = look()
-        if _as_wished(looked, after, [one for some in chosen.values() for one in some]):
-            looked = after
-            done += sum(map(len, chosen.values()))
+        some = [one for listed in chosen.values() for one in listed]
+        if _as_wished(looked, after, some):
+            looked, done = after, done + len(some)
             continue
         for file, text in texts.items():
             _write(file, text)
-        refused |= {one.edit for some in chosen.values() for one in some if one.edit}
+        refused |= {one.edit for one in some if one.edit}
     diff = "".join(_diff(file, text, _read(file)) for file, text in before.items())
     return Fixed(edits=done, diff=diff, looked=looked)
 

@@ -53,7 +53,6 @@ def lint(settings: Settings | None, wanted: Wanted, emit: Emit, clock: Clock) ->
     """
     start = clock.now()
     _check(wanted.ignored)
-    root = settings.root if settings else Path.cwd()
     look = functools.partial(_look, settings, wanted)
     edits = 0
     if wanted.fix:
@@ -64,11 +63,10 @@ def lint(settings: Settings | None, wanted: Wanted, emit: Emit, clock: Clock) ->
     else:
         looked = look()
     if wanted.sarif:
-        data = sarif.report(looked.findings, root=root)
+        data = sarif.report(looked.findings, root=settings.root if settings else Path.cwd())
         emit(Output(text=json.dumps(data, indent=2, ensure_ascii=False), data=data))
-    else:
-        for one in looked.findings:
-            emit(_told(one))
+    for one in () if wanted.sarif else looked.findings:
+        emit(_told(one))
     _end(looked, wanted, edits, emit, clock.now() - start)
 
 
