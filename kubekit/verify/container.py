@@ -21,6 +21,7 @@ _STEP = 3.0
 """Seconds that one question may wait inside for the app."""
 _PAUSE = 0.3
 _LAST = 12
+_STREAK = 8
 _FRACTION = re.compile(r"\.(\d{1,6})\d*")
 
 
@@ -101,13 +102,17 @@ class Running:
                 raise CancelledError("interrupted")
 
     def health(self, patience: float) -> tuple[str, str]:
-        """What its HEALTHCHECK comes to, and what the last run of it said; empty without one."""
+        """What its HEALTHCHECK comes to, and what the last run of it said; empty without one.
+
+        On a machine that is busy some runs of it take too long: only many in a row count.
+        """
         end = time.monotonic() + patience
         while True:
             about = self.containers.inspect(self.id)["State"]
             health = about.get("Health") or {}
             status = str(health.get("Status") or "")
-            if status != "starting" or time.monotonic() >= end or not about["Running"]:
+            ended = status in ("", "none", "healthy") or not about["Running"]
+            if ended or int(health["FailingStreak"]) >= _STREAK or time.monotonic() >= end:
                 log = health.get("Log") or [{}]
                 return status, str(log[-1].get("Output") or "").strip()
             if self.cancel.wait(_PAUSE):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -17,6 +18,7 @@ from kubekit.image.docker.engine import Engine
 from kubekit.verify.owner import LABEL
 from tests.cluster.conftest import Project
 from tests.conftest import KUBEKIT, ROOT, Result, until
+from tests.unit.images import layer
 
 pytestmark = pytest.mark.cluster
 
@@ -173,11 +175,18 @@ def test_an_app_with_one_fault_fails_the_check_of_that(fault: str, tiny: Project
         assert "No module named 'missing_module'" in checks(result)["starts"]["details"][-1]
 
 
-def test_an_image_for_another_machine_is_read_but_not_run(tiny: Project) -> None:
-    tiny.write(
-        "app/Dockerfile", 'FROM --platform=linux/arm64 scratch\nCOPY server.py /\nCMD ["/x"]\n'
-    )
-    found = checks(verify(tiny))
+def test_an_image_for_another_machine_is_read_but_not_run(tiny: Project, engine: Engine) -> None:
+    files, name = layer({"x": "a program"}), f"{tiny.name}:arm"
+    rootfs = {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(files).hexdigest()}"]}
+    about = {"architecture": "arm64", "os": "linux", "config": {"Cmd": ["/x"]}, "rootfs": rootfs}
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": ["a/layer.tar"]}]
+    parts = {"config.json": json.dumps(about), "manifest.json": json.dumps(manifest)}
+    data = layer({"a/layer.tar": files, **parts})
+    engine.ask(lambda api: list(api.load_image(data)))
+    try:
+        found = checks(tiny.run("verify", name, "-o", "json"))
+    finally:
+        engine.remove(name)
     assert found["user-not-root"]["status"] == "failed"
     assert found["starts"]["status"] == "skipped"
     assert "arm64" in found["starts"]["text"]
