@@ -80,9 +80,11 @@ class Found:
 
 
 def outcome(row: Row) -> str:
-    """What a row that is so says: passed, passed as settled, or only named."""
+    """What a row that is so says: passed, passed as settled, open in part, or only named."""
     if row.look is None:
         return f"named, not run: {row.settled}"
+    if row.open:
+        return f"OPEN: {row.open}"
     return f"pass, settled: {row.settled}" if row.settled else "pass"
 
 
@@ -155,30 +157,35 @@ def leading(endpoint: DockerEndpoint) -> dict[str, str]:
     return env
 
 
-def section(rows: list[Found]) -> str:
+def when() -> str:
+    """The day and the commit: of the start of a run, as others may commit meanwhile."""
+    asked = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
+    return f"{dt.datetime.now(dt.UTC).date()}, commit {commit.stdout.strip()}"
+
+
+def section(rows: list[Found], began: str) -> str:
     """The part of the document that is about one project."""
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
-    plain = sum(one.row.look is not None and not one.row.settled for one in rows)
-    settled = sum(one.row.look is not None and bool(one.row.settled) for one in rows)
-    counts = f"{plain} pass as asked for, {settled} as settled"
-    rest = len(rows) - plain - settled
-    named = f", {rest} are named and not run" if rest else ""
-    when = f"{dt.datetime.now(dt.UTC).date()}, commit {commit}"
-    head = f"{when}: of {len(rows)} rows {counts}{named}."
+    said = {
+        "pass, settled": "pass as settled",
+        "pass": "pass as asked for",
+        "OPEN": "are open in part",
+        "named": "are named and not run",
+    }
+    kinds = [next(word for word in said if one.outcome.startswith(word)) for one in rows]
+    counts = ", ".join(
+        f"{kinds.count(kind)} {text}" for kind, text in said.items() if kind in kinds
+    )
+    head = f"{began}: of {len(rows)} rows {counts}."
     return "\n".join(["", head, "", *_HEAD, *map(line, rows), ""])
 
 
-def write(found: Mapping[str, list[Found]]) -> None:
+def write(found: Mapping[str, list[Found]], began: str) -> None:
     """Put what was found in its place in the document."""
     text = REPORT.read_text() if REPORT.exists() else empty()
+    text = _ABOUT + text[text.index("\n## ") :]
     for letter, rows in found.items():
-        text = put(text, letter, section(rows))
+        text = put(text, letter, section(rows, began))
     REPORT.write_text(text)
 
 
@@ -195,6 +202,7 @@ def main() -> int:
     parser.add_argument("--only", default="abcde", help="letters of projects")
     parser.add_argument("--write", action="store_true", help=f"into {REPORT.name}")
     arguments = parser.parse_args()
+    began = when()
     os.environ.update(lab.environment())
     endpoint = docker_env(os.environ["KUBEKIT_PROFILE"], cancel=Cancel())
     bases = furtherbases.load(leading(endpoint))
@@ -206,7 +214,7 @@ def main() -> int:
     if arguments.write:
         with (ROOT / ".venv" / "requirements.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be at other projects
-            write(found)
+            write(found, began)
     return 0
 
 

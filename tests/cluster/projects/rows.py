@@ -19,6 +19,7 @@ class Row:
         asked: what was asked for, in short.
         check: the id of `kubekit verify`'s check, or ``own`` for one that is only here.
         settled: the contradiction, and how it is settled; empty where it is as asked for.
+        open: what of it was not shown, or not on every machine; its checks passed all the same.
         of: the letter of the project whose image it is about; empty for its own.
         look: looks, and says what was seen; raises where it is not so. None: it is not ours to run.
     """
@@ -28,6 +29,7 @@ class Row:
     check: str = "own"
     settled: str = ""
     look: Look | None = None
+    open: str = ""
     of: str = ""
 
 
@@ -43,9 +45,11 @@ def verified(id_: str, title: str, *ids: str, settled: str = "") -> Row:
     return Row(id=id_, asked=title, check=", ".join(ids), settled=settled, look=look)
 
 
-def own(id_: str, title: str, *, settled: str = "", of: str = "") -> Callable[[Look], Row]:
+def own(
+    id_: str, title: str, *, settled: str = "", open_: str = "", of: str = ""
+) -> Callable[[Look], Row]:
     """A requirement with a check that is only here."""
-    return lambda look: Row(id=id_, asked=title, settled=settled, look=look, of=of)
+    return lambda look: Row(id=id_, asked=title, settled=settled, look=look, open=open_, of=of)
 
 
 def says(text: str, *words: str) -> None:

@@ -31,7 +31,11 @@ def a2(facts: Facts) -> str:
     return f"{len(facts.dockerfile.stages)} stages; BuildKit shows both"
 
 
-@own("A3", "the builder has a compiler", settled="X17: `Python.h` is the base image's affair")
+@own(
+    "A3",
+    "the builder has a compiler; an extension in C is built from its sources",
+    open_="X17: an extension needs `Python.h`, and is built only where the base has it",
+)
 def a3(facts: Facts) -> str:
     says(" ".join(facts.lines("RUN", "builder")), "gcc", "g++", "libffi-dev")
     facts.build("--target", "builder", tag="f-builder-of-a:test")
@@ -108,7 +112,11 @@ def a13(facts: Facts) -> str:
     return f"{facts.image['Id'][7:19]}, built without a cache in {facts.first:.0f} s"
 
 
-@own("A14", "`-p 8001:8000`, healthy after 2-3 s, a clean log")
+@own(
+    "A14",
+    "`-p 8001:8000`, healthy after 2-3 s, a clean log",
+    open_="healthy with a clean log; the seconds are told and not judged",
+)
 def a14(facts: Facts) -> str:
     with facts.running("--name", "f-qr-test", "-p", "8001:8000") as running:
         running.url = running.url.rpartition(":")[0] + ":8001"
