@@ -29,9 +29,11 @@ def is_secret(name: str, value: str) -> bool:
         return True
     if name in _PUBLIC or name.endswith(("_FILE", "_PATH", "_DIR", "_URL")) or "://" in value:
         return False
+    if _RANDOM.fullmatch(value):  # base64 may begin with a slash, as a path does
+        return True
     if _NO_VALUE.match(value) or not any(hidden([value], public="")):
         return False
-    return looks_secret(name) or _RANDOM.fullmatch(value) is not None
+    return looks_secret(name)
 
 
 def _shapes(value: str, public: str) -> list[str]:

@@ -121,6 +121,7 @@ def test_a_value_is_found_wherever_the_blocks_end(
         ("AUTH_ENABLED", "true", False),
         ("DATABASE_URL", "postgresql://postgres:postgres@db/app", True),
         ("API_TOKEN", "abcdef-1", True),
+        ("API_TOKEN", "/Zx81hdkKq02mLLpQwe9s=", True),
         ("DATABASE_URL", "postgresql://app:hunter22@db/app", True),
         ("SALT", "Zx81hdkKq02mLLpQwe9s", True),
     ],
