@@ -68,7 +68,14 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         with its_turn(
             target, kube, owned, command="build-and-apply", emit=run.emit, cancel=run.cancel
         ) as turn:
-            released = release(settings, prepared, target, turn.lease.guard(kube), run)
+            released = release(
+                settings,
+                prepared,
+                target,
+                turn.lease.guard(kube),
+                run,
+                expected=prepared.manifests,
+            )
         run.emit(_good_end(settings, target, released, run.clock.now() - start))
     return released.rollout
 

@@ -232,7 +232,7 @@ class Loop:
             self._kube,
             self._run,
             built=None if build else self._built,
-            config=None if build else self._config,
+            config=self._config,
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
