@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from kubekit.api.claims import takes_its_claims
 from kubekit.api.deleting import why_namespace
-from kubekit.api.kube import ApiError, Kube
+from kubekit.api.kube import HICCUP_SECONDS, ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
     MANAGER,
@@ -183,7 +183,7 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
         if resource.kind in _NATIVE_KINDS:
             continue
         try:
-            items = kube.list(resource.path(namespace), patience=0)
+            items = kube.list(resource.path(namespace), patience=HICCUP_SECONDS)
         except ApiError:  # a kind that may not be listed is not known to be empty
             yield resource.kind
             continue
