@@ -35,7 +35,6 @@ BRIEF = ("busy", "broken", "cut", "lost", "halved", "drip", "away")
 """Faults that end by themselves, so that the run must end well."""
 
 LASTING = "down"
-SAMPLE = 3
 KINDS = [
     KNOWN[api, kind]
     for api, kind in (
@@ -155,11 +154,16 @@ Deed = Callable[[Stand], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Act:
-    """What comes before, the run that meets the fault, and what is there afterwards."""
+    """What comes before, the run that meets the fault, and what is there afterwards.
+
+    Attributes:
+        sample: how many of its faults are played in `make test`.
+    """
 
     before: Deed
     run: Deed
     left: set[str]
+    sample: int = 4
 
 
 def fresh(stand: Stand) -> None:
@@ -247,9 +251,12 @@ ACTS = {
         before=of_kubectl, run=Stand.apply, left=BASE | {"ConfigMap/a", "ConfigMap/b"}
     ),
     "rollback": Act(
-        before=two_releases, run=roll_back, left=BASE | {"Deployment/one", "Deployment/two"}
+        before=two_releases,
+        run=roll_back,
+        left=BASE | {"Deployment/one", "Deployment/two"},
+        sample=2,
     ),
-    "teardown": Act(before=deployed, run=tear_down, left=set()),
+    "teardown": Act(before=deployed, run=tear_down, left=set(), sample=2),
 }
 
 
@@ -329,7 +336,7 @@ def test_a_request_that_goes_wrong_is_made_good(
     assert count >= 3
     cases = [(kind, which) for kind in (*BRIEF, LASTING) for which in range(count)]
     if pytestconfig.getoption("--rounds") == 1:
-        cases = random.Random(f"faults-{name}").sample(cases, SAMPLE)
+        cases = random.Random(f"faults-{name}").sample(cases, act.sample)
     for kind, which in cases:
         where = f"{name}: {kind} at request {which + 1} of {count}"
         print(where)
