@@ -55,7 +55,8 @@ def killed(project: Project, moment: Moment) -> None:
         timer.start()
         code = run.wait()
         timer.cancel()
-    moment.during = stage_of(said.read_text()) if code == -9 else "over"
+    assert code in (0, -9), said.read_text()
+    moment.during = "over" if code == 0 else stage_of(said.read_text())
 
 
 def stage_of(said: str) -> str:
