@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from kubekit.api.claims import takes_its_claims
 from kubekit.api.deleting import why_namespace
-from kubekit.api.kube import ApiError, Kube
+from kubekit.api.kube import HICCUP_SECONDS, ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
     MANAGER,
@@ -28,8 +28,9 @@ from kubekit.api.resources import (
     listable,
     ref,
 )
-from kubekit.errors import CancelledError, KubekitError, UnreachableError
-from kubekit.events import Emit, ObjectChanged, Progress, Warned
+from kubekit.api.waiting import Wait
+from kubekit.errors import KubekitError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Warned
 from kubekit.model import Applied, Cancel, Clock, Manifest, Object
 
 DATA_KINDS = frozenset({"PersistentVolumeClaim"})
@@ -49,7 +50,6 @@ _HOLDERS = [
         ("networking.k8s.io/v1", "Ingress"),
     )
 ] + [REPLICA_SETS]
-_STEP_SECONDS = 0.1
 _GONE_SECONDS = 120.0
 
 # Made by Kubernetes itself in every namespace, and gone with it.
@@ -110,17 +110,16 @@ def remove_namespace(
         return False
     uid = live["metadata"]["uid"]
     discard_namespace(kube, namespace, uid=uid)
-    deadline = clock.now() + _GONE_SECONDS
+    wait = Wait(_GONE_SECONDS, emit=emit, clock=clock, cancel=cancel)
     while (now := kube.get(path)) is not None and now["metadata"]["uid"] == uid:
         why = _why_namespace(namespace, now)
-        if clock.now() > deadline:
+        if wait.is_over:
             raise UnreachableError(
                 f"namespace `{namespace}` is still there after {_GONE_SECONDS:.0f} s: {why}",
                 hints=("see its `status.conditions` and the finalizers they name",),
                 id="still-deleting",
             )
-        emit(Progress(stage="teardown", text=f"waiting for {why}"))
-        _pause(cancel)
+        wait.on(f"waiting for {why}")
     emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
     return True
 
@@ -183,7 +182,7 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
         if resource.kind in _NATIVE_KINDS:
             continue
         try:
-            items = kube.list(resource.path(namespace), patience=0)
+            items = kube.list(resource.path(namespace), patience=HICCUP_SECONDS)
         except ApiError:  # a kind that may not be listed is not known to be empty
             yield resource.kind
             continue
@@ -201,8 +200,3 @@ def _is_native(kind: str, metadata: Object) -> bool:
 def _why_namespace(namespace: str, live: Object) -> str:
     why = why_namespace(live)
     return f"namespace `{namespace}`: {why}" if why else f"namespace `{namespace}` to be gone"
-
-
-def _pause(cancel: Cancel) -> None:
-    if cancel.wait(_STEP_SECONDS):
-        raise CancelledError("interrupted")
