@@ -64,29 +64,38 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
     Secrets and ConfigMaps stay as long as any pod, or any template of one, still names them: a
     rollback needs them. They all stay where this user may not see everything that could name them.
     """
+    return _stale(kube, members(kube, owned, read_kinds(kube, owned) or ()), manifests, owned=owned)
+
+
+def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
+    """Delete members of the set that this apply did not contain; how many there were."""
+    manifests = [item.manifest for item in applied.objects]
+    kinds = read_kinds(kube, owned) or frozenset()
+    found = members(kube, owned, kinds)
+    doomed = _stale(kube, found, manifests, owned=owned)
+    for resource, obj in doomed:
+        path = resource.path(owned.namespace, obj["metadata"]["name"])
+        if kube.delete(path, uid=obj["metadata"]["uid"]):
+            emit(ObjectChanged(ref=ref(obj), action="pruned"))
+    left = {resource.group_kind for resource, obj in found if (resource, obj) not in doomed}
+    if kinds - left:  # also of a run before, which was cut off
+        _shrink(kube, owned, manifests, kinds, left)
+    return len(doomed)
+
+
+def _stale(
+    kube: Kube, found: Iterable[Member], manifests: Iterable[Manifest], *, owned: OwnedSet
+) -> list[Member]:
     kept = {(manifest.kind, manifest.name) for manifest in manifests}
     found = [
         (resource, obj)
-        for resource, obj in members(kube, owned, read_kinds(kube, owned) or ())
+        for resource, obj in found
         if obj["kind"] not in DATA_KINDS and _key(obj) not in kept and not _is_spared(obj)
     ]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
         used = _named_configs(kube, owned.namespace)
         found = [pair for pair in found if not _may_be_named(pair[1], used)]
     return found
-
-
-def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
-    """Delete members of the set that this apply did not contain; how many there were."""
-    manifests = [item.manifest for item in applied.objects]
-    doomed = stale(kube, manifests, owned=owned)
-    for resource, obj in doomed:
-        path = resource.path(owned.namespace, obj["metadata"]["name"])
-        if kube.delete(path, uid=obj["metadata"]["uid"]):
-            emit(ObjectChanged(ref=ref(obj), action="pruned"))
-    if doomed:
-        _shrink(kube, owned, manifests, {obj["metadata"]["uid"] for _, obj in doomed})
-    return len(doomed)
 
 
 def remove_namespace(
@@ -145,11 +154,14 @@ def _key(obj: Object) -> tuple[str, str]:
     return obj["kind"], obj["metadata"]["name"]
 
 
-def _shrink(kube: Kube, owned: OwnedSet, manifests: Iterable[Manifest], gone: set[str]) -> None:
+def _shrink(
+    kube: Kube,
+    owned: OwnedSet,
+    manifests: Iterable[Manifest],
+    kinds: frozenset[str],
+    left: set[str],
+) -> None:
     """Let the parent name only the kinds that are applied or still have members."""
-    kinds = read_kinds(kube, owned) or frozenset()
-    live = members(kube, owned, kinds)
-    left = {resource.group_kind for resource, obj in live if obj["metadata"]["uid"] not in gone}
     for manifest in manifests:
         resource = find(kube, manifest.data["apiVersion"], manifest.kind)
         left |= owned.kinds_of(manifest.data, resource)
