@@ -22,7 +22,9 @@ soak: setup ## what must not fail, three times over, 200 builds, and all of what
 	$(BIN)/python -m pytest tests/cluster/dev/test_load.py tests/cluster/dev/test_minikube_restart.py tests/cluster/dev/test_debug.py --rounds 3
 	$(BIN)/python -m pytest tests/cluster/dev/test_soak.py --rounds 3
 	$(BIN)/python -m tests.cluster.dev.soaked
-	$(BIN)/python -m pytest tests/cluster/test_chaos.py tests/cluster/test_bystanders.py --rounds 3 --timeout 7200
+	$(BIN)/python -m pytest tests/cluster/test_faults.py tests/cluster/test_bystanders.py --rounds 3
+	$(BIN)/python -m pytest tests/cluster/test_chaos.py --rounds 3
+	$(BIN)/python -m tests.cluster.chaotic
 	$(BIN)/python -m pytest tests/cluster/projects --rounds 3
 
 check: setup backend/.venv/ready ## style, types, layers

@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from kubekit.api.follow import Changed, Follower, Listed, Lost, Update
 from kubekit.api.kube import ApiError, Kube, TransientError
+from kubekit.api.lineage import lineage
 from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import PODS
 from kubekit.cluster.target import resolve_for_reading
@@ -20,7 +21,7 @@ from kubekit.config.validators import seconds
 from kubekit.errors import CancelledError, KubekitError, UsageError
 from kubekit.events import Ended, Following, LogLine, Warned
 from kubekit.model import Object, Settings, Where
-from kubekit.podchoice import Choice, lineage
+from kubekit.podchoice import Choice
 from kubekit.rollout.inspect.roster import Asked, parse
 from kubekit.session import Run, check_namespace, open_api
 from kubekit.streams.logs import Logs, moment, source_of, started

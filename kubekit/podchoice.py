@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from kubekit.api.kube import ApiError, Kube
+from kubekit.api.lineage import lineage
 from kubekit.api.ownership import MEMBER_LABEL, OwnedSet
 from kubekit.api.resources import KNOWN, SERVICES, Resource
 from kubekit.model import Object
-from kubekit.rollout.inspect.past import controller
 from kubekit.rollout.inspect.roster import Asked
 
 _APPS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob", "Pod")
@@ -18,27 +17,6 @@ _RESOURCES: Mapping[str, Resource] = {
     **{resource.kind: resource for resource in KNOWN.values()},
     "ReplicaSet": _REPLICA_SET,
 }
-
-
-def lineage(pod: Object) -> tuple[tuple[str, str], ...]:
-    """The pod, what controls it, and what controls that, each as kind and name.
-
-    A Deployment names its ReplicaSets after itself and the hash that their pods carry as a label,
-    a CronJob its Jobs after itself and the minute: so nothing but the pod has to be read.
-    """
-    metadata = pod["metadata"]
-    found = [("Pod", str(metadata["name"]))]
-    owner = controller(pod)
-    if owner is None:
-        return tuple(found)
-    kind, name = str(owner["kind"]), str(owner["name"])
-    found.append((kind, name))
-    hashed = (metadata.get("labels") or {}).get("pod-template-hash")
-    if kind == "ReplicaSet" and hashed and name.endswith(f"-{hashed}"):
-        found.append(("Deployment", name.removesuffix(f"-{hashed}")))
-    if kind == "Job" and (made := re.fullmatch(r"(.+)-\d{6,10}", name)):
-        found.append(("CronJob", made[1]))
-    return tuple(found)
 
 
 class Choice:

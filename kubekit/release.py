@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from kubekit.ahead import Ahead
 from kubekit.api.apply import Step, halfway, prepare_namespace, trial, write
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import discard_namespace, prune
+from kubekit.api.resources import NAMESPACE
 from kubekit.checks import Prepared, objects
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import ObjectChanged
+from kubekit.events import Emit, ObjectChanged
 from kubekit.image import cleanup
 from kubekit.image.docker.engine import on_host
 from kubekit.manifests.phases import is_before
@@ -51,6 +54,7 @@ def release(
     run: Run,
     *,
     built: BuiltImage | None = None,
+    expected: Manifests | None = None,
     adapt: Adapt = lambda manifests, _: manifests,
     accepted: Callable[[], None] = lambda: None,
 ) -> Released:
@@ -63,6 +67,7 @@ def release(
         kube: its API.
         run: of this command.
         built: the image to go on with; None to build one of the files as they are.
+        expected: the objects as they will probably be applied; None where there is no telling.
         adapt: what becomes of the objects before they are applied.
         accepted: is called when the API server takes all of them, before the first is written.
 
@@ -70,10 +75,14 @@ def release(
         KubekitError: a stage failed; its class says which kind of failure.
     """
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    with cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel):
+    asks = functools.partial(_asked_ahead, settings, kube, owned)
+    with (
+        cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel),
+        contextlib.closing(Ahead(expected, asks, run.cancel)) as ahead,
+    ):
         image, rendered = _image(settings, prepared, target, run, built)
         rendered = adapt(rendered, image)
-        applied = _apply(settings, kube, rendered, owned, image, run, accepted)
+        applied = _apply(settings, kube, rendered, owned, image, run, accepted, ahead)
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = await_ready(settings, kube, _unfinished(applied), image, run)
         text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
@@ -116,10 +125,11 @@ def _apply(
     image: BuiltImage | None,
     run: Run,
     accepted: Callable[[], None],
+    ahead: Ahead,
 ) -> Applied:
     """Write the objects; what is to run before the rest has been waited for then."""
     with run.stage("apply", f"namespace `{owned.namespace}`") as stage:
-        steps = _tried(settings, kube, rendered, owned, run)
+        steps = ahead.take(rendered, run.emit) or _tried(settings, kube, rendered, owned, run)
         accepted()
         first, rest = _phases(steps)
         applied = write(kube, first, owned=owned, emit=run.emit, later=rest)
@@ -141,12 +151,33 @@ def _tried(
     """What would happen to each object; of a refusal nothing stays."""
     made = prepare_namespace(kube, owned.namespace, emit=run.emit)
     try:
-        steps = trial(kube, rendered, owned=owned, emit=run.emit, consent=settings.consent)
-        foresee(kube, steps, namespace=owned.namespace, tolerate=frozenset(settings.tolerate))
+        return _asked(settings, kube, owned, rendered, run.emit)
     except BaseException:
         if made is not None:
             _take_back(kube, owned.namespace, made, run)
         raise
+
+
+def _asked_ahead(
+    settings: Settings,
+    kube: Kube,
+    owned: OwnedSet,
+    expected: Manifests,
+    emit: Emit,
+    cancel: Cancel,
+) -> list[Step] | None:
+    """What would happen to each object; None as long as there is no namespace to ask in."""
+    kube = kube.until(cancel)
+    if kube.get(NAMESPACE.path("", owned.namespace)) is None:
+        return None
+    return _asked(settings, kube, owned, expected, emit)
+
+
+def _asked(
+    settings: Settings, kube: Kube, owned: OwnedSet, rendered: Manifests, emit: Emit
+) -> list[Step]:
+    steps = trial(kube, rendered, owned=owned, emit=emit, consent=settings.consent)
+    foresee(kube, steps, namespace=owned.namespace, tolerate=frozenset(settings.tolerate))
     return steps
 
 

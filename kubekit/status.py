@@ -8,6 +8,7 @@ from typing import Any
 
 from kubekit.api.fields import settings
 from kubekit.api.kube import FIELD_MANAGER, Kube
+from kubekit.api.lineage import is_of
 from kubekit.api.ownership import OwnedSet, members, read_kinds
 from kubekit.api.podsecrets import of_set, of_templates
 from kubekit.api.resources import PODS, REPLICA_SETS, ref
@@ -129,14 +130,12 @@ def _state(obj: Object) -> str:
 
 
 def _pods(kube: Kube, owned: OwnedSet, refs: set[str]) -> list[dict[str, str]]:
-    """Pods of the project's Deployments: a ReplicaSet's name is the Deployment's and a hash."""
-    rows = []
-    for pod in kube.list(PODS.path(owned.namespace)):
-        owners = pod["metadata"].get("ownerReferences") or ()
-        sets = [o["name"].rpartition("-")[0] for o in owners if o["kind"] == "ReplicaSet"]
-        if any(f"Deployment/{name}" in refs for name in sets):
-            rows.append({"ref": f"Pod/{pod['metadata']['name']}", "state": _pod_state(pod)})
-    return rows
+    """Pods of the project's workloads."""
+    return [
+        {"ref": f"Pod/{pod['metadata']['name']}", "state": _pod_state(pod)}
+        for pod in kube.list(PODS.path(owned.namespace))
+        if is_of(pod, refs)
+    ]
 
 
 def _pod_state(pod: Object) -> str:

@@ -64,22 +64,46 @@ def its_turn(
     Raises:
         UsageError: another run is at work, with what it is.
     """
-    lock = RunFile(lock_key(target, kube, owned))
+    with alone_here(
+        target, owned, command=command, emit=emit, cancel=cancel, host=kube.host
+    ) as lock:
+        lease = Lease(kube, owned, Signature(command=command, mark=lock.mark or uuid.uuid4().hex))
+        with contextlib.closing(lease):
+            yield Turn(owned=owned, lease=lease)
+
+
+@contextlib.contextmanager
+def alone_here(
+    target: ClusterTarget,
+    owned: OwnedSet,
+    *,
+    command: str,
+    emit: Emit,
+    cancel: Cancel,
+    host: str = "",
+) -> Iterator[RunFile]:
+    """The same on this machine alone, for a cluster that need not answer.
+
+    Args:
+        host: of a cluster that is no Minikube.
+
+    Raises:
+        UsageError: another run is at work, with what it is.
+    """
+    lock = RunFile(lock_key(target, owned, host=host))
     if not lock.take(command):
         holder = lock.holder()
         if command != "teardown" or holder is None or holder.command != DEV or not holder.alive():
             raise _busy(owned, holder)
         _end(lock, holder, command, emit=emit, cancel=cancel)
     with contextlib.closing(lock):
-        lease = Lease(kube, owned, Signature(command=command, mark=lock.mark or uuid.uuid4().hex))
-        with contextlib.closing(lease):
-            yield Turn(owned=owned, lease=lease)
+        yield lock
 
 
-def lock_key(target: ClusterTarget, kube: Kube, owned: OwnedSet) -> str:
+def lock_key(target: ClusterTarget, owned: OwnedSet, *, host: str = "") -> str:
     """A name for the project there; two Minikubes may have profiles of one name."""
     # A Minikube comes back on another port, so its address does not name it.
-    cluster = f"{minikube_home()}\0{target.profile}" if target.profile else kube.host
+    cluster = f"{minikube_home()}\0{target.profile}" if target.profile else host
     seed = f"{cluster}\0{owned.namespace}\0{owned.project}"
     return f"{owned.project}-{hashlib.sha256(seed.encode()).hexdigest()[:16]}"
 

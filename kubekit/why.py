@@ -7,6 +7,7 @@ import functools
 from collections.abc import Iterable
 
 from kubekit.api.kube import Kube
+from kubekit.api.lineage import controller
 from kubekit.api.podsecrets import PodSecrets
 from kubekit.api.resources import ref
 from kubekit.checks import prepare
@@ -17,7 +18,6 @@ from kubekit.model import Manifest, Object, Settings, Where
 from kubekit.redact import Redactor
 from kubekit.rollout import kinds
 from kubekit.rollout.inspect.look import Judged, Look
-from kubekit.rollout.inspect.past import controller
 from kubekit.rollout.inspect.present import GOING
 from kubekit.rollout.inspect.roster import Asked, chosen, nearest, parse, standing, title
 from kubekit.rollout.telling import blindness, duration, field_in

@@ -38,7 +38,7 @@ from kubekit.rollout.wait import Rollout
 from kubekit.session import Run, connect, open_store
 from kubekit.status import describe
 from kubekit.text import envfile, strictyaml
-from kubekit.turn import Turn, its_turn
+from kubekit.turn import Turn, alone_here, its_turn
 from kubekit.why import diagnose
 
 
@@ -68,7 +68,14 @@ def build_and_apply(settings: Settings, run: Run, *, dry_run: bool = False) -> R
         with its_turn(
             target, kube, owned, command="build-and-apply", emit=run.emit, cancel=run.cancel
         ) as turn:
-            released = release(settings, prepared, target, turn.lease.guard(kube), run)
+            released = release(
+                settings,
+                prepared,
+                target,
+                turn.lease.guard(kube),
+                run,
+                expected=prepared.manifests,
+            )
         run.emit(_good_end(settings, target, released, run.clock.now() - start))
     return released.rollout
 
@@ -245,10 +252,21 @@ def cluster_profile(settings: Settings) -> str:
 
 
 def delete_cluster(settings: Settings, run: Run) -> None:
-    """Delete this one Minikube profile with all that is in it, running or not."""
+    """Delete this one Minikube profile with all that is in it, running or not.
+
+    A `dev` that is at work on this project there is asked to end first.
+
+    Raises:
+        UsageError: another run is at work on it.
+    """
     start = run.clock.now()
     profile = cluster_profile(settings)
-    with run.stage("delete", f"deleting Minikube profile `{profile}`") as stage:
+    target = ClusterTarget(context=profile, profile=profile)
+    owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+    with (
+        run.stage("delete", f"deleting Minikube profile `{profile}`") as stage,
+        alone_here(target, owned, command="teardown", emit=run.emit, cancel=run.cancel),
+    ):
         minikube.delete(profile, cancel=run.cancel)
         stage.did(f"Minikube profile `{profile}` deleted", changed=True)
     run.emit(Ended(text="nothing of it is left", seconds=run.clock.now() - start))

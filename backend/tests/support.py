@@ -34,7 +34,7 @@ def token(*, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> s
     return jwt.encode({k: v for k, v in full.items() if v is not None}, secret, algorithm)
 
 
-def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def until(condition: Callable[[], bool], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

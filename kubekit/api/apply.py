@@ -7,6 +7,7 @@ and one refusal means that nothing is written at all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -200,6 +201,8 @@ def _attempt(
 
 def _try(attempt: Attempt, withheld: Withheld) -> Step:
     manifest, live = attempt.manifest, attempt.live
+    if live is not None and comparable(live) == comparable(attempt.sent):
+        return _same(attempt, live)
     try:
         answer = attempt.ask()
     except RefusedError as error:
@@ -208,6 +211,18 @@ def _try(attempt: Attempt, withheld: Withheld) -> Step:
     for text in answer.warnings:
         attempt.emit(Warned(text=f"{manifest.ref}: {text}"))
     return _step(attempt, answer, withheld)
+
+
+def _same(attempt: Attempt, live: Object) -> Step:
+    """What is live is just what is sent, as a hashed ConfigMap is: there is nothing to ask."""
+    return Step(
+        manifest=attempt.manifest,
+        resource=attempt.resource,
+        action="unchanged",
+        sent=attempt.sent,
+        live=live,
+        date=math.floor(attempt.kube.server_now()) - 1,
+    )
 
 
 def _step(attempt: Attempt, answer: Answer, withheld: Withheld) -> Step:

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
 from kubekit.api.ownership import Member
 from kubekit.api.resources import KNOWN, ref
-from kubekit.errors import CancelledError, UnreachableError
-from kubekit.events import Emit, ObjectChanged, Progress
+from kubekit.api.waiting import Wait
+from kubekit.errors import UnreachableError
+from kubekit.events import Emit, ObjectChanged
 from kubekit.model import Cancel, Clock, Object
 
 _CLAIMS = KNOWN["v1", "PersistentVolumeClaim"]
 _POLICY = "persistentVolumeClaimRetentionPolicy"
-_STEP_SECONDS = 0.1
 _SECONDS = 60.0
 
 
@@ -49,17 +49,15 @@ def let_go(
         for resource, obj in doomed
         if resource.kind == "StatefulSet" and _spec(obj).get("volumeClaimTemplates")
     ]
-    deadline = clock.now() + _SECONDS
+    wait = Wait(_SECONDS, emit=emit, clock=clock, cancel=cancel)
     while sets and (held := _held(kube, namespace, sets, emit)):
-        if clock.now() > deadline:
+        if wait.is_over:
             raise UnreachableError(
                 f"{held} after {_SECONDS:.0f} s, so nothing was deleted: its data would go, too",
                 hints=("run it again; with `--data` the claims are deleted as well",),
                 id="still-deleting",
             )
-        emit(Progress(stage="teardown", text=f"waiting: {held}"))
-        if cancel.wait(_STEP_SECONDS):
-            raise CancelledError("interrupted")
+        wait.on(f"waiting: {held}")
 
 
 def _spec(obj: Object) -> Object:

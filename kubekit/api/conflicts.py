@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kubekit.api.kube import FIELD_MANAGER, ApiError
 from kubekit.model import Object
 
-_MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"(?: with subresource "(?P<part>[^"]*)")?')
+_MANAGER = re.compile(r'conflict with "(?P<manager>[^"]*)"')
 _REASON = "FieldManagerConflict"
 REPLICAS = "spec.replicas"
 _AUTOSCALERS = "kube-controller-manager"
@@ -22,12 +22,10 @@ class Conflict:
     Attributes:
         field: as the API server names it, such as ``spec.replicas``.
         manager: who owns it.
-        subresource: by way of which it was set, empty for the object itself.
     """
 
     field: str
     manager: str
-    subresource: str = ""
 
     @property
     def own(self) -> bool:
@@ -58,5 +56,4 @@ def _conflict(cause: Object) -> Conflict:
     return Conflict(
         field=str(cause.get("field") or "").removeprefix("."),
         manager=match["manager"] if match else "unknown",
-        subresource=(match["part"] or "") if match else "",
     )

@@ -28,6 +28,9 @@ READ_SECONDS = 30.0
 PATIENCE_SECONDS = 30.0
 """How long an idempotent request is retried while the API server cannot be reached."""
 
+HICCUP_SECONDS = 2.0
+"""The same for what may fail for good, as one of many kinds does whose own server is down."""
+
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 # An object that does not fit the schema is a 500 to server-side apply, but no better next time.
 _MISFITS = ("failed to create typed patch object", "failed to convert new object")

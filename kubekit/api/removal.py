@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from kubekit.api.claims import takes_its_claims
 from kubekit.api.deleting import why_namespace
-from kubekit.api.kube import ApiError, Kube
+from kubekit.api.kube import HICCUP_SECONDS, ApiError, Kube
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
     MANAGER,
@@ -28,8 +28,9 @@ from kubekit.api.resources import (
     listable,
     ref,
 )
-from kubekit.errors import CancelledError, KubekitError, UnreachableError
-from kubekit.events import Emit, ObjectChanged, Progress, Warned
+from kubekit.api.waiting import Wait
+from kubekit.errors import KubekitError, UnreachableError
+from kubekit.events import Emit, ObjectChanged, Warned
 from kubekit.model import Applied, Cancel, Clock, Manifest, Object
 
 DATA_KINDS = frozenset({"PersistentVolumeClaim"})
@@ -49,7 +50,6 @@ _HOLDERS = [
         ("networking.k8s.io/v1", "Ingress"),
     )
 ] + [REPLICA_SETS]
-_STEP_SECONDS = 0.1
 _GONE_SECONDS = 120.0
 
 # Made by Kubernetes itself in every namespace, and gone with it.
@@ -64,29 +64,38 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
     Secrets and ConfigMaps stay as long as any pod, or any template of one, still names them: a
     rollback needs them. They all stay where this user may not see everything that could name them.
     """
+    return _stale(kube, members(kube, owned, read_kinds(kube, owned) or ()), manifests, owned=owned)
+
+
+def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
+    """Delete members of the set that this apply did not contain; how many there were."""
+    manifests = [item.manifest for item in applied.objects]
+    kinds = read_kinds(kube, owned) or frozenset()
+    found = members(kube, owned, kinds)
+    doomed = _stale(kube, found, manifests, owned=owned)
+    for resource, obj in doomed:
+        path = resource.path(owned.namespace, obj["metadata"]["name"])
+        if kube.delete(path, uid=obj["metadata"]["uid"]):
+            emit(ObjectChanged(ref=ref(obj), action="pruned"))
+    left = {resource.group_kind for resource, obj in found if (resource, obj) not in doomed}
+    if kinds - left:  # also of a run before, which was cut off
+        _shrink(kube, owned, manifests, kinds, left)
+    return len(doomed)
+
+
+def _stale(
+    kube: Kube, found: Iterable[Member], manifests: Iterable[Manifest], *, owned: OwnedSet
+) -> list[Member]:
     kept = {(manifest.kind, manifest.name) for manifest in manifests}
     found = [
         (resource, obj)
-        for resource, obj in members(kube, owned, read_kinds(kube, owned) or ())
+        for resource, obj in found
         if obj["kind"] not in DATA_KINDS and _key(obj) not in kept and not _is_spared(obj)
     ]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
         used = _named_configs(kube, owned.namespace)
         found = [pair for pair in found if not _may_be_named(pair[1], used)]
     return found
-
-
-def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
-    """Delete members of the set that this apply did not contain; how many there were."""
-    manifests = [item.manifest for item in applied.objects]
-    doomed = stale(kube, manifests, owned=owned)
-    for resource, obj in doomed:
-        path = resource.path(owned.namespace, obj["metadata"]["name"])
-        if kube.delete(path, uid=obj["metadata"]["uid"]):
-            emit(ObjectChanged(ref=ref(obj), action="pruned"))
-    if doomed:
-        _shrink(kube, owned, manifests, {obj["metadata"]["uid"] for _, obj in doomed})
-    return len(doomed)
 
 
 def remove_namespace(
@@ -110,17 +119,16 @@ def remove_namespace(
         return False
     uid = live["metadata"]["uid"]
     discard_namespace(kube, namespace, uid=uid)
-    deadline = clock.now() + _GONE_SECONDS
+    wait = Wait(_GONE_SECONDS, emit=emit, clock=clock, cancel=cancel)
     while (now := kube.get(path)) is not None and now["metadata"]["uid"] == uid:
         why = _why_namespace(namespace, now)
-        if clock.now() > deadline:
+        if wait.is_over:
             raise UnreachableError(
                 f"namespace `{namespace}` is still there after {_GONE_SECONDS:.0f} s: {why}",
                 hints=("see its `status.conditions` and the finalizers they name",),
                 id="still-deleting",
             )
-        emit(Progress(stage="teardown", text=f"waiting for {why}"))
-        _pause(cancel)
+        wait.on(f"waiting for {why}")
     emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
     return True
 
@@ -146,11 +154,14 @@ def _key(obj: Object) -> tuple[str, str]:
     return obj["kind"], obj["metadata"]["name"]
 
 
-def _shrink(kube: Kube, owned: OwnedSet, manifests: Iterable[Manifest], gone: set[str]) -> None:
+def _shrink(
+    kube: Kube,
+    owned: OwnedSet,
+    manifests: Iterable[Manifest],
+    kinds: frozenset[str],
+    left: set[str],
+) -> None:
     """Let the parent name only the kinds that are applied or still have members."""
-    kinds = read_kinds(kube, owned) or frozenset()
-    live = members(kube, owned, kinds)
-    left = {resource.group_kind for resource, obj in live if obj["metadata"]["uid"] not in gone}
     for manifest in manifests:
         resource = find(kube, manifest.data["apiVersion"], manifest.kind)
         left |= owned.kinds_of(manifest.data, resource)
@@ -183,7 +194,7 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
         if resource.kind in _NATIVE_KINDS:
             continue
         try:
-            items = kube.list(resource.path(namespace), patience=0)
+            items = kube.list(resource.path(namespace), patience=HICCUP_SECONDS)
         except ApiError:  # a kind that may not be listed is not known to be empty
             yield resource.kind
             continue
@@ -201,8 +212,3 @@ def _is_native(kind: str, metadata: Object) -> bool:
 def _why_namespace(namespace: str, live: Object) -> str:
     why = why_namespace(live)
     return f"namespace `{namespace}`: {why}" if why else f"namespace `{namespace}` to be gone"
-
-
-def _pause(cancel: Cancel) -> None:
-    if cancel.wait(_STEP_SECONDS):
-        raise CancelledError("interrupted")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kubekit.api.kube import Kube
+from kubekit.api.kube import HICCUP_SECONDS, Kube
 from kubekit.errors import RefusedError
 from kubekit.model import Object
 
@@ -116,7 +116,7 @@ def listable(kube: Kube) -> list[Resource]:
     Raises:
         UnreachableError: an aggregated API is down, so that its kinds are not known.
     """
-    groups = kube.request("GET", "/apis", patience=0).data.get("groups") or ()
+    groups = kube.request("GET", "/apis", patience=HICCUP_SECONDS).data.get("groups") or ()
     versions = ["v1", *(version for group in groups for version in _versions(group))]
     found: dict[str, Resource] = {}
     for version in versions:
@@ -140,7 +140,7 @@ def _versions(group: Object) -> list[str]:
 
 def _served(kube: Kube, api_version: str) -> Iterator[tuple[Resource, list[str]]]:
     """The kinds of one version with their verbs, subresources left out."""
-    served = kube.get(_root(api_version), patience=0) or {}
+    served = kube.get(_root(api_version), patience=HICCUP_SECONDS) or {}
     for entry in served.get("resources") or ():
         if "/" not in entry["name"]:
             resource = Resource(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kubekit.api.claims import let_go
 from kubekit.api.deleting import grace, holders
 from kubekit.api.kube import ApiError, Kube
+from kubekit.api.lineage import is_of
 from kubekit.api.ownership import (
     MANAGED_BY_LABEL,
     MANAGER,
@@ -28,11 +29,11 @@ from kubekit.api.ownership import (
 )
 from kubekit.api.removal import DATA_KINDS
 from kubekit.api.resources import CONFIG_MAP, KNOWN, LEASES, PODS, Resource, listable, ref
-from kubekit.errors import CancelledError, UnreachableError
-from kubekit.events import Emit, ObjectChanged, Progress, Warned
+from kubekit.api.waiting import Wait
+from kubekit.errors import UnreachableError
+from kubekit.events import Emit, ObjectChanged, Warned
 from kubekit.model import Cancel, Clock, Object
 
-_STEP_SECONDS = 0.1
 _GONE_SECONDS = 120.0
 _NAMED = 3
 
@@ -138,19 +139,17 @@ def _await_gone(
     cancel: Cancel,
 ) -> None:
     seconds = _GONE_SECONDS + max((grace(obj) for _, obj in doomed), default=0)
-    deadline = clock.now() + seconds
+    wait = Wait(seconds, emit=emit, clock=clock, cancel=cancel)
     left = doomed
     while left := _still_there(kube, owned, left, emit):
-        if clock.now() > deadline:
+        if wait.is_over:
             raise UnreachableError(
                 f"{ref(left[0][1])} is still there after {seconds:.0f} s",
                 hints=("see what holds it: `metadata.finalizers` of the objects named below",),
                 details=tuple(_held(obj) for _, obj in left),
                 id="still-deleting",
             )
-        emit(Progress(stage="teardown", text=_waiting(kube, owned.namespace, left)))
-        if cancel.wait(_STEP_SECONDS):
-            raise CancelledError("interrupted")
+        wait.on(_waiting(kube, owned.namespace, left))
 
 
 def _still_there(kube: Kube, owned: OwnedSet, before: list[Member], emit: Emit) -> list[Member]:
@@ -171,21 +170,15 @@ def _still_there(kube: Kube, owned: OwnedSet, before: list[Member], emit: Emit) 
 
 def _waiting(kube: Kube, namespace: str, left: list[Member]) -> str:
     """What is waited for, and why, as far as it can be seen."""
-    pods = [pod for pod in kube.list(PODS.path(namespace)) if _belongs(pod, left)]
+    refs = {ref(obj) for _, obj in left}
+    ending = [
+        it for it in kube.list(PODS.path(namespace)) if it["metadata"].get("deletionTimestamp")
+    ]
+    pods = [pod for pod in ending if is_of(pod, refs)]
     named = [f"Pod/{pod['metadata']['name']} to end" for pod in pods]
     named = named or [_held(obj) for _, obj in left]
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return f"waiting for {', '.join(named[:_NAMED])}{more}"
-
-
-def _belongs(pod: Object, left: list[Member]) -> bool:
-    """Whether a pod that ends is of one of these: a ReplicaSet is called after its Deployment."""
-    refs = {ref(obj) for _, obj in left}
-    owners = pod["metadata"].get("ownerReferences") or ()
-    named = {(one["kind"], one["name"]) for one in owners}
-    named |= {("Deployment", name.rpartition("-")[0]) for kind, name in named}
-    ending = bool(pod["metadata"].get("deletionTimestamp"))
-    return ending and any(f"{kind}/{name}" in refs for kind, name in named)
 
 
 def _held(obj: Object) -> str:

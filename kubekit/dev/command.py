@@ -18,7 +18,8 @@ from kubekit.api.ownership import OwnedSet
 from kubekit.api.podsecrets import Masks
 from kubekit.api.resources import NAMESPACE, PODS
 from kubekit.dev.debug import PORT, debugging, zipped
-from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
+from kubekit.dev.happening import Crashed, Pressed, Stop
+from kubekit.dev.loop import Loop
 from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks

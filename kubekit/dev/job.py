@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kubekit.api.kube import Kube
-from kubekit.checks import check_tolerated, prepare
+from kubekit.checks import Prepared, check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
 from kubekit.errors import FilesError, KubekitError
 from kubekit.events import Progress
@@ -67,7 +67,7 @@ class Job:
         kube: its API.
         run: of the command.
         built: the image to go on with; None to build one of the files as they are.
-        config: what that image runs, None if it was not asked yet.
+        config: what that image, or the one before, runs; None if none was asked yet.
         syncs: whether the containers are to be synced into.
         deliver: gets Made, Accepted, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
@@ -160,9 +160,18 @@ class Job:
             self._kube,
             run,
             built=self._built,
+            expected=self._expected(prepared),
             adapt=adapted,
             accepted=accepted,
         )
+
+    def _expected(self, prepared: Prepared) -> Manifests | None:
+        """The objects, if the image will run what the one before did."""
+        if prepared.image is None or not self._syncs or not self._settings.dev.sync:
+            return prepared.manifests
+        if self._config is None:
+            return None
+        return self._adapted(prepared.manifests, prepared.image, self._config).manifests
 
     def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
         if built is None or not self._syncs or not self._settings.dev.sync:
@@ -171,10 +180,13 @@ class Job:
             repository = self._settings.repository
             with open_store(self._target, run, repository=repository) as store:
                 self._config = store.config(built.reference)
+        return self._adapted(manifests, built.reference, self._config)
+
+    def _adapted(self, manifests: Manifests, image: str, config: ImageConfig) -> Adapted:
         return adapt(
             manifests,
             self._settings,
-            image=built.reference,
-            config=self._config,
+            image=image,
+            config=config,
             debugger=self._debugger,
         )

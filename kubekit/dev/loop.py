@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
 from kubekit.dev.adapt import Adapted
 from kubekit.dev.classify import classify, held, roots
+from kubekit.dev.happening import Crashed, Event, Happening, Pressed, Stop
 from kubekit.dev.job import Accepted, Ended, Job, Made
 from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Pods
@@ -29,28 +30,6 @@ from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, ImageConfig, Set
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pressed:
-    """A key."""
-
-    key: str
-
-
-class Stop:
-    """The person wants it to end."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Crashed:
-    """A thread has died of a defect, nobody reads what is told, or another run has taken over."""
-
-    error: Exception
-
-
-Happening = Saved | Pressed | Update | Made | Accepted | Ended | Brought | Raised | Crashed
-Event = Happening | Stop
 
 
 class Loop:
@@ -106,6 +85,7 @@ class Loop:
         self._plan: BuildPlan | None = None
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
+        self._hopes = False  # it may still start by itself, as when it waits for its database
         self._syncs = True
         self._lost_at: float | None = None
 
@@ -224,7 +204,7 @@ class Loop:
             self._next = build or self._job.builds or bool(self._next)
             self._job.cut_off()
             return
-        self._again = None
+        self._again, self._hopes = None, False
         self._files.missed = self._files.missed and not build
         self._job = Job(
             self._settings,
@@ -232,7 +212,7 @@ class Loop:
             self._kube,
             self._run,
             built=None if build else self._built,
-            config=None if build else self._config,
+            config=self._config,
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
@@ -278,6 +258,7 @@ class Loop:
             self._without_sync()
             return
         self._voice.failed(crashed(error, self._settings.dev.sync))
+        self._hopes = job.made and not self._pods.are_ready
         if isinstance(error, UnreachableError):
             self._again = job.builds
         elif self._files.missed and self._needs_image():
@@ -331,6 +312,9 @@ class Loop:
 
     def _attend(self) -> None:
         """Tell of pods that went, and came, by themselves."""
+        if self._hopes and self._job is None and self._pods.are_ready:
+            self._voice.doing("apply", "the pods are ready after all: looking again")
+            self._release(build=self._built is None)
         busy = self._job is not None or not self._well or self._files.unsettled
         if self._presence.take(self._pods.ours(), self._pods.workloads, quiet=busy):
             self._stand()

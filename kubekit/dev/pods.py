@@ -80,6 +80,12 @@ class Pods:
         """Those of them that are not being deleted."""
         return [pod for pod in self.present() if "deletionTimestamp" not in pod["metadata"]]
 
+    @property
+    def are_ready(self) -> bool:
+        """Whether there are any, and each of them is ready."""
+        ours = self.ours()
+        return bool(ours) and all(map(is_ready, ours))
+
     def probes(self) -> tuple[str, ...]:
         """The paths that the kubelet asks the pods' containers for."""
         found = {

@@ -177,7 +177,7 @@ def runs(known: Known) -> Verdict:
     assert known.target is not None
     assert known.kube is not None
     owned = OwnedSet(project=known.settings.name, namespace=known.settings.namespace)
-    key = lock_key(known.target, known.kube, owned)
+    key = lock_key(known.target, owned, host=known.kube.host)
     mine = dict(signed()).get(key)
     return judge_runs(mine, alive=mine is not None and mine.alive())
 

@@ -286,15 +286,13 @@ def test_a_port_and_a_lock_that_were_left(folder: Path, env: dict[str, str]) -> 
     data = yaml.safe_load((folder / "kubekit.yaml").read_text())
     key = """\
 import os, signal, sys
-from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
-from kubekit.model import Cancel, ClusterTarget
+from kubekit.model import ClusterTarget
 from kubekit.runfile import RunFile
 from kubekit.turn import lock_key
 target = ClusterTarget(context=sys.argv[1], profile=sys.argv[1])
 owned = OwnedSet(project="tasks", namespace="tasks")
-kube = Kube(context=sys.argv[1], cancel=Cancel())
-RunFile(lock_key(target, kube, owned)).take("dev")
+RunFile(lock_key(target, owned)).take("dev")
 os.kill(os.getpid(), signal.SIGKILL)
 """
     subprocess.run([sys.executable, "-c", key, PROFILE], env=env, check=False)

@@ -114,13 +114,22 @@ def test_a_run_with_nothing_to_do_changes_nothing(plain: Project) -> None:
     plain.write("manifests/login.yaml", SECRET)
     plain.write("manifests/job.yaml", job("print(1)", before=True))
     plain.apply()
-    access.through_busy_proxy(plain)
-    through = replace(plain, env={**plain.env, "KUBECONFIG": plain.env[THROUGH]})
+    changes_nothing(plain)
+
+
+def test_nor_does_one_with_an_image_and_an_env_file(project: Project) -> None:
+    project.apply()
+    changes_nothing(project)
+
+
+def changes_nothing(project: Project) -> None:
+    access.through_busy_proxy(project)
+    through = replace(project, env={**project.env, "KUBECONFIG": project.env[THROUGH]})
     try:
         done = through.apply()
-        asked = list(access.BUSY[plain.name].asked)
+        asked = list(access.BUSY[project.name].asked)
     finally:
-        access.no_busy_proxy(plain)
+        access.no_busy_proxy(project)
     assert {it["action"] for it in done.of("object")} == {"unchanged"}
     changing = [it for it in asked if it[0] != "GET" and "dryRun=All" not in it[1]]
     assert changing == []

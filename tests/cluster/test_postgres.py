@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.cluster import postgres
 from tests.cluster.conftest import PROFILE, Project
 from tests.conftest import ROOT
 
@@ -30,30 +31,6 @@ BACKEND = ROOT / "backend" / ".venv" / "bin" / "python"
 
 PASSWORD = secrets.token_hex(12)
 SIGNING = secrets.token_hex(24)
-USER_ID = 10070
-DOCKERFILE = f"""\
-FROM python:3.13-slim
-RUN apt-get update \\
-    && apt-get install -y --no-install-recommends postgresql \\
-    && rm -rf /var/lib/apt/lists/* \\
-    && useradd --uid {USER_ID} --no-create-home --home-dir /data db \\
-    && install --directory --owner={USER_ID} /data /var/run/postgresql
-COPY run.sh /run.sh
-USER {USER_ID}:{USER_ID}
-CMD ["sh", "/run.sh"]
-"""
-START = """\
-set -eu
-bin=$(echo /usr/lib/postgresql/*/bin)
-printf %s "$POSTGRES_PASSWORD" > /tmp/password
-"$bin/initdb" --pgdata=/data/db --username=tasks --pwfile=/tmp/password --auth=scram-sha-256 \\
-    --no-sync >/dev/null
-echo "host all all all scram-sha-256" >> /data/db/pg_hba.conf
-"$bin/postgres" --single -D /data/db postgres <<< "CREATE DATABASE tasks" >/dev/null
-exec "$bin/postgres" -D /data/db -c listen_addresses='*' -c fsync=off -k /tmp
-""".replace(' <<< "CREATE DATABASE tasks"', "").replace(
-    '"$bin/postgres" --single', 'echo "CREATE DATABASE tasks" | "$bin/postgres" --single'
-)
 MANIFEST = """\
 apiVersion: apps/v1
 kind: Deployment
@@ -144,14 +121,7 @@ def database(
     name = f"t-{uuid.uuid4().hex[:8]}"
     folder = tmp_path_factory.mktemp("database")
     project = Project(folder=folder, name=name, env=dict(cluster))
-    # The name stays, and with it the image: it is built once for this daemon.
-    project.write(
-        "kubekit.yaml", f"name: kubekit-test-db\nnamespace: {name}\nbuild: {{context: db}}\n"
-    )
-    project.write("db/Dockerfile", DOCKERFILE)
-    project.write("db/run.sh", START)
-    project.write("manifests/db.yaml.j2", MANIFEST)
-    project.write(".env", f"POSTGRES_PASSWORD={PASSWORD}\n")
+    postgres.write(project, namespace=name, manifest=MANIFEST, password=PASSWORD)
     project.apply()
     yield Database(project=project)
     project.kubectl("delete", "namespace", name, "--wait=false", check=False)

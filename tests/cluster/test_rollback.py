@@ -55,6 +55,19 @@ def test_image_and_values_come_back_and_the_next_run_goes_forward(project: Proje
     assert project.kubectl("get", "namespace", project.name, check=False) == ""
 
 
+def test_values_alone_come_back(project: Project) -> None:
+    project.apply()
+    image = project.objects("deployments")[0]["spec"]["template"]["spec"]["containers"][0]["image"]
+    project.write(".env", "GREETING=wrong\n")
+    project.apply()
+    assert project.answer() == "wrong 1"
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    assert project.answer() == "hello 1"
+    (deployment,) = project.objects("deployments")
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
+
+
 def test_what_was_deleted_is_named(project: Project) -> None:
     project.apply()
     (deployment,) = project.objects("deployments")

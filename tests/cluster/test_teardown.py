@@ -174,5 +174,5 @@ def test_claims_that_a_stateful_set_would_take_along_are_kept(project: Project) 
     for claim in project.objects("persistentvolumeclaims"):
         assert "deletionTimestamp" not in claim["metadata"]
 
-    assert project.run("teardown", "--data").code == 0
+    assert project.run("teardown", "--data", "--yes").code == 0
     assert project.kubectl("get", "namespace", project.name, check=False) == ""

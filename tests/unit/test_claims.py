@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kubekit.api import claims
+from kubekit.api import claims, waiting
 from kubekit.api.kube import Answer, ApiError
 from kubekit.api.resources import KNOWN
 from kubekit.errors import UnreachableError
@@ -114,7 +114,7 @@ def let_go(cluster: Any, said: list[Event]) -> None:
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "_STEP_SECONDS", 0)
+    monkeypatch.setattr(waiting, "_STEP_SECONDS", 0)
 
 
 @pytest.mark.parametrize("refuses", [0, 1, 2])

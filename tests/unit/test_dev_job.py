@@ -36,7 +36,8 @@ def test_files_that_change_while_they_are_sent_are_sent_anew(
         if left:
             raise left.pop(0)
 
-    nothing: Any = SimpleNamespace(manifests=SimpleNamespace(secret_values=frozenset()))
+    manifests = SimpleNamespace(secret_values=frozenset())
+    nothing: Any = SimpleNamespace(image=None, manifests=manifests)
     monkeypatch.setattr(jobs, "check_tolerated", lambda _: None)
     monkeypatch.setattr(jobs, "prepare", lambda *_, **__: nothing)
     monkeypatch.setattr(jobs, "release", release)

@@ -17,12 +17,20 @@ from kubekit.api.follow import Found, Listed, Lost
 from kubekit.dev import loop as loops
 from kubekit.dev import sessions
 from kubekit.dev.adapt import Adapted, Container
+from kubekit.dev.happening import Crashed, Pressed, Stop
 from kubekit.dev.job import Accepted, Ended, Made
-from kubekit.dev.loop import Crashed, Loop, Pressed, Stop
+from kubekit.dev.loop import Loop
 from kubekit.dev.pods import Pods
 from kubekit.dev.podsync import Fault, SyncOutcome
 from kubekit.dev.syncing import Saved
-from kubekit.errors import BuildError, KubekitError, Place, UnreachableError, UsageError
+from kubekit.errors import (
+    BuildError,
+    KubekitError,
+    Place,
+    UnreachableError,
+    UsageError,
+    WorkloadError,
+)
 from kubekit.events import Event, FilesChanged, Reported, Synced, Warned, Watching
 from kubekit.image.files import context
 from kubekit.model import (
@@ -520,6 +528,31 @@ def test_a_cluster_that_comes_back_is_taken_up_again(stage: Stage, lost_first: b
     stage.loop.queue.put(Found(kind="Pod"))
     stage.take()
     assert len(Release.begun) == 3
+
+
+@pytest.mark.parametrize("ready_at_the_end", [True, False])
+def test_pods_that_are_ready_after_all_are_looked_at_again(
+    stage: Stage, ready_at_the_end: bool
+) -> None:
+    stage.live()
+    stage.save("manifests/app.yaml")
+    stage.take()
+    release = Release.begun[-1]
+    release.apply()
+    ready = pod("b")
+    ready["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    stage.loop.queue.put(Listed(kind="Pod", items=(ready if ready_at_the_end else pod("b"),)))
+    release.end(WorkloadError("crashes"))
+    stage.take()
+    count = len(Release.begun)
+    stage.loop.queue.put(Listed(kind="Pod", items=(ready,)))
+    stage.take()
+    # What failed although all were ready fails for another reason.
+    assert len(Release.begun) - count == (0 if ready_at_the_end else 1)
+    if not ready_at_the_end:
+        Release.begun[-1].end()
+        stage.take()
+        assert stage.of(Watching)[-1].well
 
 
 def test_what_cannot_be_followed_at_all_ends_it(stage: Stage) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kubekit import cli
+from kubekit.cli import app
 from tests.docs import GENERATED, ROOT, exit_codes, generated
 
 
@@ -16,4 +16,4 @@ def test_generated_parts_are_up_to_date(document: str) -> None:
 def test_the_help_lists_the_same_exit_codes() -> None:
     for row in exit_codes().splitlines()[2:]:
         _, code, text, _ = (cell.strip() for cell in row.split("|"))
-        assert f"\n{code:>4}  {text}" in cli.EXIT_CODES
+        assert f"\n{code:>4}  {text}" in app.EXIT_CODES

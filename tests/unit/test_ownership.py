@@ -41,10 +41,10 @@ def test_a_conflict_is_told_by_field_and_owner() -> None:
             {"reason": "FieldValueInvalid", "field": "spec", "message": "no"},
         )
     )
-    assert [(one.field, one.manager, one.subresource, one.own) for one in found] == [
-        ("spec.template", "kubectl-set", "", False),
-        ("spec.replicas", "kubectl", "scale", False),
-        ("data.a", "kubekit-rollback", "", True),
+    assert [(one.field, one.manager, one.own) for one in found] == [
+        ("spec.template", "kubectl-set", False),
+        ("spec.replicas", "kubectl", False),
+        ("data.a", "kubekit-rollback", True),
     ]
     own_scaler = conflict(".spec.replicas", '"kube-controller-manager" with subresource "scale"')
     assert [one.autoscaled for one in (*found, *conflicts(error(own_scaler)))] == [False] * 3 + [

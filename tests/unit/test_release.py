@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kubekit import release
+from kubekit.ahead import Ahead
 from kubekit.api.apply import Step
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.resources import KNOWN
@@ -61,8 +62,9 @@ def test_what_runs_before_is_waited_for_also_where_nothing_comes_after(
 
     kube: Any = Kube()
     run = Run(emit=lambda _: None)
+    rendered, ahead = Manifests(items=()), Ahead(None, lambda *_: None, run.cancel)
     applied = release._apply(
-        settings, kube, Manifests(items=()), owned, None, run, lambda: done.append("accepted")
+        settings, kube, rendered, owned, None, run, lambda: done.append("accepted"), ahead
     )
     assert done == [
         "accepted",

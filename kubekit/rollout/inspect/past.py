@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from kubekit.api.lineage import controller
 from kubekit.model import Object
 from kubekit.rollout.reading import (
     Container,
@@ -49,14 +50,6 @@ def current(pods: Iterable[Object], now: float) -> tuple[Object, ...]:
             made = str(pod["metadata"].get("creationTimestamp") or "")
             newest[owner["uid"]] = max(made, newest.get(owner["uid"], ""))
     return tuple(_without_past(pod, now) for pod in kept if not _replaced(pod, newest))
-
-
-def controller(obj: Object) -> Object | None:
-    """The ownerReference of what controls the object, if anything does."""
-    for owner in obj["metadata"].get("ownerReferences") or ():
-        if owner.get("controller"):
-            return dict(owner)
-    return None
 
 
 def seen(pods: Iterable[Object], events: Iterable[Object]) -> dict[tuple[str, str, str], float]:

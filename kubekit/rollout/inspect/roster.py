@@ -6,11 +6,11 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kubekit.api.lineage import controller
 from kubekit.api.resources import ref
 from kubekit.errors import UsageError
 from kubekit.model import Object
 from kubekit.rollout import kinds
-from kubekit.rollout.inspect.past import controller
 
 JUDGED = (*kinds.WORKLOADS, "Service")
 Objects = Mapping[str, Sequence[Object]]

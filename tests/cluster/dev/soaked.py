@@ -8,12 +8,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import subprocess
 import sys
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.cluster import played
 from tests.conftest import ROOT
 
 DOCUMENT = ROOT / "docs/soak.md"
@@ -59,8 +59,7 @@ PLAYED = ("kubekit", "tests/cluster")
 
 def commit() -> str:
     """What is played: the commit, and whether it is changed."""
-    head = _git("rev-parse", "--short", "HEAD")
-    return f"{head}+" if _git("status", "--porcelain", *PLAYED) else head
+    return played.commit(PLAYED)
 
 
 def kept() -> Path:
@@ -83,10 +82,7 @@ def parts() -> list[Part]:
 def has_passed(seed: int) -> bool:
     """Whether a part need not be played again: it passed, and nothing has changed since."""
     return any(
-        part.seed == seed
-        and not part.failed
-        and not part.commit.endswith("+")
-        and not _git("diff", "--name-only", part.commit, "--", *PLAYED)
+        part.seed == seed and not part.failed and played.is_the_same(part.commit, PLAYED)
         for part in parts()
     )
 
@@ -127,11 +123,6 @@ def _held(part: Part) -> str:
     return " | ".join(
         f"{part.before[key]:g} -> {part.after[key]:g}" if key in part.after else "" for key in HELD
     )
-
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def main() -> None:
