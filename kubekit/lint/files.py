@@ -133,8 +133,8 @@ def _listed(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
         if path.is_dir():
             for file in _walked(path):
                 yield file, False
-        elif not path.exists():
-            raise UsageError(f"there is no `{shown(path)}`")
+        elif not path.is_file():
+            raise UsageError(f"there is no file `{shown(path)}`")
         elif _is_dockerfile(path) or path.name.endswith(_SUFFIXES):
             yield path, True
         else:
@@ -160,7 +160,9 @@ def _walked(folder: Path) -> Iterator[Path]:
         for name in sorted(names):
             wanted = _DOCKERFILE.fullmatch(name) or name.endswith(_SUFFIXES)
             if wanted and name not in _OTHERS and not name.endswith(".dockerignore"):
-                yield Path(at) / name
+                path = Path(at) / name
+                if path.is_file():  # to open a pipe would wait for its other end
+                    yield path
 
 
 def _is_dockerfile(path: Path) -> bool:

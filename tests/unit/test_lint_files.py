@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,14 @@ def test_a_file_that_is_named_has_to_be_one(tmp_path: Path) -> None:
     for name in ("b.yaml", "c.yaml"):
         (one,) = loose([tmp_path / name], Look()).findings
         assert (one.id, one.error) == ("unreadable", True)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "Dockerfile").symlink_to("nowhere")
+    assert loose([tmp_path], Look()).files == ()
+    with pytest.raises(UsageError):
+        loose([tmp_path / "pipe.yaml"], Look())
 
 
 def test_one_broken_file_hides_no_other(tmp_path: Path) -> None:
