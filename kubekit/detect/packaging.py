@@ -152,8 +152,7 @@ def _from_requirements(
     for name in suspects:
         report.found(f"{name} is compiled", names[name].path, names[name].line)
     own = _extends(report, project)
-    cloned = any(entry.elsewhere for entry in read.entries)
-    build, keep = native.packages_for(names, own=own, cloned=cloned)
+    build, keep = native.packages_for(names, own=own, cloned=read.cloned)
     return Installs(
         packaging=chosen,
         requirements=tuple(read.paths),

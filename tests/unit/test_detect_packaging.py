@@ -148,8 +148,24 @@ def test_a_requirements_file(tmp_path: Path) -> None:
     }
     assert read.unnamed == [("requirements.txt", 9)]
     assert [one.name for one in read.entries if one.pinned] == ["flask-login", "pkg", "tool"]
-    assert [one.name for one in read.entries if one.elsewhere] == ["tool"]
+    assert read.cloned
     assert read.names()["uvicorn"].extras == {"standard"}
+
+
+@pytest.mark.parametrize(
+    ("line", "cloned"),
+    [
+        ("tool @ git+https://example.invalid/tool.git@v1", True),
+        ("tool[extra] @ git+ssh://git@example.invalid/tool.git", True),
+        ("git+https://example.invalid/tool.git@main", True),
+        ("-e git+https://example.invalid/tool.git#egg=tool", True),
+        ("pkg @ https://example.invalid/git+x.whl", False),
+        ("gitpython==3.1", False),
+    ],
+)
+def test_what_git_clones_needs_git(tmp_path: Path, line: str, cloned: bool) -> None:
+    found = backend(tmp_path, {"requirements.txt": f"{PINNED}{line}\n", "main.py": APP})
+    assert found.native == (("ca-certificates", "git") if cloned else ())
 
 
 def test_lines_are_counted_over_every_kind_of_end() -> None:
