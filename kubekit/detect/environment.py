@@ -187,7 +187,7 @@ def _prefix(cls: ast.ClassDef) -> str:
 def _field(modules: Modules, path: str, value: ast.expr | None) -> tuple[str | None, list[str]]:
     """The default of a field, and the names it has in the environment instead of its own."""
     if not isinstance(value, ast.Call):
-        return (None if value is None else text_of(modules, path, value)), []
+        return _default(modules, path, value), []
     keywords = {one.arg: one.value for one in value.keywords}
     default = keywords.get("default") or next(iter(value.args), None)
     alias = keywords.get("validation_alias") or keywords.get("alias") or keywords.get("env")
@@ -196,5 +196,17 @@ def _field(modules: Modules, path: str, value: ast.expr | None) -> tuple[str | N
         for one in (ast.walk(alias) if alias is not None else ())
         if isinstance(one, ast.Constant) and isinstance(one.value, str)
     ]
-    text = None if default is None else text_of(modules, path, default)
-    return text, [name.upper() for name in names[:1]]
+    return _default(modules, path, default), [name.upper() for name in names[:1]]
+
+
+def _default(modules: Modules, path: str, value: ast.expr | None) -> str | None:
+    """A field's default as text; empty for None, which is a default, too."""
+    match value:
+        case None:
+            return None
+        case ast.Constant(value=None):
+            return ""
+        case ast.Constant(value=bool() as flag):
+            return str(flag).lower()
+        case _:
+            return text_of(modules, path, value)

@@ -70,6 +70,34 @@ def test_settings_of_pydantic(tmp_path: Path) -> None:
     }
 
 
+OPTIONAL = """
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings
+
+
+class Settings(BaseSettings):
+    needed: int
+    given: int = Field(...)
+    debug: bool = False
+    limit: int | None = None
+    window: int | None = Field(default=None)
+    api_key: SecretStr | None = None
+"""
+
+
+def test_what_need_not_be_set_is_no_gap_to_fill(tmp_path: Path) -> None:
+    """`LIMIT=` in .env would be an empty text, which pydantic takes for no number."""
+    found = of(tmp_path, OPTIONAL)
+    assert {name: one.default for name, one in found.items()} == {
+        "NEEDED": None,
+        "GIVEN": None,
+        "DEBUG": "false",
+        "LIMIT": "",
+        "WINDOW": "",
+        "API_KEY": None,  # a secret is shown as a gap: most want it
+    }
+
+
 def test_the_environment_itself(tmp_path: Path) -> None:
     found = of(tmp_path, PLAIN)
     assert {name: one.default for name, one in found.items()} == {
