@@ -12,21 +12,13 @@ from collections.abc import Callable, Iterator
 
 from kubekit.image.files.dockerfile import Instruction
 from kubekit.lint.rule import Book, Edit, Hit
+from kubekit.lint.secrets import is_secret
 from kubekit.lint.source import Source, exec_form, pairs
-from kubekit.redact import has_password
 
 _PLAIN_COMMAND = re.compile(r"[\w./:=,@%+-]+( +[\w./:=,@%+-]+)*")
 _BUILTINS = frozenset(". : cd exec eval export set source test trap true ulimit umask".split())  # noqa: SIM905
 _NUMERIC = re.compile(r"\d+(:\d+)?")
 _PORT = re.compile(r"(?P<first>\d+)(-(?P<last>\d+))?(/(?P<protocol>\w+))?")
-_SECRET = re.compile(
-    r"(^|_)(api_?key|access_?key|apikey|auth|client_?key|credentials?|key|passw(or)?d|pwd|private"
-    r"|secret|token)(_|$)",
-    re.IGNORECASE,
-)
-_PUBLIC = re.compile(
-    r"(^|_)(public|gpg|file|path|dir|url|ttl|expire\w*|algorithm|id)(_|$)", re.IGNORECASE
-)
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?")
 _MOST = 65535
 
@@ -182,11 +174,6 @@ def _ssh(source: Source) -> Iterator[Hit]:
             yield source.hit(one, "port 22 is for SSH, which no image needs", "leave it out")
 
 
-def _is_secret(name: str, value: str) -> bool:
-    named = _SECRET.search(name) is not None and _PUBLIC.search(name) is None
-    return has_password(value) or (named and value.lower() not in {"true", "false", "0", "1"})
-
-
 @_rule(
     *("secret-in-image", "DL3064", "SecretsUsedInArgOrEnv", "DS-0031", "CIS-DI-0010"), error=True
 )
@@ -194,7 +181,8 @@ def _secret(source: Source) -> Iterator[Hit]:
     """A secret by its name in `ENV` or `ARG`: whoever has the image can read it."""
     for one in source.of("ENV", "ARG"):
         for name, value in pairs(one):
-            if _is_secret(name, value):
+            empty = one.keyword == "ENV" and not value
+            if not empty and is_secret(name, value):
                 text = f"`{name}` stays in the image's history, where anybody reads it"
                 hint = "at run time: a Secret; in the build: `RUN --mount=type=secret,id=...`"
                 yield source.hit(one, text, hint, at=rf"\b{re.escape(name)}\b")

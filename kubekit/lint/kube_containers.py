@@ -6,28 +6,19 @@ PodSecurity: https://kubernetes.io/docs/concepts/security/pod-security-standards
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from kubekit.lint.objects import LONG_RUNNING, at, env, hit, secured, wish
 from kubekit.lint.rule import Book, Hit
+from kubekit.lint.secrets import is_secret
 from kubekit.manifests.objects import mapping
 from kubekit.manifests.workloads import Container, Workload
-from kubekit.redact import has_password
 
 _BASELINE = frozenset(
     (
         *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD"),
         *("NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
     )
-)
-_SECRET = re.compile(
-    r"(^|_)(api_?key|access_?key|bearer|credentials?|jwt|key|passw(or)?d|private|pwd|secret|token)"
-    r"(_|$)",
-    re.IGNORECASE,
-)
-_NONE = re.compile(
-    r"(^|_)(public|file|path|dir|url|ttl|expires?|seconds|minutes|algorithm|id)$", re.IGNORECASE
 )
 _LOW = 10_000
 
@@ -301,7 +292,7 @@ def _secret(workload: Workload, container: Container) -> Iterator[Hit]:
         name, value = item.get("name"), item.get("value")
         if not isinstance(name, str) or not isinstance(value, str) or not value:
             continue
-        if has_password(value) or (_SECRET.search(name) and not _NONE.search(name)):
+        if is_secret(name, value):
             text = f"the value of `{name}` stands in {workload.named(container)} for all to read"
             hint = "take it from a Secret: `valueFrom: {secretKeyRef: ...}`"
             yield hit(workload.manifest, (*path, "value"), text, hint)

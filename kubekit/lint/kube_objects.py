@@ -5,19 +5,14 @@ Ids of others: Checkov CKV_K8S, Trivy KSV, Kubescape C-, kube-score, kube-linter
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 from kubekit.lint.objects import LONG_RUNNING, Objects, at, hit
 from kubekit.lint.rule import Book, Hit
+from kubekit.lint.secrets import is_secret
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.model import Manifest
-from kubekit.redact import has_password
 
-_SECRET = re.compile(
-    r"(api_?key|access_?key|bearer|jwt_?(key|secret)|passw(or)?d|private_?key|secret|token)$",
-    re.IGNORECASE,
-)
 _LABELS = ("name", "instance", "component", "part-of")
 _PREFIX = "app.kubernetes.io"
 
@@ -135,8 +130,7 @@ def _config(item: Manifest, _: Objects) -> Iterator[Hit]:
     if item.kind != "ConfigMap":
         return
     for key, value in mapping(item.data, "data").items():
-        secret = isinstance(value, str) and value and _SECRET.search(str(key))
-        if secret or (isinstance(value, str) and has_password(value)):
+        if isinstance(value, str) and value and is_secret(str(key), value):
             text = f"`{key}` in `{item.ref}` is a secret, and a ConfigMap is for all to read"
             yield hit(item, ("data", str(key)), text, "put it into a Secret, or `.env`")
 
