@@ -46,9 +46,12 @@ def _user_root(source: Source) -> Iterator[Hit]:
 @_rule("user-missing", "CKV_DOCKER_3", "DS-0002", "CIS-DI-0001")
 def _user_missing(source: Source) -> Iterator[Hit]:
     """No `USER`: the image runs as its base does, which mostly is root."""
-    if source.final is not None and _last(source, "USER") is None:
-        hint = "make a user and end with `USER 10001:10001`"
-        yield source.hit(source.final.origin, "no `USER`, so the image runs as root", hint)
+    final = source.final
+    if final is None or "nonroot" in final.base or _last(source, "USER") is not None:
+        return
+    hint = "make a user and end with `USER 10001:10001`"
+    text = "no `USER`, so the image runs as its base does, which mostly is root"
+    yield source.hit(final.origin, text, hint)
 
 
 @_rule("user-by-name", "DL3066")
@@ -100,13 +103,14 @@ def _healthcheck_twice(source: Source) -> Iterator[Hit]:
 @_rule("command-by-shell", "DL3025", "JSONArgsRecommended", fixes=True)
 def _shell_form(source: Source) -> Iterator[Hit]:
     """`CMD` or `ENTRYPOINT` without brackets runs below a shell, which keeps SIGTERM to itself."""
+    both = any(source.of("ENTRYPOINT")) and any(source.of("CMD"))
     for stage in source.stages:
         own_shell = any(one.keyword == "SHELL" for one in source.lineage(stage))
-        entry = any(one.keyword == "ENTRYPOINT" for one in source.lineage(stage))
         for one in stage.body:
             if one.keyword not in {"CMD", "ENTRYPOINT"} or exec_form(one.text) is not None:
                 continue
-            simple = not own_shell and not (entry and one.keyword == "CMD")
+            # With brackets an ENTRYPOINT takes the CMD as its arguments, without them it does not.
+            simple = not own_shell and not both
             argv = json.dumps(one.text.split())
             edit = _exec_edit(source, one) if simple else None
             shown = f"`{one.keyword} {argv}`" if edit else "the form with brackets"
@@ -121,6 +125,8 @@ def _exec_edit(source: Source, one: Instruction) -> Edit | None:
         return None
     words = one.text.split()
     if words[0] in _BUILTINS or "=" in words[0] or one.text not in line:
+        return None
+    if words[0].endswith(".sh"):  # a shell runs it without a first line that names one, too
         return None
     return source.replace(one.line, line.replace(one.text, json.dumps(words)))
 

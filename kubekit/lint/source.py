@@ -16,7 +16,10 @@ from kubekit.lint.rule import Edit, Hit
 from kubekit.lint.shell import Command, commands
 
 _COMMENT = re.compile(r"\s*(#.*)?")
-_KEY_VALUE = re.compile(r"(?P<name>[\w.-]+)=(?P<value>\"(?:\\.|[^\"])*\"|'[^']*'|(?:\\.|\S)*)")
+# Each way to read a text is one alone, or a quote that does not close would be tried 2^n times.
+_KEY_VALUE = re.compile(
+    r"(?P<name>[\w.-]+)=(?P<value>\"(?:\\.|[^\"\\])*\"|'[^']*'|(?:\\.|[^\s\\]|\\$)*)"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

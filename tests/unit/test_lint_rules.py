@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,18 @@ def test_a_finding_in_a_dockerfile_stands_at_a_line_that_is_there(id_: str) -> N
     for one in dockerfile(text):
         assert one.place.line is not None
         assert 1 <= one.place.line <= len(text.splitlines()), one
+
+
+def test_an_image_that_says_it_is_nonroot_needs_no_user() -> None:
+    text = 'FROM gcr.io/distroless/python3-debian12:nonroot\nCMD ["app.py"]\n'
+    assert "user-missing" not in {one.id for one in dockerfile(text)}
+
+
+def test_a_quote_that_does_not_close_takes_no_time() -> None:
+    start = time.process_time()
+    for keyword in ("LABEL", "ENV", "ARG"):
+        dockerfile(f'FROM python:3.13-slim\n{keyword} a="{chr(92)}x' + f"{chr(92)}x" * 5000 + "\n")
+    assert time.process_time() - start < 20
 
 
 def test_nothing_is_found_in_good_manifests(tmp_path: Path) -> None:
