@@ -14,15 +14,18 @@ _MANIFESTS = (
 )
 
 
-def rendered(backend: Backend, *, dialect: Dialect = "plain", told: str = "") -> dict[str, str]:
+def rendered(
+    backend: Backend, *, dialect: Dialect = "plain", told: str = "", target: str = "runtime"
+) -> dict[str, str]:
     """Every file by its path relative to kubekit.yaml's folder.
 
     Args:
         backend: what is known of it.
         dialect: of the Dockerfile.
         told: the arguments that a later `init` repeats; they are kept in kubekit.yaml.
+        target: the stage that is built; empty for the last one of a Dockerfile that is a person's.
     """
-    known = values(backend, dialect=dialect)
+    known = {**values(backend, dialect=dialect), "target": target}
     within = "" if backend.folder == "." else f"{backend.folder}/"
     sources = {
         f"{within}Dockerfile": "Dockerfile",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,9 +12,9 @@ from typing import cast, get_args
 from kubekit.detect.backend import Backend, Looked, Question
 from kubekit.detect.look import look
 from kubekit.errors import UsageError
-from kubekit.events import Emit, Noted
+from kubekit.events import Emit, Noted, Warned
 from kubekit.init import remember
-from kubekit.init.files import decide, write
+from kubekit.init.files import Change, decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
@@ -24,6 +25,8 @@ Ask = Callable[[Question], str]
 """Asks the person; it is given only where somebody is there to answer."""
 
 _IGNORES_ENV = re.compile(r"^\s*(?:\*\*)?/?(?:\.env\*?|\*\.env|\.\*)\s*$", re.MULTILINE)
+
+_RUNTIME = re.compile(r"^\s*FROM\s.*\sAS\s+runtime\s*$", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,11 +67,31 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     backend = _backend(looked)
     check_name(backend.name)
     told = Told(folder=backend.folder, answers={**earlier.answers, **wanted.answers, **answered})
-    files = rendered(backend, dialect=dialect, told=str(told))
+    render = functools.partial(rendered, backend, dialect=dialect, told=str(told))
+    files = render()
     changes = decide(root, files, force=wanted.force)
+    if _lacks_stage(changes):
+        files = render(target="")
+        changes = decide(root, files, force=wanted.force)
+        _warn_of_own(out)
     write(changes, cancel=out.cancel)
     warn_of_others(root, files, out)
     report(changes, out, start, hints=_next(backend, root))
+
+
+def _lacks_stage(changes: list[Change]) -> bool:
+    """Whether a Dockerfile that stays as a person wrote it has no stage `runtime`."""
+    (one,) = (change for change in changes if change.file.name == "Dockerfile")
+    return one.action == "kept" and not _RUNTIME.search(one.before or "")
+
+
+def _warn_of_own(out: Outlet) -> None:
+    text = "`Dockerfile` has no stage `runtime`, so its last one is built"
+    hint = (
+        "the manifests run it as user 10001, on a read-only root: `kubekit lint` and "
+        "`kubekit verify` say whether it can be"
+    )
+    out.emit(Warned(text=text, hints=(hint,)))
 
 
 def _within(folder: str, root: Path) -> Path:

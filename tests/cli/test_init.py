@@ -82,6 +82,22 @@ def test_what_was_edited_is_kept_until_forced_and_then_shown(world: World) -> No
     assert dockerfile.read_text() != edited
 
 
+def test_a_dockerfile_of_ones_own_is_built_as_it_is(world: World) -> None:
+    """kubekit.yaml names the stage `runtime` only where there is one."""
+    backend(world)
+    world.write("Dockerfile", "FROM python:3.13-slim\nCOPY . /app\n")
+    first = world.run("init")
+    assert first.code == 0, first.err
+    assert "has no stage `runtime`, so its last one is built" in " ".join(first.err.split())
+    config = world.folder / "kubekit.yaml"
+    assert "target" not in config.read_text()
+    again = world.run("init", "-o", "json")
+    assert again.of("ended")[0]["text"] == "nothing changed"
+    world.write("Dockerfile", "FROM python:3.13-slim as RunTime\nCOPY . /app\n")
+    assert world.run("init").code == 0
+    assert "target: runtime" in config.read_text()
+
+
 def test_a_change_of_the_backend_renews_only_what_it_concerns(world: World) -> None:
     backend(world)
     assert world.run("init").code == 0
