@@ -26,6 +26,8 @@ Ask = Callable[[Question], str]
 
 _IGNORES_ENV = re.compile(r"^\s*(?:\*\*)?/?(?:\.env\*?|\*\.env|\.\*)\s*$", re.MULTILINE)
 
+_OF_PROJECT = frozenset({"name", "dialect"})
+"""Answers that are not about one backend."""
 _RUNTIME = re.compile(r"^\s*FROM\s.*\sAS\s+runtime\s*$", re.MULTILINE | re.IGNORECASE)
 
 
@@ -60,13 +62,14 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     start = out.clock.now()
     earlier, said = remember.told(root)
     folder = _within(wanted.folder or earlier.folder or said.folder or ".", root)
-    given = {**earlier.answers, **said.answers, **wanted.answers}
+    kept = _of_same(folder, earlier, (root / (earlier.folder or said.folder or ".")).resolve())
+    given = {**kept, **said.answers, **wanted.answers}
     dialect = _dialect(given.pop("dialect", "plain"))
     looked, answered = _look(root, folder, given, ask)
     _tell(looked, out.emit)
     backend = _backend(looked)
     check_name(backend.name)
-    told = Told(folder=backend.folder, answers={**earlier.answers, **wanted.answers, **answered})
+    told = Told(folder=backend.folder, answers={**kept, **wanted.answers, **answered})
     render = functools.partial(rendered, backend, dialect=dialect, told=str(told))
     files = render()
     changes = decide(root, files, force=wanted.force)
@@ -92,6 +95,12 @@ def _warn_of_own(out: Outlet) -> None:
         "`kubekit verify` say whether it can be"
     )
     out.emit(Warned(text=text, hints=(hint,)))
+
+
+def _of_same(folder: Path, earlier: Told, before: Path) -> dict[str, str]:
+    """What an earlier run was told that holds still: another backend has another application."""
+    answers = dict(earlier.answers)
+    return answers if folder == before else {k: v for k, v in answers.items() if k in _OF_PROJECT}
 
 
 def _within(folder: str, root: Path) -> Path:

@@ -67,6 +67,19 @@ def test_a_second_run_changes_nothing_and_needs_no_arguments(world: World) -> No
     assert {path: path.stat().st_mtime_ns for path in world.folder.rglob("*")} == before
 
 
+def test_another_folder_is_not_told_of_the_first_ones_application(world: World) -> None:
+    for name in ("api", "web"):
+        backend(world, f"{name}/")
+        (world.folder / f"{name}/app/main.py").rename(world.folder / f"{name}/app/{name}.py")
+    told = ("--app", "app.api:app", "--name", "shop")
+    assert world.run("init", "api", *told).code == 0
+    assert world.run("init", "api").code == 0, "the same one is"
+    other = world.run("init", "web")
+    assert other.code == 0, other.err
+    assert "app.web:app" in (world.folder / "web/Dockerfile").read_text()
+    assert "name: shop" in (world.folder / "kubekit.yaml").read_text()
+
+
 def test_what_was_edited_is_kept_until_forced_and_then_shown(world: World) -> None:
     backend(world)
     assert world.run("init").code == 0
