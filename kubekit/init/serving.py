@@ -46,7 +46,7 @@ def healthcheck(backend: Backend) -> list[str]:
     if path is None:
         code = f"import os, socket; socket.create_connection(('127.0.0.1', {port}), 2)"
         return ["python", "-c", code]
-    url = f"'http://127.0.0.1:' + ({port}) + '{path}'"
+    url = f"'http://127.0.0.1:' + ({port}) + {path!r}"
     if backend.framework == "django":
         url = f"u.Request({url}, headers={{'Host': 'localhost'}})"
     opened = f"u.build_opener(u.ProxyHandler({{}})).open({url}, timeout=2)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +17,7 @@ from kubekit.config.project import parse as parse_project
 from kubekit.detect.backend import Backend, Health, Variable
 from kubekit.image.files import dockerfile, dockerignore
 from kubekit.init.plan import rendered
+from kubekit.init.serving import healthcheck
 from kubekit.init.values import Dialect
 from kubekit.manifests.render import render
 from kubekit.model import Settings
@@ -184,6 +186,13 @@ def test_healthcheck_is_python_that_compiles_and_ends_in_time(backend: Backend) 
     path = backend.health.live or backend.health.plain
     assert (f"'{path}'" in code) if path else ("create_connection" in code)
     assert f"or '{backend.port}'" in code
+
+
+def test_a_path_may_have_quotes_and_the_healthcheck_still_compiles() -> None:
+    made = replace(SHAPES["pip"], health=Health(plain="/it's/up"))
+    _, _, code = healthcheck(made)
+    compile(code, "healthcheck", "exec")
+    assert '"/it\'s/up"' in code
 
 
 def test_sqlite_beside_the_code_goes_where_it_can_be_written() -> None:
