@@ -29,6 +29,8 @@ _PATTERNS = frozenset({"template", "templates", "cookiecutter"})
 _DATA = ("data", "static", "templates", "assets", "resources", "migrations", "alembic", "locale")
 _FILES = ("alembic.ini", "gunicorn.conf.py", "manage.py")
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".db-wal", ".db-shm", ".db-journal")
+_IGNORED = (".db", ".db-wal", ".db-shm", ".db-journal")
+"""Those of them that `.dockerignore` keeps out wherever they lie."""
 _PLACEHOLDERS = frozenset({".gitkeep", ".gitignore", ".keep", "README.md"})
 
 
@@ -117,13 +119,16 @@ def _worth(report: Report, name: str) -> bool:
     folder = report.folder / name
     if folder.is_symlink() or not folder.is_dir():
         return False
-    found = False
+    found, hidden = False, True
     for base, folders, files in os.walk(folder):
-        folders[:] = [one for one in folders if one != "__pycache__"]
-        for file in files:
+        folders[:] = sorted(one for one in folders if one != "__pycache__")
+        for file in sorted(files):
             if file.lower().endswith(_DATABASES):
                 path = (Path(base) / file).relative_to(report.folder).as_posix()
                 report.found("a database of a laptop, which stays out of the image", path)
-                return False
-            found = found or file not in _PLACEHOLDERS
-    return found
+                hidden = hidden and file.endswith(_IGNORED)
+            else:
+                found = found or file not in _PLACEHOLDERS
+    if found and not hidden:
+        report.found(f"so all of {name}/ stays out: move what the app reads elsewhere", name)
+    return found and hidden

@@ -160,9 +160,14 @@ def _tell(looked: Looked, emit: Emit) -> None:
     for note in looked.notes:
         emit(Noted(found=note.found, text=note.text, where=note.where))
     backend = looked.backend
-    if backend is not None and mode(backend) == "sqlite":
+    if backend is None:
+        return
+    if mode(backend) == "sqlite":
         why = "the only folder that can be written to, and a volume keeps it"
         emit(Noted(found=False, text="the file of sqlite lies in /app/data", where=why))
+    if mode(backend) != "stateless" and "data" in backend.data:
+        text = "what is in data/ is hidden in a pod"
+        emit(Noted(found=False, text=text, where="the volume of sqlite lies over it"))
 
 
 def _next(backend: Backend, root: Path) -> tuple[str, ...]:

@@ -95,6 +95,16 @@ def test_what_was_edited_is_kept_until_forced_and_then_shown(world: World) -> No
     assert dockerfile.read_text() != edited
 
 
+@pytest.mark.parametrize(("database", "told"), [("sqlite", True), ("other", False)])
+def test_what_the_volume_hides_is_told(world: World, database: str, told: bool) -> None:
+    backend(world)
+    world.write("data/seed.json", "{}")
+    result = world.run("init", "--database", database)
+    assert result.code == 0, result.err
+    said = "what is in data/ is hidden in a pod (the volume of sqlite lies over it)"
+    assert (said in " ".join(result.err.split())) == told
+
+
 def test_a_dockerfile_of_ones_own_is_built_as_it_is(world: World) -> None:
     """kubekit.yaml names the stage `runtime` only where there is one."""
     backend(world)

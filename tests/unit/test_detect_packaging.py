@@ -239,7 +239,24 @@ def test_data_beside_the_source(tmp_path: Path) -> None:
     found = backend(tmp_path, files)
     assert found.data == ("data", "templates", "alembic", "alembic.ini")
     assert found.packages == ("app",)
-    again = looked(tmp_path, {"data/tasks.db": "x"})
-    assert again.backend is not None
-    assert "data" not in again.backend.data
-    assert notes(again)["a database of a laptop, which stays out of the image"] == "data/tasks.db"
+
+
+@pytest.mark.parametrize(
+    ("database", "rest", "copied", "told"),
+    [
+        ("tasks.db", "model.json", True, False),  # .dockerignore keeps the file out
+        ("tasks.sqlite3", "model.json", False, True),
+        ("tasks.db", ".gitkeep", False, False),
+        ("tasks.sqlite3", ".gitkeep", False, False),
+    ],
+)
+def test_a_database_of_a_laptop(
+    tmp_path: Path, database: str, rest: str, copied: bool, told: bool
+) -> None:
+    files = {"requirements.txt": PINNED, "app/main.py": APP}
+    found = looked(tmp_path, {**files, f"data/{database}": "x", f"data/{rest}": "{}"})
+    said = notes(found)
+    assert said["a database of a laptop, which stays out of the image"] == f"data/{database}"
+    assert found.backend is not None
+    assert ("data" in found.backend.data) == copied
+    assert any("all of data/ stays out" in text for text in said) == told
