@@ -23,21 +23,22 @@ def error(report: Report, project: Project) -> FilesError:
         line = line_of(project.text, "name", "tool.poetry")
         return _of(
             "dependencies are Poetry's, which no image here installs with",
-            "run `poetry export --without dev --output requirements.txt` (after "
+            f"run `poetry export --only main --output requirements.txt`{_within(report)} (after "
             "`poetry self add poetry-plugin-export`), and again whenever poetry.lock changes",
             report.place("pyproject.toml" if data else "poetry.lock", line if data else None),
         )
     if (folder / "pdm.lock").is_file() or table(data, "tool", "pdm"):
         return _of(
             "dependencies are PDM's, which no image here installs with",
-            "run `pdm export --prod --format requirements --output requirements.txt`, and again "
-            "whenever pdm.lock changes",
+            "run `pdm export --prod --format requirements --output requirements.txt`"
+            f"{_within(report)}, and again whenever pdm.lock changes",
             report.place("pdm.lock" if (folder / "pdm.lock").is_file() else "pyproject.toml"),
         )
     if project.pipfile:
         return _of(
             "dependencies are Pipenv's, which no image here installs with",
-            "run `pipenv requirements > requirements.txt`, and again whenever Pipfile.lock changes",
+            f"run `pipenv requirements > requirements.txt`{_within(report)}, and again whenever "
+            "Pipfile.lock changes",
             report.place("Pipfile"),
         )
     if (above := _workspace(report)) is not None:
@@ -55,7 +56,7 @@ def _of_sources(report: Report, project: Project) -> FilesError:
     if table(project.pyproject, "project"):
         return _of(
             "dependencies are not locked",
-            f"run `uv lock` in {_relative(report, '.')}",
+            f"run `uv lock`{_within(report)}",
             report.place("pyproject.toml", line_of(project.text, "dependencies", "project")),
         )
     for file in ("requirements.in", "requirements/base.in", "setup.cfg", "setup.py"):
@@ -83,6 +84,11 @@ def _of(message: str, hint: str, place: Place) -> FilesError:
 
 def _relative(report: Report, name: str) -> str:
     return (report.folder / name).relative_to(report.root).as_posix()
+
+
+def _within(report: Report) -> str:
+    """Where such a command is run, if that is not where `init` is."""
+    return "" if report.folder == report.root else f" in {_relative(report, '.')}/"
 
 
 def _workspace(report: Report) -> Path | None:

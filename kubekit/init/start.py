@@ -172,6 +172,9 @@ def _tell(looked: Looked, emit: Emit) -> None:
 
 def _next(backend: Backend, root: Path) -> tuple[str, ...]:
     hints = []
+    if mode(backend) == "sqlite" and backend.framework == "django":
+        # What `startproject` writes lies beside manage.py, where nothing can be written.
+        hints.append('let `NAME` in the settings\' DATABASES be `BASE_DIR / "data" / "db.sqlite3"`')
     if variables(backend):
         if not (root / ".env").exists():
             hints.append("run `cp .env.example .env` and fill in the values")

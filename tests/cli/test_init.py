@@ -105,6 +105,17 @@ def test_what_the_volume_hides_is_told(world: World, database: str, told: bool) 
     assert (said in " ".join(result.err.split())) == told
 
 
+def test_djangos_own_sqlite_would_lie_where_nothing_can_be_written(world: World) -> None:
+    world.write("requirements.txt", "django==5.2\ngunicorn==23.0\n")
+    world.write("shop/settings.py", 'DATABASES = {"ENGINE": "django.db.backends.sqlite3"}\n')
+    source = "from django.core.wsgi import get_wsgi_application\napplication = {}()\n"
+    world.write("shop/wsgi.py", source.format("get_wsgi_application"))
+    result = world.run("init", "-o", "json")
+    assert result.code == 0, result.out
+    assert any('BASE_DIR / "data"' in hint for hint in result.of("ended")[0]["hints"])
+    assert not world.run("init", "-o", "json").of("ended")[0].get("hints")
+
+
 def test_a_dockerfile_of_ones_own_is_built_as_it_is(world: World) -> None:
     """kubekit.yaml names the stage `runtime` only where there is one."""
     backend(world)

@@ -69,6 +69,31 @@ def test_nothing_to_install_from(tmp_path: Path, files: dict[str, str], command:
     assert any("uv.lock" in line for line in caught.value.details)
 
 
+POETRY = '[tool.poetry]\nname = "x"\n[tool.poetry.dependencies]\nfastapi = "*"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"pyproject.toml": PROJECT}, "run `uv lock`{}"),
+        # `--without dev` is an error where there is no such group.
+        ({"pyproject.toml": POETRY}, "run `poetry export --only main --output requirements.txt`{}"),
+        ({"pyproject.toml": PROJECT, "pdm.lock": ""}, "--output requirements.txt`{}, and again"),
+        ({"Pipfile": "[packages]\nfastapi = '*'\n"}, "> requirements.txt`{}, and again"),
+    ],
+)
+def test_a_command_is_said_with_its_folder(
+    tmp_path: Path, files: dict[str, str], command: str
+) -> None:
+    write(tmp_path / "api", {"main.py": APP, **files})
+    for folder, where in ((tmp_path, " in api/"), (tmp_path / "api", "")):
+        with pytest.raises(FilesError) as caught:
+            look(tmp_path / "api", root=folder)
+        hint = caught.value.hints[0]
+        assert command.format(where) in hint
+        assert (" in " in hint) == bool(where)
+
+
 def test_a_member_of_a_workspace(tmp_path: Path) -> None:
     write(tmp_path, {"pyproject.toml": "[tool.uv.workspace]\nmembers = ['api']\n", "uv.lock": ""})
     write(tmp_path / "api", {"pyproject.toml": PROJECT, "main.py": APP})

@@ -186,7 +186,7 @@ def test_poetry(tmp_path: Path) -> None:
     files = {"pyproject.toml": POETRY, "poetry.lock": "", "src/orders/main.py": APP}
     with pytest.raises(FilesError, match="Poetry") as caught:
         looked(tmp_path, files)
-    assert "`poetry export --without dev --output requirements.txt`" in caught.value.hints[0]
+    assert "`poetry export --only main --output requirements.txt`" in caught.value.hints[0]
     assert str(caught.value.place).endswith("pyproject.toml:3")
     found = looked(tmp_path, {"requirements.txt": PINNED}).backend
     assert found is not None
