@@ -11,6 +11,7 @@ from kubekit.config.levels import FILE_NAME
 from kubekit.errors import FilesError, Place, UsageError, shown
 from kubekit.image.files import dockerfile, dockerignore, plain
 from kubekit.image.files.context import ignore_path
+from kubekit.lint.kustomize import patches
 from kubekit.lint.look import Look, Looked, unreadable
 from kubekit.lint.rule import Finding
 from kubekit.lint.source import Ignored, Source
@@ -131,8 +132,9 @@ def _listed(paths: list[Path]) -> Iterator[tuple[Path, bool]]:
     """The files to look at, and whether each was named itself."""
     for path in paths:
         if path.is_dir():
-            for file in _walked(path):
-                yield file, False
+            files = list(_walked(path))
+            parts = {part for file in files for part in patches(file)}
+            yield from ((file, False) for file in files if file.resolve() not in parts)
         elif not path.is_file():
             raise UsageError(f"there is no file `{shown(path)}`")
         elif _is_dockerfile(path) or path.name.endswith(_SUFFIXES):

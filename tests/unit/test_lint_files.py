@@ -113,3 +113,20 @@ def test_one_broken_file_hides_no_other(tmp_path: Path) -> None:
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {hostPID: true}\n"
     put(tmp_path, {"a.yaml": "apiVersion: v1\nkind: [\n", "b.yaml": pod})
     assert {"unreadable", "host-pid"} <= ids(tmp_path)
+
+
+def test_a_patch_of_a_kustomization_is_no_object(tmp_path: Path) -> None:
+    patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n"
+    files = {
+        "base/kustomization.yaml": "resources: [web.yaml]\n",
+        "prod/replicas.yaml": patch,
+        "prod/old.yaml": patch,
+        "prod/kustomization.yml": (
+            "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
+            "resources: [../base]\npatches: [{path: replicas.yaml}]\n"
+            "patchesStrategicMerge: [old.yaml]\n"
+        ),
+    }
+    assert loose([put(tmp_path, files)], Look()).files == ()
+    assert ids(tmp_path) == set()
+    assert loose([tmp_path / "prod/replicas.yaml"], Look()).findings
