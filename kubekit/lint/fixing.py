@@ -18,7 +18,7 @@ from kubekit.lint.registry import UNREADABLE
 from kubekit.lint.rule import Edit, Finding, Wish
 from kubekit.model import Object
 
-_ROUNDS = 50
+_ROUNDS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,11 @@ def fix(look: Callable[[], Looked]) -> Fixed:
     looked = look()
     before: dict[Path, str] = {}
     refused: set[Edit] = set()
-    done = 0
+    done, alone = 0, False
     for _ in range(_ROUNDS):
         chosen = _compatible(one for one in looked.findings if one.edit not in refused)
+        if alone:
+            chosen = {file: some[:1] for file, some in list(chosen.items())[:1]}
         if not chosen:
             break
         texts = {file: _read(file) for file in chosen}
@@ -64,26 +66,30 @@ def fix(look: Callable[[], Looked]) -> Fixed:
             continue
         for file, text in texts.items():
             _write(file, text)
-        refused |= {one.edit for one in some if one.edit}
+        if len(some) == 1:
+            refused |= {one.edit for one in some if one.edit}
+        alone = len(some) > 1  # one by one, until it is known which of them it is
     diff = "".join(_diff(file, text, _read(file)) for file, text in before.items())
     return Fixed(edits=done, diff=diff, looked=looked)
 
 
 def _compatible(findings: Iterable[Finding]) -> dict[Path, list[Finding]]:
-    """One edit in each file and round, where it changes objects; else those of different lines."""
+    """Edits that do not touch: of one object a single one in each round, and of different lines."""
     chosen: dict[Path, list[Finding]] = {}
     for one in findings:
         if one.edit is None:
             continue
         others = chosen.setdefault(one.edit.file, [])
         taken = {line for other in others if other.edit for line in _lines(other.edit)}
-        if not others or (one.wish is None and taken.isdisjoint(_lines(one.edit))):
+        objects = [other.wish.manifest.origin for other in others if other.wish]
+        same = one.wish is not None and one.wish.manifest.origin in objects
+        if not same and taken.isdisjoint(_lines(one.edit)):
             others.append(one)
-    return {file: some for file, some in chosen.items() if some}
+    return chosen
 
 
 def _lines(edit: Edit) -> range:
-    return range(edit.first, edit.first + len(edit.old))
+    return range(edit.first, edit.first + max(len(edit.old), 1))
 
 
 def _applied(text: str, edits: list[Edit]) -> str:
@@ -114,8 +120,7 @@ def _as_wished(before: Looked, after: Looked, findings: list[Finding]) -> bool:
         if one.wish is None:
             continue
         for item in before.items:
-            # A template's line may be that of several objects.
-            if item.ref == one.wish.manifest.ref:
+            if (item.ref, item.origin) == (one.wish.manifest.ref, one.wish.manifest.origin):
                 _put(wanted[item.ref, item.origin], one.wish)
     have = [(item.ref, item.data) for item in after.items]
     return have == [(ref, data) for (ref, _), data in wanted.items()]

@@ -45,8 +45,11 @@ def _escalation(workload: Workload, container: Container) -> Iterator[Hit]:
     if at(container.data, "securityContext", "allowPrivilegeEscalation") is not False:
         text = f"{workload.named(container)} may gain rights that it was not started with"
         hint = "write `allowPrivilegeEscalation: false` into its `securityContext`"
-        # A privileged container must be allowed to: the API server refuses the two together.
-        free = at(container.data, "securityContext", "privileged") is not True
+        # The API server refuses it beside either of these.
+        added = at(container.data, "securityContext", "capabilities", "add")
+        free = at(container.data, "securityContext", "privileged") is not True and not (
+            isinstance(added, list) and "CAP_SYS_ADMIN" in added
+        )
         fix = wish(workload.manifest, path, value=False) if free else None
         yield hit(workload.manifest, path, text, hint, wish=fix)
 

@@ -68,12 +68,18 @@ def _path(workload: Workload, _: Objects) -> Iterator[Hit]:
 def _token(workload: Workload, objects: Objects) -> Iterator[Hit]:
     """The pod gets a token for the Kubernetes API, which most apps never use."""
     name = workload.spec.get("serviceAccountName")
-    if name and any(_binds(item.data, name) for item in objects.of("RoleBinding")):
+    bindings = (*objects.of("RoleBinding"), *objects.of("ClusterRoleBinding"))
+    if name and any(_binds(item.data, name) for item in bindings):
         return
+    accounts = [item.data for item in objects.of("ServiceAccount") if item.name == name]
+    said = [one.get("automountServiceAccountToken") for one in accounts]
+    own = workload.spec.get("automountServiceAccountToken")
     path = (*workload.path, "automountServiceAccountToken")
-    if workload.spec.get("automountServiceAccountToken") is not False:
+    if own is not False and (own is True or False not in said):
         text = f"the pods of `{workload.ref}` get a token for the Kubernetes API"
-        fix = wish(workload.manifest, path, value=False)
+        # An account that is not here, or that says so, may have been given rights elsewhere.
+        free = not name or (bool(said) and True not in said)
+        fix = wish(workload.manifest, path, value=False) if free else None
         hint = "write `automountServiceAccountToken: false`, unless the app uses it"
         yield hit(workload.manifest, path, text, hint, wish=fix)
 

@@ -11,7 +11,7 @@ from typing import Any
 from kubekit.errors import FilesError, Place
 from kubekit.lint import registry
 from kubekit.lint.ignores import is_ignored
-from kubekit.lint.objects import Objects
+from kubekit.lint.objects import Objects, at
 from kubekit.lint.rule import Edit, Finding, Hit, Rule, Wish
 from kubekit.lint.source import Source
 from kubekit.lint.yaml_edits import insertion
@@ -76,9 +76,13 @@ class Look:
         objects = Objects(manifests.items)
         found: list[Finding] = []
         for workload in objects.workloads:
+            windows = at(workload.spec, "os", "name") == "windows"
+            rules = [
+                one for one in registry.CONTAINERS if not (windows and one.id in registry.LINUX)
+            ]
             for container in workload.containers():
                 run = functools.partial(_of_container, workload, container)
-                found += self._apply(registry.CONTAINERS, run)
+                found += self._apply(rules, run)
             found += self._apply(registry.PODS, functools.partial(_of, workload, objects))
         for item in manifests.items:
             found += self._apply(registry.OBJECTS, functools.partial(_of, item, objects))

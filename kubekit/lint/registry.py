@@ -27,6 +27,13 @@ DOCKER = (
     *docker_python.BOOK.rules,
 )
 CONTAINERS = tuple(kube_containers.BOOK.rules)
+LINUX = frozenset(
+    (
+        *("privilege-escalation", "capabilities-kept", "root-filesystem-writable"),
+        *("low-user-id", "seccomp-missing", "proc-mount"),
+    )
+)
+"""Rules about what a pod of Windows cannot have: the API server refuses it there."""
 PODS = tuple(kube_pods.BOOK.rules)
 OBJECTS = tuple(kube_objects.BOOK.rules)
 

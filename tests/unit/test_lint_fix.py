@@ -181,3 +181,96 @@ def test_a_good_dockerfile_needs_no_second_fix(id_: str, tmp_path: Path) -> None
     file.write_text(lint_dockerfiles.CASES[id_][0])
     fixed(file)
     assert fix(lambda: loose([file], Look())).edits == 0
+
+
+def test_many_objects_in_a_file_are_clean_after_one_run(tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    some = [DEPLOYMENT.replace("name: web ", f"name: web-{number} ") for number in range(90)]
+    file.write_text("---\n".join(some))
+    result = fix(lambda: loose([file], Look()))
+    assert result.edits == 90 * 3
+    assert not [one for one in result.looked.findings if one.edit]
+
+
+def test_an_object_of_the_same_name_in_another_file_is_another(tmp_path: Path) -> None:
+    decided = "        securityContext: {allowPrivilegeEscalation: true}\n"
+    (tmp_path / "dev.yaml").write_text(DEPLOYMENT)
+    (tmp_path / "prod.yaml").write_text(
+        DEPLOYMENT.replace("        args:", f"{decided}        args:")
+    )
+    fix(lambda: loose([tmp_path], Look()))
+    assert "allowPrivilegeEscalation: false" in (tmp_path / "dev.yaml").read_text()
+    assert "allowPrivilegeEscalation: true" in (tmp_path / "prod.yaml").read_text()
+
+
+def test_an_edit_that_is_taken_back_takes_no_other_with_it(tmp_path: Path) -> None:
+    # An anchor: what goes into the first container gets into the second, too.
+    shared = DEPLOYMENT.replace("- name: app   # first", "- &app\n        name: app")
+    (tmp_path / "one.yaml").write_text(shared + "      initContainers: [*app]\n")
+    (tmp_path / "two.yaml").write_text(DEPLOYMENT)
+    fix(lambda: loose([tmp_path], Look()))
+    assert "allowPrivilegeEscalation: false" not in (tmp_path / "one.yaml").read_text()
+    assert "allowPrivilegeEscalation: false" in (tmp_path / "two.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("field", "rule"),
+    [
+        ("securityContext: {capabilities: {add: [CAP_SYS_ADMIN]}}", "privilege-escalation"),
+        ("securityContext: {privileged: true}", "privilege-escalation"),
+    ],
+)
+def test_what_the_api_server_would_refuse_is_not_offered(
+    field: str, rule: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "web.yaml"
+    block = yaml.safe_dump(yaml.safe_load(field), default_flow_style=False)
+    below = "".join(f"        {line}\n" for line in block.splitlines())
+    file.write_text(DEPLOYMENT.replace("        args:", f"{below}        args:"))
+    found = [one for one in loose([file], Look()).findings if one.id == rule]
+    assert [one.edit for one in found] == [None]
+
+
+def test_a_pod_of_windows_gets_nothing_of_linux(tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(DEPLOYMENT.replace("      # the app", "      os: {name: windows}"))
+    fixed(file)
+    spec = yaml.safe_load(file.read_text())["spec"]["template"]["spec"]
+    assert "securityContext" not in spec
+    assert "securityContext" not in spec["containers"][0]
+
+
+ACCOUNT = """\
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: web}
+"""
+BINDING = """\
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: web}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
+subjects: [{kind: ServiceAccount, name: web, namespace: web}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("beside", "found", "fixable"),
+    [
+        (ACCOUNT, True, True),
+        (ACCOUNT + BINDING, False, False),
+        (f"{ACCOUNT}automountServiceAccountToken: false\n", False, False),
+        (f"{ACCOUNT}automountServiceAccountToken: true\n", True, False),
+        ("", True, False),
+    ],
+)
+def test_a_token_that_may_be_used_is_left(
+    beside: str, found: bool, fixable: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(DEPLOYMENT.replace("      # the app", "      serviceAccountName: web") + beside)
+    told = [one for one in loose([file], Look()).findings if one.id == "service-account-token"]
+    assert bool(told) is found
+    assert any(one.edit for one in told) is fixable
