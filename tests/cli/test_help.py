@@ -25,6 +25,7 @@ COMMANDS = (
         "rollback",
         "teardown",
         "docker",
+        "lint",
         "schema",
     ),
 )
