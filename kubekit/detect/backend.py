@@ -85,6 +85,7 @@ class Backend:
         source: the folder that modules are imported from, such as "src" or ".".
         packages: folders and modules below `source` that are copied, such as ("app",).
         data: further folders, and files such as alembic.ini, that exist and belong into the image.
+        documents: folders in these in which the app keeps Markdown, such as "app/prompts".
         installed: whether the project itself is a distribution that is installed.
         port: that the container listens on.
         native: Debian packages that its dependencies need to be compiled; usually none.
@@ -107,6 +108,7 @@ class Backend:
     source: str = "."
     packages: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
     installed: bool = False
     port: int = 8000
     health: Health = Health()

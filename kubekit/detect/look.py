@@ -17,7 +17,7 @@ from kubekit.detect.health import find_health, is_about
 from kubekit.detect.hints import Hint, Hints, read_hints
 from kubekit.detect.naming import find_name
 from kubekit.detect.packaging import Installs, find_packaging
-from kubekit.detect.places import find_below, find_data
+from kubekit.detect.places import find_below, find_data, find_documents
 from kubekit.detect.project import Project, read_project
 from kubekit.detect.pythons import find_base, find_python
 from kubekit.detect.report import Report, check_keys
@@ -138,6 +138,7 @@ def _backend(
     server = find_server(report, modules, app, root)
     variables = find_variables(modules, closure.paths)
     packages = find_packages(modules, root, closure)
+    data = find_data(report, root, packages)
     names = installs.names | closure.drivers()
     health = find_health(report, _routes(modules, app))
     database = find_database(report, modules, closure.paths, variables=variables, names=names)
@@ -151,7 +152,8 @@ def _backend(
         factory=app.factory,
         source=root,
         packages=packages,
-        data=find_data(report, root, packages),
+        data=data,
+        documents=find_documents(report, (*(packages if root == "." else (root,)), *data)),
         health=health,
         database=database,
         env=tuple(read.variable for read in variables),

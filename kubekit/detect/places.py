@@ -31,6 +31,10 @@ _FILES = ("alembic.ini", "gunicorn.conf.py", "manage.py")
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".db-wal", ".db-shm", ".db-journal")
 _IGNORED = (".db", ".db-wal", ".db-shm", ".db-journal")
 """Those of them that `.dockerignore` keeps out wherever they lie."""
+_NO_DOCUMENTS = NEVER | {"tests", "docs"}
+_ABOUT = re.compile(r"(?i)(?:README|CHANGELOG|LICEN[CS]E|CONTRIBUTING|CLAUDE|AGENTS|TODO)\.md")
+"""What is about the source, for people and their tools."""
+_PATTERN = re.compile(r"[*?\[\]\\!]")
 _PLACEHOLDERS = frozenset({".gitkeep", ".gitignore", ".keep", "README.md"})
 
 
@@ -132,3 +136,19 @@ def _worth(report: Report, name: str) -> bool:
     if found and not hidden:
         report.found(f"so all of {name}/ stays out: move what the app reads elsewhere", name)
     return found and hidden
+
+
+def find_documents(report: Report, copied: Sequence[str]) -> tuple[str, ...]:
+    """Folders of what is copied that hold Markdown for the app: prompts, or texts of mails."""
+    found = []
+    for name in dict.fromkeys(copied):
+        for base, folders, files in os.walk(report.folder / name):
+            folders[:] = sorted(
+                one for one in folders if one not in _NO_DOCUMENTS and one[0] != "."
+            )
+            path = Path(base).relative_to(report.folder).as_posix()
+            texts = [one for one in files if one.endswith(".md") and not _ABOUT.fullmatch(one)]
+            if texts and not _PATTERN.search(path):
+                report.found("Markdown goes into the image", path)
+                found.append(path)
+    return tuple(found)

@@ -43,6 +43,7 @@ def values(backend: Backend, *, dialect: Dialect) -> dict[str, Any]:
         "port": backend.port,
         "framework": backend.framework,
         "allowed": layout.allowed(backend),
+        "documents": backend.documents,
         "readmes": layout.readmes(backend),
         "context": backend.folder,
         "dockerfile": "Dockerfile" if backend.folder == "." else f"{backend.folder}/Dockerfile",

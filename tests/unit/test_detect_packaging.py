@@ -285,3 +285,19 @@ def test_a_database_of_a_laptop(
     assert found.backend is not None
     assert ("data" in found.backend.data) == copied
     assert any("all of data/ stays out" in text for text in said) == told
+
+
+def test_markdown_that_the_app_may_read(tmp_path: Path) -> None:
+    files = {
+        "requirements.txt": PINNED,
+        "README.md": "",
+        "app/main.py": APP,
+        "app/README.md": "",
+        "app/prompts/system.md": "You are",
+        "app/prompts/more/user.md": "",
+        "app/tests/cases.md": "",
+        "notes/mine.md": "",
+        "templates/mail.md": "",
+    }
+    found = backend(tmp_path, files)
+    assert found.documents == ("app/prompts", "app/prompts/more", "templates")

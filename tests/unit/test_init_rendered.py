@@ -145,6 +145,14 @@ def _excluded(ignore: dockerignore.Ignore, path: str) -> bool:
     return above.excluded
 
 
+def test_markdown_is_let_in_only_where_the_app_has_some() -> None:
+    made = replace(SHAPES["pip"], documents=("app/prompts",))
+    ignore = dockerignore.parse(of(made, ".dockerignore"), file=Path("x"))
+    assert not _excluded(ignore, "app/prompts/system.md")
+    assert _excluded(ignore, "app/README.md")
+    assert _excluded(ignore, "app/prompts/.env")
+
+
 def test_a_readme_is_let_in_only_where_the_project_is_installed() -> None:
     assert "!README.md" in of(SHAPES["uv"], ".dockerignore").splitlines()[-1]
     assert "README" not in of(SHAPES["uv, not installed"], ".dockerignore")
