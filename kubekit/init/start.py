@@ -18,7 +18,7 @@ from kubekit.init.files import Change, decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
-from kubekit.init.telling import Outlet, report, warn_of_others
+from kubekit.init.telling import Outlet, report, warn_of_others, warn_of_unread
 from kubekit.init.values import Dialect, mode, variables
 
 Ask = Callable[[Question], str]
@@ -79,6 +79,7 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
         _warn_of_own(out)
     write(changes, cancel=out.cancel)
     warn_of_others(root, files, out)
+    warn_of_unread(root, changes, out)
     report(changes, out, start, hints=_next(backend, root))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kubekit.config.project import parse
 from kubekit.errors import shown
 from kubekit.events import Emit, Ended, FileWritten, Warned
 from kubekit.init import stamp
@@ -54,3 +55,22 @@ def warn_of_others(root: Path, wanted: Collection[str], out: Outlet) -> None:
             text = f"`{shown(file)}` is of an earlier `init`, and not needed any more"
             hint = f"delete it: `rm {shown(file)}`"
         out.emit(Warned(text=text, hints=(hint,)))
+
+
+def warn_of_unread(root: Path, changes: list[Change], out: Outlet) -> None:
+    """Tell of what was written and is not what a kubekit.yaml of a person's own names."""
+    kept = next((one for one in changes if one.file.name == "kubekit.yaml"), None)
+    if kept is None or kept.action != "kept":
+        return
+    project, _ = parse(kept.before or "", file=kept.file)
+    named = {(root / one).resolve() for one in project.manifests}
+    if (build := project.build) is not None:
+        named.add((root / (build.dockerfile or f"{build.context}/Dockerfile")).resolve())
+    ours = {one.file.name: one.file for one in changes if one.writes}
+    for name in ("Dockerfile", "deployment.yaml.j2"):
+        file = ours.get(name)
+        if file is not None and named.isdisjoint((file.resolve(), *file.resolve().parents)):
+            at = shown(file if name == "Dockerfile" else file.parent)
+            text = f"`{at}` is not what `{shown(kept.file)}` names"
+            hint = "name it there, or delete it; `kubekit init --force` writes all anew"
+            out.emit(Warned(text=text, hints=(hint,)))

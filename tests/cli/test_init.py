@@ -116,6 +116,25 @@ def test_djangos_own_sqlite_would_lie_where_nothing_can_be_written(world: World)
     assert not world.run("init", "-o", "json").of("ended")[0].get("hints")
 
 
+@pytest.mark.parametrize(
+    ("config", "unread"),
+    [
+        ("manifests: [deploy]\nbuild: {context: ., dockerfile: docker/Dockerfile}\n", 2),
+        ("manifests: [manifests]\n", 1),
+        ("build: {context: .}\n", 0),
+        ("manifests: [./manifests/]\nbuild: {context: ./}\n", 0),
+    ],
+)
+def test_what_ones_own_kubekit_yaml_does_not_name_is_told(
+    world: World, config: str, unread: int
+) -> None:
+    backend(world)
+    world.write("kubekit.yaml", f"name: shop\n{config}")
+    texts = [one["text"] for one in world.run("init", "-o", "json").of("warning")]
+    found = [text for text in texts if "is not what `kubekit.yaml` names" in text]
+    assert [text.split("`")[1] for text in found] == ["Dockerfile", "manifests"][:unread]
+
+
 def test_a_dockerfile_of_ones_own_is_built_as_it_is(world: World) -> None:
     """kubekit.yaml names the stage `runtime` only where there is one."""
     backend(world)
