@@ -6,8 +6,10 @@ import difflib
 from collections.abc import Collection
 
 from kubekit.errors import UsageError
+from kubekit.redact import Redactor, hidden
 from kubekit.verify import rules_config, rules_files, rules_run, rules_scenes, rules_secrets
 from kubekit.verify.model import Check, Checked, Subject
+from kubekit.verify.needles import is_secret
 
 CHECKS: tuple[Check, ...] = (
     *rules_config.CHECKS,
@@ -47,8 +49,11 @@ def scenes(checks: Collection[Check]) -> frozenset[str]:
 
 
 def judge(checks: Collection[Check], subject: Subject) -> tuple[Checked, ...]:
-    """What each check makes of it."""
-    return tuple(_one(check, subject) for check in checks)
+    """What each check makes of it, without the secrets that the image itself sets."""
+    image = subject.image
+    own = [value for name, value in image.environment.items() if is_secret(name, value)]
+    redactor = Redactor(hidden(own, public=image.reference))
+    return redactor.clean(tuple(_one(check, subject) for check in checks))
 
 
 def _one(check: Check, subject: Subject) -> Checked:

@@ -242,3 +242,16 @@ def test_a_python_is_found_wherever_it_is(
 ) -> None:
     made: Image = image(dict.fromkeys(files, ""), config={"Env": [f"PATH={path}"]})
     assert python_of(made) == python
+
+
+def test_a_secret_that_the_image_sets_is_in_no_line_that_is_told() -> None:
+    seen = usual(
+        log=("ERROR cannot reach postgresql://app:a4Kd0-x9@db/tasks",),
+        health="unhealthy",
+        health_log="refused: a4Kd0-x9",
+    )
+    config = {"Env": ["DATABASE_URL=postgresql://app:a4Kd0-x9@db/tasks", "LOG_LEVEL=info"]}
+    ids = ["log-clean", "healthcheck-healthy"]
+    found = judge(chosen(only=ids), subject(seen=seen, config=config))
+    assert [one.status for one in found] == ["failed", "failed"]
+    assert "a4Kd0" not in str(found)
