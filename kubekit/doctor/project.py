@@ -75,7 +75,8 @@ def judge_env_file(file: Path, mode: int, variables: int) -> Verdict:
             cause="env-readable",
             place=Place(file=file),
         )
-    return ok(f"`{shown(file)}` with {variables} variables, readable by no other user")
+    who = "its group, too" if mode & stat.S_IRGRP else "no other user"
+    return ok(f"`{shown(file)}` with {variables} variables, readable by {who}")
 
 
 def env_git(known: Known) -> Verdict:

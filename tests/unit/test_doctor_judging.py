@@ -111,6 +111,8 @@ JUDGED: list[tuple[Verdict, str, str]] = [
     (nodes.judge_disk([Disk("n", 100, 60), Disk("m", 100, 2)], profile=""), "failure", "`m`"),
     (nodes.judge_disk([], profile=""), "skipped", "do not tell"),
     (project.judge_env_file(Path("/e/.env"), 0o100600, 3), "ok", "3 variables"),
+    (project.judge_env_file(Path("/e/.env"), 0o100600, 3), "ok", "by no other user"),
+    (project.judge_env_file(Path("/e/.env"), 0o100640, 3), "ok", "by its group, too"),
     (project.judge_env_file(Path("/e/.env"), 0o100644, 3), "warning", "every user"),
     (project.judge_env_git(Path("/e/.env"), tracked=False, ignored=True), "ok", "neither"),
     (project.judge_env_git(Path("/e/.env"), tracked=False, ignored=False), "warning", "next"),
