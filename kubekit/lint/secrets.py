@@ -30,6 +30,10 @@ def is_secret(name: str, value: str) -> bool:
     """Whether it is one: by its name, or by the password of a URL in it."""
     if any(not _REFERENCE.fullmatch(found) for found in _PASSWORD.findall(value)):
         return True
-    words = _CAMEL.sub("_", name)
-    named = _WORD.search(words) is not None and _ABOUT.search(words) is None
+    named = _WORD.search(_CAMEL.sub("_", name)) is not None and not only_about(name)
     return named and value.lower() not in _SWITCHES
+
+
+def only_about(name: str) -> bool:
+    """Whether the name says something about a secret, such as its lifetime, and has none."""
+    return _ABOUT.search(_CAMEL.sub("_", name)) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from kubekit.lint.secrets import only_about
 from kubekit.redact import has_password, hidden, looks_secret
 from kubekit.verify.tree import in_libraries
 
@@ -33,7 +34,7 @@ def is_secret(name: str, value: str) -> bool:
         return True
     if _NO_VALUE.match(value) or not any(hidden([value], public="")):
         return False
-    return looks_secret(name)
+    return looks_secret(name) and not only_about(name)
 
 
 def _shapes(value: str, public: str) -> list[str]:
