@@ -37,11 +37,15 @@ def answer(question: "Question") -> str:
     Raises:
         CancelledError: Ctrl-C instead of an answer.
     """
-    for number, choice in enumerate(question.choices, start=1):
-        typer.echo(f"  {number}  {choice}", err=True)
+    asked = question.text
+    if question.choices:
+        typer.echo(question.text, err=True)
+        for number, choice in enumerate(question.choices, start=1):
+            typer.echo(f"  {number}  {choice}", err=True)
+        asked = "which one"
     with _interruptible():
         while True:
-            text = typer.prompt(question.text, default=question.default, err=True).strip()
+            text = typer.prompt(asked, default=question.default, err=True).strip()
             if text.isdecimal() and 0 < int(text) <= len(question.choices):
                 return question.choices[int(text) - 1]
             if text and (not question.choices or text in question.choices):

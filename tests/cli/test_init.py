@@ -206,6 +206,9 @@ def test_in_a_terminal_the_person_is_asked(world: World) -> None:
     number = next(
         line.split()[0] for line in terminal.lines if line.strip().endswith("other.main:app")
     )
+    said = terminal.text
+    assert said.index("which application is it?") < said.index("app.main:app")
+    assert "?:" not in said
     terminal.type(f"{number}\n")
     assert terminal.end() == 0, terminal.text
     assert "other.main:app" in (world.folder / "Dockerfile").read_text()
