@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 COMPILER = ("gcc", "libc6-dev")
 
@@ -64,6 +64,6 @@ def packages_for(
     return tuple(sorted(build)), tuple(sorted(keep))
 
 
-def compiled(names: Iterable[str], without_wheel: Sequence[str] = ()) -> tuple[str, ...]:
-    """Which of the names are known to be compiled; `without_wheel` are further suspects."""
-    return tuple(sorted(known_names() & {*names, *without_wheel}))
+def compiled(names: Iterable[str]) -> tuple[str, ...]:
+    """Which of the names are known to be compiled."""
+    return tuple(sorted(known_names().intersection(names)))

@@ -32,20 +32,12 @@ class Tree:
 
     def __init__(self, report: Report) -> None:
         self.report = report
-        self.files: dict[str, bytes] = {}
+        self.files: dict[str, bytes] = dict(sorted(_modules(report)))
         self._parsed: dict[str, ast.Module | None] = {}
-        self._folders: set[str] = {""}
-        for path, data in sorted(_modules(report)):
-            self.files[path] = data
-            self._folders.update(above(path))
 
     def holds(self, path: str) -> bool:
         """Whether there is such a module."""
         return path in self.files
-
-    def has_folder(self, path: str) -> bool:
-        """Whether modules are somewhere below that folder."""
-        return path in self._folders
 
     def having(self, *needles: bytes) -> Iterator[str]:
         """The modules in which one of the texts occurs: what is worth parsing."""
