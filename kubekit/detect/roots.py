@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable
 
 from kubekit.detect.closure import Closure
@@ -14,6 +15,8 @@ _BESIDE = frozenset({"scripts", "script", "tools", "bin", "deploy", "ops", "infr
 _BESIDE |= {"migrations", "alembic", "versions", "setup", "noxfile", "fabfile", "locustfile"}
 _BESIDE |= {"conf", "docker", "k8s", "manifests", "helm", "terraform"}
 """What is copied only if the application imports it."""
+_COPIED = re.compile(r"[\w.-]+")
+"""What can be imported has no other name, and `COPY copy of main.py ./` means three files."""
 
 
 def find_root(
@@ -70,6 +73,7 @@ def find_packages(modules: Modules, root: str, closure: Closure) -> tuple[str, .
             name
             for name in names
             if name is not None
+            and _COPIED.fullmatch(name)
             and (name in reached or not (is_aside(name) or name.removesuffix(".py") in _BESIDE))
         )
     )

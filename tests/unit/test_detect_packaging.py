@@ -301,3 +301,9 @@ def test_markdown_that_the_app_may_read(tmp_path: Path) -> None:
     }
     found = backend(tmp_path, files)
     assert found.documents == ("app/prompts", "app/prompts/more", "templates")
+
+
+def test_what_copy_would_not_take_as_one_name_is_not_copied(tmp_path: Path) -> None:
+    names = ("main.py", "copy of main.py", "$x.py", "old stuff/x.py", "some-script.py", "lib/x.py")
+    files = {"requirements.txt": PINNED, **dict.fromkeys(names, "x = 1\n"), "main.py": APP}
+    assert backend(tmp_path, files).packages == ("lib", "main.py", "some-script.py")
