@@ -120,7 +120,8 @@ def _as_wished(before: Looked, after: Looked, findings: list[Finding]) -> bool:
         if one.wish is None:
             continue
         for item in before.items:
-            if (item.ref, item.origin) == (one.wish.manifest.ref, one.wish.manifest.origin):
+            # A template's line may be that of several objects, as in a loop.
+            if item.origin == one.wish.manifest.origin:
                 _put(wanted[item.ref, item.origin], one.wish)
     have = [(item.ref, item.data) for item in after.items]
     return have == [(ref, data) for (ref, _), data in wanted.items()]

@@ -137,7 +137,8 @@ def _end(looked: Looked, wanted: Wanted, edits: int, emit: Emit, seconds: float)
         if number
     ]
     done = f"{edits} fixed, " if edits else ""
-    fixable = sum(one.edit is not None for one in looked.findings)
+    # What is left after `--fix` is what it has taken back.
+    fixable = 0 if wanted.fix else sum(one.edit is not None for one in looked.findings)
     hints = (f"`kubekit lint --fix` corrects {fixable} of them",) if fixable else ()
     if errors or (wanted.strict and warnings):
         raise FilesError(f"{done}{' and '.join(counted)}", hints=hints, id="lint")

@@ -175,6 +175,23 @@ def test_a_template_gets_the_field_in_its_own_line(tmp_path: Path) -> None:
     assert fix(lambda: project(settings, Look())).edits == 0
 
 
+def test_a_loop_of_a_template_gets_the_field_for_all_of_its_objects(tmp_path: Path) -> None:
+    body = DEPLOYMENT.replace("name: web ", "name: {{ one }} ")
+    (tmp_path / "manifests").mkdir()
+    file = tmp_path / "manifests/web.yaml.j2"
+    file.write_text(f'{{% for one in ["a", "b"] %}}\n---\n{body}{{% endfor %}}\n')
+    settings = Settings(
+        file=tmp_path / "kubekit.yaml",
+        name="web",
+        namespace="web",
+        profile=None,
+        manifests=(tmp_path / "manifests",),
+    )
+    assert fix(lambda: project(settings, Look())).edits == 3
+    assert file.read_text().count("allowPrivilegeEscalation: false") == 1
+    assert not [one for one in project(settings, Look()).findings if one.edit]
+
+
 @pytest.mark.parametrize("id_", lint_dockerfiles.CASES)
 def test_a_good_dockerfile_needs_no_second_fix(id_: str, tmp_path: Path) -> None:
     file = tmp_path / "Dockerfile"

@@ -152,3 +152,18 @@ def test_sarif_is_all_that_is_printed(tmp_path: Path) -> None:
     assert [one for one in events if isinstance(one, Found)] == []
     (output,) = (one for one in events if isinstance(one, Output))
     assert json.loads(output.text) == output.data
+
+
+def test_what_a_fix_has_taken_back_is_not_offered_again(tmp_path: Path) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n"
+        "  - &app\n    name: app\n    image: web:1\n  initContainers: [*app]\n"
+    )
+    for fix in (False, True):
+        (end,) = (
+            one
+            for one in told(tmp_path, Wanted(paths=(file,), fix=fix))[0]
+            if isinstance(one, Ended)
+        )
+        assert any("--fix" in hint for hint in end.hints) is not fix
