@@ -81,7 +81,9 @@ def _decide(file: Path, text: str, *, force: bool) -> Change:
     same = (there.body if there else before.replace("\r\n", "\n")) == body
     action: Action = "overwritten" if force else "kept"
     if same:
-        action = "unchanged"
+        # By the first line a later run knows what this one was told.
+        renewed = wanted is not None and there is not None and wanted.told != there.told
+        action = "updated" if renewed else "unchanged"
     elif there is not None and not there.edited:
         action = "updated"
     return Change(file=file, action=action, text=text, before=before)

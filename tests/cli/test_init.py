@@ -67,6 +67,15 @@ def test_a_second_run_changes_nothing_and_needs_no_arguments(world: World) -> No
     assert {path: path.stat().st_mtime_ns for path in world.folder.rglob("*")} == before
 
 
+def test_what_a_later_run_is_told_holds_for_the_next(world: World) -> None:
+    backend(world)
+    assert world.run("init").code == 0
+    assert world.run("init", "--python", "3.12", "--dialect", "buildkit").code == 0
+    again = world.run("init", "-o", "json")
+    assert {event["action"] for event in again.of("file")} == {"unchanged"}
+    assert "python:3.12" in (world.folder / "Dockerfile").read_text()
+
+
 def test_another_folder_is_not_told_of_the_first_ones_application(world: World) -> None:
     for name in ("api", "web"):
         backend(world, f"{name}/")

@@ -78,6 +78,17 @@ def test_another_version_of_kubekit_that_writes_the_same_writes_nothing(tmp_path
     assert one(tmp_path).action == "unchanged"
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_what_init_was_told_is_kept_though_the_rest_is_the_same(
+    tmp_path: Path, force: bool
+) -> None:
+    there(tmp_path, TEXT)
+    told = stamp.stamped("Dockerfile", BODY, told="--python 3.12")
+    assert one(tmp_path, told, force=force).action == "updated"
+    there(tmp_path, BODY)  # a person's own has no such line
+    assert one(tmp_path, told, force=force).action == "unchanged"
+
+
 def test_what_nobody_edited_is_renewed(tmp_path: Path) -> None:
     there(tmp_path, stamp.stamped("Dockerfile", "FROM python:3.11\n"))
     assert one(tmp_path).action == "updated"
