@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 import textwrap
 from collections import Counter
 from typing import Any
@@ -16,6 +17,8 @@ _WORDS = {"passed": "ok", "failed": "FAIL", "skipped": "-", "told": "i"}
 _MARK = 5
 _ID = 20
 _FEW = 2
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+"""What an app logged must not steer the terminal."""
 _SKIPPED = f"{_WORDS['skipped']:<{_MARK}}"
 
 
@@ -76,7 +79,7 @@ def _row(check: Checked) -> list[str]:
 def _wrapped(text: str, lead: str) -> list[str]:
     """Wrapped between words; a long word, as a path, is left whole so that it can be copied."""
     return textwrap.wrap(
-        text,
+        _CONTROL.sub("", text.expandtabs()),
         width=WIDTH,
         initial_indent=lead,
         subsequent_indent=" " * len(lead),

@@ -224,3 +224,11 @@ def test_what_a_container_prints_is_told_apart() -> None:
     raw = b"\1\0\0\0\0\0\0\3abc\2\0\0\0\0\0\0\1!\1\0\0\0\0\0\0\1d"
     assert output(raw) == (b"abcd", b"!")
     assert output(b"") == (b"", b"")
+
+
+def test_what_an_app_logged_does_not_steer_the_terminal() -> None:
+    log = ("\x1b[31mERROR\x1b[0m cannot\tstart \x1b]0;title\x07",)
+    one = Checked(id="log-clean", title="", status="failed", text="1 line", details=log)
+    text = table(report(one))
+    assert "ERROR cannot" in text
+    assert not set("\x1b\x07") & set(text)
