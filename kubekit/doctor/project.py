@@ -17,7 +17,6 @@ from kubekit.doctor.known import Known
 from kubekit.doctor.verdict import Verdict, failure, left_out, ok, warning
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files.context import ignore_file, ignore_path
-from kubekit.image.files.dockerignore import Ignore, Matched
 from kubekit.model import Settings
 from kubekit.runfile import Holder, signed
 from kubekit.streams import ports
@@ -127,16 +126,7 @@ def env_image(known: Known) -> Verdict:
         return ok(f"`{shown(file)}` lies outside of the build context")
     path = file.relative_to(settings.build.context).as_posix()
     rules = ignore_path(settings.build)
-    return judge_env_image(file, rules, excluded=excluded(ignore_file(settings.build), path))
-
-
-def excluded(rules: Ignore, path: str) -> bool:
-    """Whether a path of the context is not sent, by the rules for it and the folders above it."""
-    parts = path.split("/")
-    above: Matched | None = None
-    for depth in range(1, len(parts) + 1):
-        above = rules.matched("/".join(parts[:depth]), above)
-    return above is not None and above.excluded
+    return judge_env_image(file, rules, excluded=ignore_file(settings.build).leaves_out(path))
 
 
 def judge_env_image(file: Path, rules: Path, *, excluded: bool) -> Verdict:

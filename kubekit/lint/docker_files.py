@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 
 from kubekit.errors import Place
 from kubekit.image.files.dockerfile import Instruction, Stage
-from kubekit.image.files.dockerignore import Ignore, Matched
 from kubekit.image.files.weigh import ENV
 from kubekit.lint.rule import Book, Hit
 from kubekit.lint.source import Source, operands
@@ -126,15 +125,6 @@ def _junk(source: Source) -> Iterator[Hit]:
                 yield source.hit(one, f"`{word}` has no use in the image", "do not copy it")
 
 
-def excluded(rules: Ignore, path: str) -> bool:
-    """Whether the `.dockerignore` keeps a path out, asked folder by folder as Docker does."""
-    above: Matched | None = None
-    parts = path.split("/")
-    for depth in range(1, len(parts) + 1):
-        above = rules.matched("/".join(parts[:depth]), above)
-    return above is not None and above.excluded
-
-
 @_rule("copy-ignored", "CopyIgnoredFile", error=True)
 def _ignored(source: Source) -> Iterator[Hit]:
     """What is copied is kept out by the `.dockerignore`: the build does not find it."""
@@ -144,7 +134,7 @@ def _ignored(source: Source) -> Iterator[Hit]:
         for word in words[:-1]:
             path = posixpath.normpath(word.lstrip("/"))
             local = not _OPEN.search(word) and not _REMOTE.match(word) and path not in {".", ".."}
-            if local and excluded(source.ignored.rules, path):
+            if local and source.ignored.rules.leaves_out(path):
                 within = source.ignored.rules.may_hold_exceptions(path)
                 if not within:
                     text = f"`{word}` is kept out of the build by `.dockerignore`"
@@ -185,7 +175,7 @@ def _nested(source: Source) -> Iterator[Hit]:
     for name, probe in _PROBES.items():
         for folder in _copied_folders(source):
             below = f"nested/{probe}" if folder == "." else f"{folder}/{probe}"
-            if excluded(ignored.rules, below):
+            if ignored.rules.leaves_out(below):
                 continue
             line = next(
                 (

@@ -185,7 +185,7 @@ def test_who_may_read_a_kubeconfig(mode: int, state: str) -> None:
 )
 def test_what_keeps_a_file_out_of_the_build(rules: str, path: str, excluded: bool) -> None:
     parsed = dockerignore.parse(rules, file=Path(".dockerignore"))
-    assert project.excluded(parsed, path) is excluded
+    assert parsed.leaves_out(path) is excluded
 
 
 def test_the_disks_that_a_kubelet_tells_of_are_counted_once() -> None:

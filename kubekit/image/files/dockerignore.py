@@ -100,6 +100,14 @@ class Ignore:
         """What says of any path whether it is excluded itself; None if a rule is an exception."""
         return None if self._exceptions else self._any
 
+    def leaves_out(self, path: str) -> bool:
+        """Whether a path is not sent, by the rules for it and for the folders above it."""
+        above: Matched | None = None
+        parts = path.split("/")
+        for depth in range(1, len(parts) + 1):
+            above = self.matched("/".join(parts[:depth]), above)
+        return above is not None and above.excluded
+
     def may_hold_exceptions(self, folder: str) -> bool:
         """Whether something below an excluded folder can be sent after all."""
         inside = f"{folder}/"
