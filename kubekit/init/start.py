@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast, get_args
 
@@ -13,7 +13,7 @@ from kubekit.detect.backend import Backend, Looked, Question
 from kubekit.detect.look import look
 from kubekit.errors import UsageError
 from kubekit.events import Emit, Noted, Warned
-from kubekit.init import remember
+from kubekit.init import remember, stamp
 from kubekit.init.files import Change, decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
@@ -70,23 +70,40 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     backend = _backend(looked)
     check_name(backend.name)
     told = Told(folder=backend.folder, answers={**kept, **wanted.answers, **answered})
-    render = functools.partial(rendered, backend, dialect=dialect, told=str(told))
-    files = render()
-    changes = decide(root, files, force=wanted.force)
+    changes = _changes(root, backend, told, dialect=dialect, force=wanted.force)
     if _lacks_stage(changes):
-        files = render(target="")
-        changes = decide(root, files, force=wanted.force)
         _warn_of_own(out)
     write(changes, cancel=out.cancel)
-    warn_of_others(root, files, out)
+    warn_of_others(root, changes, out)
     warn_of_unread(root, changes, out)
     report(changes, out, start, hints=_next(backend, root))
+
+
+def _changes(
+    root: Path, backend: Backend, told: Told, *, dialect: Dialect, force: bool
+) -> list[Change]:
+    render = functools.partial(rendered, backend, dialect=dialect)
+    changes = decide(root, render(told=str(told)), force=force)
+    if _lacks_stage(changes):
+        return decide(root, render(told=str(told), target=""), force=force)
+    if _loses_own(changes):
+        # Next time nobody could read there what it says now.
+        learnt = {"python": backend.python, "base": backend.base, "port": str(backend.port)}
+        told = replace(told, answers={**learnt, **told.answers})
+        return decide(root, render(told=str(told)), force=force)
+    return changes
 
 
 def _lacks_stage(changes: list[Change]) -> bool:
     """Whether a Dockerfile that stays as a person wrote it has no stage `runtime`."""
     (one,) = (change for change in changes if change.file.name == "Dockerfile")
     return one.action == "kept" and not _RUNTIME.search(one.before or "")
+
+
+def _loses_own(changes: list[Change]) -> bool:
+    """Whether a Dockerfile of a person's own is overwritten."""
+    (one,) = (change for change in changes if change.file.name == "Dockerfile")
+    return one.action == "overwritten" and stamp.read(one.before or "") is None
 
 
 def _warn_of_own(out: Outlet) -> None:

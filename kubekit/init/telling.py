@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,10 +39,10 @@ def report(changes: list[Change], out: Outlet, start: float, *, hints: tuple[str
     out.emit(Ended(text=text, seconds=out.clock.now() - start, hints=hints if written else ()))
 
 
-def warn_of_others(root: Path, wanted: Collection[str], out: Outlet) -> None:
+def warn_of_others(root: Path, changes: list[Change], out: Outlet) -> None:
     """Tell of manifests that lie beside those of `init`, for all in the folder is applied."""
     folder = root / "manifests"
-    ours = {root / path for path in wanted}
+    ours = {one.file for one in changes}
     files = sorted(folder.iterdir()) if folder.is_dir() else []
     for file in files:
         if file in ours or file.suffix not in _MANIFESTS or not file.is_file():

@@ -76,6 +76,15 @@ def test_what_a_later_run_is_told_holds_for_the_next(world: World) -> None:
     assert "python:3.12" in (world.folder / "Dockerfile").read_text()
 
 
+def test_what_an_overwritten_dockerfile_said_is_kept(world: World) -> None:
+    backend(world)
+    world.write("Dockerfile", "FROM python:3.12-slim-bookworm\nEXPOSE 8080\n")
+    assert world.run("init", "--force").code == 0
+    assert "python:3.12-slim-bookworm" in (world.folder / "Dockerfile").read_text()
+    again = world.run("init", "-o", "json")
+    assert {event["action"] for event in again.of("file")} == {"unchanged"}
+
+
 def test_another_folder_is_not_told_of_the_first_ones_application(world: World) -> None:
     for name in ("api", "web"):
         backend(world, f"{name}/")
