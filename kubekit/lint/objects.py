@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubekit.lint.rule import Hit, Wish
+from kubekit.manifests.lint_pods import matches
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.manifests.podspec import POD_SPECS
 from kubekit.manifests.workloads import Container, Workload
@@ -35,12 +36,15 @@ class Objects:
 
     def selecting(self, kind: str, workload: Workload) -> Iterator[Manifest]:
         """The objects of a kind whose selector matches the pods of the workload."""
+        key = "podSelector" if kind == "NetworkPolicy" else "selector"
         for item in self.of(kind):
-            key = "podSelector" if kind == "NetworkPolicy" else "selector"
-            labels = mapping(item.data, "spec", key)
-            wanted = labels if kind == "Service" else mapping(labels, "matchLabels")
-            there = (kind == "NetworkPolicy" and not wanted) or bool(wanted)
-            if there and all(workload.labels.get(name) == value for name, value in wanted.items()):
+            selector = at(item.data, "spec", key)
+            if not isinstance(selector, dict) or (kind == "Service" and not selector):
+                continue  # an empty one of any other kind selects all pods
+            wanted = selector if kind == "Service" else mapping(selector, "matchLabels")
+            rules = [] if kind == "Service" else mappings(selector.get("matchExpressions"))
+            equal = all(workload.labels.get(name) == value for name, value in wanted.items())
+            if equal and all(matches(rule, workload.labels) for rule in rules):
                 yield item
 
 

@@ -40,7 +40,7 @@ def selector_mismatch(workload: Workload) -> Iterator[Finding]:
         if isinstance(value, str) and isinstance(other, str) and other != value:
             yield _mismatch(workload, ("matchLabels", key), f"`{key}: {value}`", key)
     for index, rule in enumerate(mappings(selector.get("matchExpressions"))):
-        if not _matches(rule, labels):
+        if not matches(rule, labels):
             key = str(rule.get("key"))
             values = ", ".join(map(str, rule.get("values") or ()))
             asked = f"`{key} {rule.get('operator')} {values}`".replace(" `", "`")
@@ -58,7 +58,7 @@ def _mismatch(workload: Workload, where: FieldPath, asked: str, key: str) -> Fin
     )
 
 
-def _matches(rule: Mapping[str, Any], labels: Mapping[str, object]) -> bool:
+def matches(rule: Mapping[str, Any], labels: Mapping[str, object]) -> bool:
     """Whether the labels match, as far as the rule is one that is known.
 
     https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#set-based-requirement

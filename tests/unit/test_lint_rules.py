@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubekit.lint import registry
 from kubekit.lint.files import loose
@@ -100,3 +101,20 @@ def test_findings_are_told_in_one_line_without_a_full_stop(id_: str, tmp_path: P
             assert "\n" not in text
             assert not text.endswith("."), text
             assert text.count("`") % 2 == 0, text
+
+
+@pytest.mark.parametrize(
+    ("selector", "found"),
+    [
+        ("{matchExpressions: [{key: app.kubernetes.io/name, operator: Exists}]}", False),
+        ("{matchExpressions: [{key: app.kubernetes.io/name, operator: In, values: [x]}]}", True),
+        ("{}", False),
+    ],
+)
+def test_a_selector_of_expressions_is_read(selector: str, found: bool, tmp_path: Path) -> None:
+    objects = lint_manifests.objects()
+    for item in objects:
+        if item["kind"] == "PodDisruptionBudget":
+            item["spec"]["selector"] = yaml.safe_load(selector)
+    told = manifests(yaml.safe_dump_all(objects), tmp_path)
+    assert ("budget-missing" in {one.id for one in told}) is found
