@@ -111,6 +111,12 @@ def test_dependencies_come_before_the_source(backend: Backend, dialect: Dialect)
     assert copied[0] == "/opt/venv /opt/venv"
 
 
+def test_no_group_is_installed_whichever_the_project_takes_by_default() -> None:
+    """`--no-dev` leaves out `dev` alone, though `default-groups` of uv may name further ones."""
+    (sync,) = [line for line in of(SHAPES["uv"], "Dockerfile").splitlines() if "uv sync" in line]
+    assert sync.endswith(" --no-default-groups")
+
+
 @every_shape
 @every_dialect
 def test_what_is_copied_is_let_in(backend: Backend, dialect: Dialect) -> None:
