@@ -17,7 +17,7 @@ _ABOUT = re.compile(
     r"|field|file|folder|format|headers?|host|hours|ids?|iss(uer)?|kind|leeway|length|lifetime"
     r"|limit|max|method|min|minutes|mode|names?|path|policy|port|prefix|provider|ref|required"
     r"|rounds|seconds|size|suffix|timeout|ttl|type|ur[il]|version)$"
-    r"|(^|_)(cache|foreign|gpg|partition|public|publishable|routing|sort)(_|$)|^(max|min)_",
+    r"|(^|_)(cache|foreign|gpg|partition|public|publishable|routing|sort)(_|$)|^(max|min)_|^(auth|key)$",
     re.IGNORECASE,
 )
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[-.]")

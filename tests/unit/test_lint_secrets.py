@@ -11,7 +11,7 @@ from kubekit.lint.secrets import is_secret
     "name",
     [
         *("API_KEY", "SECRET_KEY", "DB_PASSWORD", "DBPASSWORD", "JWT", "JWT_SECRET", "A_TOKEN"),
-        *("AWS_SECRET_ACCESS_KEY", "KEY", "BETTER_AUTH_SECRET", "NPM_AUTH", "PASSPHRASE"),
+        *("AWS_SECRET_ACCESS_KEY", "TLS.KEY", "BETTER_AUTH_SECRET", "NPM_AUTH", "PASSPHRASE"),
         *("db-password", "accessToken", "client.secret", "TOKEN_V2", "PASSWORD_OLD"),
     ],
 )
@@ -26,7 +26,15 @@ def test_a_secret_by_its_name(name: str) -> None:
         *("PASSWORD_MIN_LENGTH", "TOKEN_TYPE", "TOKEN_EXPIRE_MINUTES", "TOKEN_LIMIT", "MAX_TOKENS"),
         *("JWT_ISSUER", "JWT_AUDIENCE", "JWT_ALGORITHM", "API_KEY_HEADER", "CACHE_KEY_PREFIX"),
         *("SECRET_NAME", "AWS_ACCESS_KEY_ID", "KEY_VAULT_URL", "PUBLIC_KEY", "GPG_KEY", "SORT_KEY"),
-        *("KEYCLOAK_HOST", "PASSWORD_FILE", "AUTH_BACKEND", "MONKEY", "TOKENIZER", "COMPASS"),
+        *(
+            "KEYCLOAK_HOST",
+            "PASSWORD_FILE",
+            "AUTH_BACKEND",
+            "MONKEY",
+            "key",
+            "TOKENIZER",
+            "COMPASS",
+        ),
     ],
 )
 def test_a_name_that_only_sounds_like_one(name: str) -> None:
