@@ -63,11 +63,17 @@ def lint(settings: Settings | None, wanted: Wanted, emit: Emit, clock: Clock) ->
     else:
         looked = look()
     if wanted.sarif:
-        data = sarif.report(looked.findings, root=settings.root if settings else Path.cwd())
+        data = sarif.report(looked.findings, root=_repository(settings))
         emit(Output(text=json.dumps(data, indent=2, ensure_ascii=False), data=data))
     for one in () if wanted.sarif else looked.findings:
         emit(_told(one))
     _end(looked, wanted, edits, emit, clock.now() - start)
+
+
+def _repository(settings: Settings | None) -> Path:
+    """The folder that code hosts tell paths from; without a repository the project's."""
+    folder = settings.root.resolve() if settings else Path.cwd()
+    return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), folder)
 
 
 def _check(ids: frozenset[str]) -> None:

@@ -167,3 +167,15 @@ def test_what_a_fix_has_taken_back_is_not_offered_again(tmp_path: Path) -> None:
             if isinstance(one, Ended)
         )
         assert any("--fix" in hint for hint in end.hints) is not fix
+
+
+def test_sarif_tells_paths_from_the_root_of_the_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner/Dockerfile").write_text("FROM python\n")
+    monkeypatch.chdir(tmp_path / "inner")
+    events, _ = told(tmp_path, Wanted(paths=(Path("Dockerfile"),), sarif=True))
+    (output,) = (one for one in events if isinstance(one, Output))
+    assert '"uri": "inner/Dockerfile"' in output.text
