@@ -39,7 +39,8 @@ def _started(source: Source) -> tuple[Instruction, tuple[str, ...]] | None:
 
 def _program(words: tuple[str, ...]) -> tuple[str, ...]:
     """What a `sh -c` runs in the end; the words themselves without one."""
-    if len(words) > 2 and posixpath.basename(words[0]) in _SHELLS and words[1] == "-c":  # noqa: PLR2004
+    shell = len(words) > 2 and posixpath.basename(words[0]) in _SHELLS  # noqa: PLR2004
+    if shell and re.fullmatch(r"-[a-z]*c", words[1]):
         found = commands(words[2])
         return found[-1].words if found else ("",)
     return words

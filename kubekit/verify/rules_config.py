@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import posixpath
+import re
 
 from kubekit.verify.model import Check, Outcome, Subject, failed, passed, skipped, told
 from kubekit.verify.units import bytes_said
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
 _SCRIPT = 3
+_FLAG = re.compile(r"-[a-z]*c")
+"""By which a shell takes a script: `-c`, `-ec`, `-lc`."""
 
 
 def _user(subject: Subject) -> str:
@@ -54,7 +57,7 @@ def _command(subject: Subject) -> Outcome:
     if not command:
         return failed("it has neither CMD nor ENTRYPOINT")
     shell = posixpath.basename(command[0]) in SHELLS
-    if not shell or len(command) < _SCRIPT or command[1] != "-c":
+    if not shell or len(command) < _SCRIPT or not _FLAG.fullmatch(command[1]):
         return passed(f"`{' '.join(command)}`")
     if command[2].lstrip().startswith("exec "):
         return passed(f"the shell hands over by `exec`: `{command[2]}`")

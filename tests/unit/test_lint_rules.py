@@ -118,3 +118,12 @@ def test_a_selector_of_expressions_is_read(selector: str, found: bool, tmp_path:
             item["spec"]["selector"] = yaml.safe_load(selector)
     told = manifests(yaml.safe_dump_all(objects), tmp_path)
     assert ("budget-missing" in {one.id for one in told}) is found
+
+
+@pytest.mark.parametrize("flag", ["-c", "-ec", "-lc"])
+def test_a_shell_that_stays_by_whatever_flag_it_has_its_script(flag: str) -> None:
+    text = 'FROM python:3.13-slim\nUSER 10001\nCMD ["bash", "FLAG", "RUN uvicorn a:b"]\n'
+    text = text.replace("FLAG", flag)
+    found, right = (dockerfile(text.replace("RUN", word)) for word in ("env", "exec"))
+    assert "shell-without-exec" in {one.id for one in found}
+    assert "shell-without-exec" not in {one.id for one in right}

@@ -71,6 +71,7 @@ def test_the_good_image_fails_nothing(id_: str) -> None:
         ("user-numeric", {"User": "appuser"}),
         ("command-exec", {"Cmd": []}),
         ("command-exec", {"Cmd": ["/bin/sh", "-c", "uvicorn app.main:app --port $PORT"]}),
+        ("command-exec", {"Cmd": ["bash", "-ec", "uvicorn app.main:app"]}),
         ("port-exposed", {"ExposedPorts": None}),
         ("port-exposed", {"ExposedPorts": {"8000/udp": {}}}),
         ("healthcheck", {"Healthcheck": None}),
