@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from kubekit.api.difference import showable
 from kubekit.api.fields import settings
 from kubekit.api.kube import FIELD_MANAGER, Kube
 from kubekit.api.lineage import is_of
@@ -54,9 +55,9 @@ def drift(obj: Object, withheld: Withheld) -> list[dict[str, Any]]:
     """Each field of an object of ours that somebody else has set, with who and when.
 
     Kubernetes' own controllers do not count, nor does who has set what kubekit has set, too. Values
-    of Secrets are left out, and others that are `withheld`.
+    of Secrets are left out, and others that are `withheld`, and what `kubectl apply` notes.
     """
-    found = list(settings(obj))
+    found = list(settings(showable(obj)))
     secret = obj["kind"] == "Secret"
     mine = {one.field for one in found if one.manager.startswith(FIELD_MANAGER)}
     return [
