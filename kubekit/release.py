@@ -85,8 +85,7 @@ def release(
         applied = _apply(settings, kube, rendered, owned, image, run, accepted, ahead)
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = await_ready(settings, kube, _unfinished(applied), image, run)
-        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
-        stage.did(text or "nothing to wait for", changed=bool(applied.writes))
+        stage.did(rollout.told or "nothing to wait for", changed=bool(applied.writes))
         if image is not None and image.built:
             stage.text += _tidy(settings, kube, target, run)
         remember(kube, applied, namespace=owned.namespace)
@@ -203,9 +202,8 @@ def _go_before(
         except KubekitError as error:
             error.details += halfway(applied.objects, None, rest)
             raise
-        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
         changed = any(item.action != "unchanged" for item in objects)
-        stage.did(text, changed=changed)
+        stage.did(rollout.told, changed=changed)
 
 
 def _unfinished(applied: Applied) -> Applied:

@@ -16,7 +16,7 @@ from kubekit.api.resources import PODS, REPLICA_SETS, ref
 from kubekit.api.withheld import Withheld
 from kubekit.model import Object
 from kubekit.rollout.kinds import REVISION, settled
-from kubekit.rollout.revisions import revisions
+from kubekit.rollout.revisions import past_of, revisions
 
 _CONTROLLERS = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
 
@@ -101,13 +101,8 @@ def _told(row: dict[str, Any]) -> Iterator[str]:
     for one in row.get("revisions", ()):
         if not one["present"]:
             images = ", ".join(one["images"])
-            yield f"earlier: revision {one['revision']}, image {images}, {_past(one)}"
-
-
-def _past(row: dict[str, Any]) -> str:
-    if row["of_dev"]:
-        return "of `kubekit dev`"
-    return f"ready at {row['ready_at']}" if row["ready_at"] else "never seen ready"
+            past = past_of(one["ready_at"], of_dev=one["of_dev"])
+            yield f"earlier: revision {one['revision']}, image {images}, {past}"
 
 
 def _state(obj: Object) -> str:
