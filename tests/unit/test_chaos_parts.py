@@ -31,8 +31,9 @@ def test_a_moment_is_played_again_if_it_failed_or_was_changed() -> None:
         play(Moment(seed=1, commit=head), ends=False)
     play(Moment(seed=2, commit=f"{head}+"))
     play(Cycles(seed=3, commit=head))
-    assert not any(chaotic.has_passed(Moment, seed) for seed in range(4))
-    assert [one.failed for one in chaotic.all_of(Moment)] == ["a | b", ""]
+    play(Moment(seed=4, commit="0123456"))  # it is in no branch any more
+    assert not any(chaotic.has_passed(Moment, seed) for seed in range(5))
+    assert [one.failed for one in chaotic.all_of(Moment)] == ["a | b", "", ""]
 
 
 @pytest.mark.usefixtures("kept")
