@@ -12,11 +12,11 @@ from kubekit.ahead import Ahead
 from kubekit.api.apply import Step, halfway, prepare_namespace, trial, write
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
-from kubekit.api.removal import discard_namespace, prune
+from kubekit.api.removal import prune, take_back_namespace
 from kubekit.api.resources import NAMESPACE
 from kubekit.checks import Prepared, objects
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import Emit, ObjectChanged
+from kubekit.events import Emit
 from kubekit.image import cleanup
 from kubekit.image.docker.engine import on_host
 from kubekit.manifests.phases import is_before
@@ -139,7 +139,7 @@ def _apply(
         return applied
     with run.stage("apply", "the other objects") as stage:
         since = math.floor(kube.server_now()) - 1  # what comes now is judged from now on
-        others = write(kube, rest, owned=owned, emit=run.emit)
+        others = write(kube, rest, owned=owned, emit=run.emit, earlier=applied.objects)
         _say_written(others, stage)
     return Applied(objects=(*applied.objects, *others.objects), since=since)
 
@@ -153,7 +153,7 @@ def _tried(
         return _asked(settings, kube, owned, rendered, run.emit)
     except BaseException:
         if made is not None:
-            _take_back(kube, owned.namespace, made, run)
+            _take_back(kube, owned, made, run)
         raise
 
 
@@ -165,9 +165,13 @@ def _asked_ahead(
     emit: Emit,
     cancel: Cancel,
 ) -> list[Step] | None:
-    """What would happen to each object; None as long as there is no namespace to ask in."""
+    """What would happen to each object; None as long as there is no namespace to ask in.
+
+    What is in one that is being deleted may be there for some seconds, as if it stayed.
+    """
     kube = kube.until(cancel)
-    if kube.get(NAMESPACE.path("", owned.namespace)) is None:
+    there = kube.get(NAMESPACE.path("", owned.namespace))
+    if there is None or "deletionTimestamp" in there["metadata"]:
         return None
     return _asked(settings, kube, owned, expected, emit)
 
@@ -222,11 +226,11 @@ def _say_written(applied: Applied, stage: Stage) -> None:
     stage.did(text, changed=bool(applied.writes))
 
 
-def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
+def _take_back(kube: Kube, owned: OwnedSet, uid: str, run: Run) -> None:
     """Delete the namespace this run has made, also after Ctrl-C; the first error stays the one."""
     with contextlib.suppress(KubekitError):
-        discard_namespace(Kube(context=kube.context, cancel=Cancel()), namespace, uid=uid)
-        run.emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
+        still = Kube(context=kube.context, cancel=Cancel())
+        take_back_namespace(still, owned, uid=uid, emit=run.emit)
 
 
 def await_ready(
