@@ -113,7 +113,8 @@ def _sorted_out(
     if data:
         return ours, []
     held = holding(kube, owned.namespace, ours)
-    doomed, kept = [], []
+    doomed: list[Member] = []
+    kept: list[Member] = []
     for resource, obj in ours:
         claim = held.get(obj["metadata"]["uid"])
         if claim:
