@@ -95,8 +95,8 @@ def teardown(
 def _found(kube: Kube, owned: OwnedSet, emit: Emit) -> list[Member]:
     named = read_kinds(kube, owned)
     found = members(kube, owned, named or ())
-    others = _every_kind(kube, emit) if named is None else KNOWN.values()
-    rest = [kind for kind in others if kind.group_kind not in (named or ())]
+    wide = _every_kind(kube, emit) if named is None else KNOWN.values()
+    rest = [kind for kind in wide if kind.group_kind not in (named or ())]
     return found + labelled(kube, owned.namespace, rest, owned.selector, lenient=True)
 
 
