@@ -119,8 +119,7 @@ def test_killed_at_any_moment(project: Project, seed: int, pytestconfig: pytest.
     # Most of a run is waiting: half the moments are of its first seconds, where it writes.
     after = chance.uniform(0.3, 4.0 if chance.random() < 0.5 else 12.0)
     moment = Moment(seed=seed, command=COMMANDS[seed % len(COMMANDS)], after=after)
-    moment.applied = chance.random() < 0.5
-    moment.updated = bool(seed % 2)
+    moment.updated, moment.applied = bool(seed % 2), bool(seed // 2 % 2)
     project.write(EXTRA, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
     if moment.updated or moment.command == "teardown":
         project.apply()
