@@ -16,7 +16,7 @@ from kubekit.api.removal import prune, take_back_namespace
 from kubekit.api.resources import NAMESPACE
 from kubekit.checks import Prepared, objects
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import Emit
+from kubekit.events import Emit, Warned
 from kubekit.image import cleanup
 from kubekit.image.docker.engine import on_host
 from kubekit.manifests.phases import is_before
@@ -228,9 +228,12 @@ def _say_written(applied: Applied, stage: Stage) -> None:
 
 def _take_back(kube: Kube, owned: OwnedSet, uid: str, run: Run) -> None:
     """Delete the namespace this run has made, also after Ctrl-C; the first error stays the one."""
-    with contextlib.suppress(KubekitError):
+    try:
         still = Kube(context=kube.context, cancel=Cancel())
         take_back_namespace(still, owned, uid=uid, emit=run.emit)
+    except KubekitError as error:
+        text = f"namespace `{owned.namespace}` stays, though this run made it: {error.message}"
+        run.emit(Warned(text=text))
 
 
 def await_ready(

@@ -9,11 +9,13 @@ import pytest
 
 from kubekit import release
 from kubekit.ahead import Ahead
+from kubekit.api import removal
 from kubekit.api.apply import Step, write
 from kubekit.api.kube import ApiError
 from kubekit.api.ownership import OwnedSet
-from kubekit.api.resources import KNOWN
-from kubekit.errors import KubekitError, Place
+from kubekit.api.resources import KNOWN, Resource
+from kubekit.errors import KubekitError, Place, RefusedError, UnreachableError
+from kubekit.events import Event, Warned
 from kubekit.manifests.phases import ANNOTATION
 from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, Object, Settings
 from kubekit.rollout.wait import Rollout
@@ -129,3 +131,45 @@ def test_a_refusal_of_kubekits_own_list_says_what_was_written(first: list[Step])
     written, missing = error.value.details
     assert written == ("written before it: Secret/x" if first else "nothing was written")
     assert missing.startswith("not written: ConfigMap/x")
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_of_a_refused_run_a_namespace_stays_that_may_be_used_by_now(
+    sees: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has put something into it since; or that cannot be told."""
+    deleted: list[str] = []
+
+    class Used:
+        context = "x"
+
+        def list(self, _path: str, **_: object) -> list[Object]:
+            return [{"metadata": {"name": "data-of-another"}}]
+
+        def delete(self, path: str, **_: object) -> bool:
+            deleted.append(path)
+            return True
+
+    def listable(_: object) -> list[Resource]:
+        if not sees:
+            raise UnreachableError("the API server is away")
+        return [KNOWN["v1", "PersistentVolumeClaim"]]
+
+    def refused(*_: object) -> list[Step]:
+        raise RefusedError("no")
+
+    monkeypatch.setattr(removal, "listable", listable)
+    monkeypatch.setattr(release, "Kube", lambda **_: Used())
+    monkeypatch.setattr(release, "prepare_namespace", lambda *_, **__: "u")
+    monkeypatch.setattr(release, "_asked", refused)
+    said: list[Event] = []
+    nothing: Any = None
+    kube: Any = Used()
+    with pytest.raises(RefusedError, match="no"):
+        release._tried(nothing, kube, Manifests(items=()), OWNED, Run(emit=said.append))
+    assert deleted == []
+    (told,) = said
+    assert isinstance(told, Warned)
+    why = "PersistentVolumeClaim/data-of-another" if sees else "the API server is away"
+    assert told.text.startswith("namespace `x` stays, though this run made it: ")
+    assert why in told.text
