@@ -117,7 +117,7 @@ def test_in_a_namespace_that_is_being_deleted_nothing_is_asked_ahead(
     settings = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=())
     expected = Manifests(items=(step("ConfigMap", "v1").manifest,))
     steps = release._asked_ahead(settings, kube, OWNED, expected, lambda _: None, Cancel())
-    assert (steps and [one.action for one in steps]) == actions
+    assert (None if steps is None else [one.action for one in steps]) == actions
 
 
 @pytest.mark.parametrize("first", [[], [step("Secret", "v1")]])
