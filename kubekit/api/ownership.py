@@ -174,8 +174,11 @@ def is_real(resource: Resource, obj: Object) -> bool:
     """Whether the label is kubekit's own word, not a copy of it.
 
     Controllers copy labels to what they make (a Service's to its EndpointSlices), and so do people
-    who copy an object: then it is they who have set it.
+    who copy an object: then it is they who have set it, and kubekit has never applied that object.
     """
+    for entry in obj["metadata"].get("managedFields") or ():
+        if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply"):
+            return True
     return is_our_word(resource.kind, obj, MEMBER_LABEL)
 
 

@@ -64,6 +64,7 @@ def test_an_unusual_kind_is_found_again_by_the_name_it_is_written_down_with(
 
 CLAIM = KNOWN["v1", "PersistentVolumeClaim"]
 CONFIG = KNOWN["v1", "ConfigMap"]
+APPLIED = {**entry("kubekit", "app"), "operation": "Apply"}
 CONTROLLER = entry("kube-controller-manager", MEMBER_LABEL)
 
 
@@ -78,7 +79,9 @@ CONTROLLER = entry("kube-controller-manager", MEMBER_LABEL)
         (CLAIM, [entry("kubectl-create", MEMBER_LABEL), entry("kube-controller-manager")], False),
         # kubekit has only made a StatefulSet let go of it.
         (CLAIM, [entry("kubectl-create", MEMBER_LABEL), {"manager": "kubekit"}], False),
-        (CONFIG, [entry("copy", MEMBER_LABEL), entry("kubekit", "app")], False),
+        (CONFIG, [entry("copy", MEMBER_LABEL), {"manager": "kubekit"}], False),
+        # It was taken off by hand, and put back as kubekit says how to.
+        (CONFIG, [entry("kubectl-label", MEMBER_LABEL), APPLIED], True),
         (CLAIM, [], False),
     ],
 )
