@@ -9,7 +9,6 @@ run, also after a kill, it names at least the kinds that have members.
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -161,10 +160,13 @@ def labelled(
 
     def of_kind(resource: Resource) -> list[Member]:
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
-        with contextlib.suppress(ApiError) if lenient else contextlib.nullcontext():
+        try:
             items = kube.list(resource.path(namespace), selector=selector)
-            return [(resource, {**kind, **item}) for item in items if is_real(resource, item)]
-        return []
+        except ApiError:
+            if lenient:
+                return []
+            raise
+        return [(resource, {**kind, **item}) for item in items if is_real(resource, item)]
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         return [member for found in pool.map(of_kind, resources) for member in found]
