@@ -15,7 +15,7 @@ OWNED = OwnedSet(project="x", namespace="x")
 
 def entry(manager: str, *labels: str) -> Object:
     """Who has set these labels, as the API server tells it."""
-    fields = {".": {}, **{f"f:{label}": {} for label in labels}}
+    fields: Object = {".": {}, **{f"f:{label}": {} for label in labels}}
     return {"manager": manager, "fieldsV1": {"f:metadata": {"f:labels": fields}}}
 
 
@@ -25,24 +25,24 @@ def member(name: str, *entries: Object) -> Object:
 
 
 class Served:
-    """An API with one unusual kind in a group; `asked` are the lists."""
+    """An API with one unusual kind, and these objects of it."""
 
     def __init__(self, api_version: str, kind: str, plural: str, items: list[Object]) -> None:
         self._api = api_version
-        self._entry = {"name": plural, "kind": kind, "namespaced": True, "verbs": ["list"]}
+        self._kind: Object = {"name": plural, "kind": kind, "namespaced": True, "verbs": ["list"]}
         self._items = items
 
-    def get(self, path: str, **_: object) -> Object | None:
+    def get(self, path: str, **_options: object) -> Object | None:
         group, _, version = self._api.rpartition("/")
         if path == (f"/apis/{self._api}" if group else f"/api/{version}"):
-            return {"resources": [self._entry, {**self._entry, "name": f"{path}/status"}]}
+            return {"resources": [self._kind, {**self._kind, "name": f"{path}/status"}]}
         if group and path == f"/apis/{group}":
             return {"versions": [{"groupVersion": self._api}]}
         return None
 
     def list(self, path: str, *, selector: str) -> list[Object]:
         assert selector == OWNED.selector
-        return self._items if path.endswith(f"/{self._entry['name']}") else []
+        return self._items if path.endswith(f"/{self._kind['name']}") else []
 
 
 @pytest.mark.parametrize(

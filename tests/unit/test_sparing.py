@@ -33,7 +33,7 @@ def made(
 ) -> Object:
     """A member called like its uid, with who has set its labels."""
     labels = {MEMBER_LABEL: OWNED.id, MANAGED_BY_LABEL: manager}
-    set_labels = {f"f:{label}": {} for label in labels}
+    set_labels: Object = {f"f:{label}": {} for label in labels}
     return {
         "metadata": {
             "name": name,
@@ -60,7 +60,7 @@ def owner(kind: str, name: str) -> Object:
 class Cluster:
     """A namespace: the objects by their plural; `closed` may not be listed."""
 
-    def __init__(self, closed: str = "", **objects: list[Object]) -> None:
+    def __init__(self, objects: dict[str, list[Object]], *, closed: str = "") -> None:
         self.objects = objects
         self.closed = closed
         self.deleted: list[str] = []
@@ -111,15 +111,14 @@ def pruned(cluster: Cluster) -> list[str]:
 
 
 def test_what_prune_spares_as_anothers_a_teardown_spares_too() -> None:
-    cluster = Cluster(
-        configmaps=[
-            made("ours"),
-            made("helms", manager="Helm", by="helm"),
-            made("operators", owner=owner("Operator", "elsewhere")),
-            made("below", owner=owner("ConfigMap", "ours")),
-            made("below-helms", owner=owner("ConfigMap", "helms")),
-        ]
-    )
+    there = [
+        made("ours"),
+        made("helms", manager="Helm", by="helm"),
+        made("operators", owner=owner("Operator", "elsewhere")),
+        made("below", owner=owner("ConfigMap", "ours")),
+        made("below-helms", owner=owner("ConfigMap", "helms")),
+    ]
+    cluster = Cluster({"configmaps": there})
     assert pruned(cluster) == ["ours"]
     deleted, kept, told = torn_down(cluster)
     # What our own object owns goes with it anyway.
@@ -133,7 +132,7 @@ def test_what_prune_spares_as_anothers_a_teardown_spares_too() -> None:
 
 
 def test_a_label_that_kubekit_has_set_itself_makes_it_nobody_elses() -> None:
-    cluster = Cluster(configmaps=[made("charts", manager="Helm", by="kubekit")])
+    cluster = Cluster({"configmaps": [made("charts", manager="Helm", by="kubekit")]})
     assert pruned(cluster) == ["charts"]
     assert torn_down(cluster) == (["charts"], (), "")
 
@@ -142,17 +141,19 @@ def test_an_object_of_an_operator_that_owns_claims_stays_with_them() -> None:
     claim: Object = {"metadata": {"name": "db-1", "uid": "c", "ownerReferences": []}}
     claim["metadata"]["ownerReferences"].append(owner("Cluster", "db"))
     there = {"clusters": [made("db"), made("empty")], "persistentvolumeclaims": [claim]}
-    assert pruned(Cluster(**there)) == ["empty"]
-    assert torn_down(Cluster(**there)) == (
+    assert pruned(Cluster(there)) == ["empty"]
+    assert torn_down(Cluster(there)) == (
         ["empty"],
         ("Cluster/db",),
         "Cluster/db stays: PersistentVolumeClaim/db-1 would be deleted with it",
     )
-    assert torn_down(Cluster(**there), data=True) == (["db", "empty"], (), "")
+    assert torn_down(Cluster(there), data=True) == (["db", "empty"], (), "")
 
 
 def test_where_claims_may_not_be_seen_nothing_that_might_have_one_is_deleted() -> None:
-    cluster = Cluster("persistentvolumeclaims", clusters=[made("db")], configmaps=[made("a")])
+    cluster = Cluster(
+        {"clusters": [made("db")], "configmaps": [made("a")]}, closed="persistentvolumeclaims"
+    )
     assert pruned(cluster) == ["a"]
     with pytest.raises(ApiError, match="no persistentvolumeclaims"):
         torn_down(cluster)
@@ -174,7 +175,7 @@ def test_claims_of_a_stateful_set_that_stays_stay_too() -> None:
         for name in ("data-db-0", "data-helms-0", "data-copy-1", "data-gone-1")
     ]
     there = {"statefulsets": sets, "persistentvolumeclaims": claims}
-    deleted, kept, told = torn_down(Cluster(**there), data=True)
+    deleted, kept, told = torn_down(Cluster(there), data=True)
     assert deleted == ["data-db-0", "data-gone-1", "db"]
     assert kept == ()
     assert told == (
