@@ -26,7 +26,7 @@ def taken_over(obj: Object, ours: Collection[str] = ()) -> str:
     manager = _manager(obj)
     if manager != MANAGER:
         return f"`{manager}` manages it by now, as its label says"
-    for owner in obj["metadata"].get("ownerReferences") or ():
+    for owner in _owners(obj):
         is_usual = obj["kind"] == _CLAIMS.kind and owner["kind"] in _OF_SETS
         if not is_usual and owner.get("uid") not in ours:
             return f"`{owner['kind']}/{owner['name']}` owns it by now"
@@ -64,8 +64,12 @@ def holding(kube: Kube, namespace: str, found: Sequence[Member]) -> dict[str, st
     held = {
         owner["uid"]: f"{_CLAIMS.kind}/{claim['metadata']['name']}"
         for claim in kube.list(_CLAIMS.path(namespace))
-        for owner in claim["metadata"].get("ownerReferences") or ()
+        for owner in _owners(claim)
     }
+    # An operator's object may own the StatefulSet that owns them.
+    for one in _live_sets(kube, namespace):
+        if _uid(one) in held:
+            held |= {owner["uid"]: held[_uid(one)] for owner in _owners(one)}
     uids = (_uid(member[1]) for member in found if may_hold(member))
     return {uid: held[uid] for uid in uids if uid in held}
 
@@ -80,11 +84,8 @@ def _made_elsewhere(
     kube: Kube, namespace: str, doomed: Collection[str]
 ) -> list[tuple[str, re.Pattern[str]]]:
     """The StatefulSets that stay, and what the claims are called that each of them makes."""
-    live: list[Object] = []
-    with contextlib.suppress(ApiError):  # who may not see any has none
-        live = kube.list(_SETS.path(namespace))
     found = []
-    for one in live:
+    for one in _live_sets(kube, namespace):
         if _uid(one) in doomed:
             continue
         name = one["metadata"]["name"]
@@ -92,6 +93,17 @@ def _made_elsewhere(
         either = "|".join(map(re.escape, templates))
         found += [(name, re.compile(rf"(?:{either})-{re.escape(name)}-\d+"))] if either else []
     return found
+
+
+def _live_sets(kube: Kube, namespace: str) -> list[Object]:
+    """Every StatefulSet there; who may not see any has none."""
+    with contextlib.suppress(ApiError):
+        return kube.list(_SETS.path(namespace))
+    return []
+
+
+def _owners(obj: Object) -> list[Object]:
+    return obj["metadata"].get("ownerReferences") or []
 
 
 def _manager(obj: Object) -> str:

@@ -137,10 +137,18 @@ def test_a_label_that_kubekit_has_set_itself_makes_it_nobody_elses() -> None:
     assert torn_down(cluster) == (["charts"], (), "")
 
 
-def test_an_object_of_an_operator_that_owns_claims_stays_with_them() -> None:
-    claim: Object = {"metadata": {"name": "db-1", "uid": "c", "ownerReferences": []}}
-    claim["metadata"]["ownerReferences"].append(owner("Cluster", "db"))
-    there = {"clusters": [made("db"), made("empty")], "persistentvolumeclaims": [claim]}
+def unlabelled(name: str, its: Object) -> Object:
+    return {"metadata": {"name": name, "uid": name, "ownerReferences": [its]}}
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["its own", "of its StatefulSet"])
+def test_an_object_of_an_operator_that_owns_claims_stays_with_them(between: bool) -> None:
+    its = owner("StatefulSet", "set") if between else owner("Cluster", "db")
+    there = {
+        "clusters": [made("db"), made("empty")],
+        "statefulsets": [unlabelled("set", owner("Cluster", "db"))],
+        "persistentvolumeclaims": [unlabelled("db-1", its)],
+    }
     assert pruned(Cluster(there)) == ["empty"]
     assert torn_down(Cluster(there)) == (
         ["empty"],
