@@ -40,8 +40,11 @@ def rehearse(
         image = _image(settings, prepared.plan, target, run)
         if image != prepared.image:
             rendered = objects(settings, image=image, env=prepared.env)
-    if kube.get(NAMESPACE.path("", settings.namespace)) is None:
-        _unchecked(settings, rendered, run)
+    there = kube.get(NAMESPACE.path("", settings.namespace))
+    if there is None:
+        _unchecked(settings, rendered, run, "does not exist yet")
+    elif "deletionTimestamp" in there["metadata"]:
+        _unchecked(settings, rendered, run, "is being deleted")
     else:
         _checked(settings, kube, rendered, run)
     run.emit(Ended(text="a rehearsal: nothing was changed", seconds=run.clock.now() - start))
@@ -77,13 +80,11 @@ def _check_dockerfile(plan: BuildPlan, run: Run) -> None:
         raise explain(account, parsed, plan)
 
 
-def _unchecked(settings: Settings, rendered: Manifests, run: Run) -> None:
+def _unchecked(settings: Settings, rendered: Manifests, run: Run, why: str) -> None:
+    """Tell what would become of the objects in a namespace that will be a new one."""
     for item in rendered.items:
         run.emit(ObjectChanged(ref=item.ref, action="would be created"))
-    text = (
-        f"namespace `{settings.namespace}` does not exist yet, "
-        "so the API server could not check the objects"
-    )
+    text = f"namespace `{settings.namespace}` {why}, so the API server could not check the objects"
     run.emit(Warned(text=text))
 
 

@@ -12,11 +12,11 @@ from kubekit.ahead import Ahead
 from kubekit.api.apply import Step, halfway, prepare_namespace, trial, write
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
-from kubekit.api.removal import discard_namespace, prune
+from kubekit.api.removal import prune, take_back_namespace
 from kubekit.api.resources import NAMESPACE
 from kubekit.checks import Prepared, objects
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.events import Emit, ObjectChanged
+from kubekit.events import Emit, Warned
 from kubekit.image import cleanup
 from kubekit.image.docker.engine import on_host
 from kubekit.manifests.phases import is_before
@@ -85,8 +85,7 @@ def release(
         applied = _apply(settings, kube, rendered, owned, image, run, accepted, ahead)
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = await_ready(settings, kube, _unfinished(applied), image, run)
-        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
-        stage.did(text or "nothing to wait for", changed=bool(applied.writes))
+        stage.did(rollout.told or "nothing to wait for", changed=bool(applied.writes))
         if image is not None and image.built:
             stage.text += _tidy(settings, kube, target, run)
         remember(kube, applied, namespace=owned.namespace)
@@ -140,7 +139,7 @@ def _apply(
         return applied
     with run.stage("apply", "the other objects") as stage:
         since = math.floor(kube.server_now()) - 1  # what comes now is judged from now on
-        others = write(kube, rest, owned=owned, emit=run.emit)
+        others = write(kube, rest, owned=owned, emit=run.emit, earlier=applied.objects)
         _say_written(others, stage)
     return Applied(objects=(*applied.objects, *others.objects), since=since)
 
@@ -154,7 +153,7 @@ def _tried(
         return _asked(settings, kube, owned, rendered, run.emit)
     except BaseException:
         if made is not None:
-            _take_back(kube, owned.namespace, made, run)
+            _take_back(kube, owned, made, run)
         raise
 
 
@@ -166,9 +165,13 @@ def _asked_ahead(
     emit: Emit,
     cancel: Cancel,
 ) -> list[Step] | None:
-    """What would happen to each object; None as long as there is no namespace to ask in."""
+    """What would happen to each object; None as long as there is no namespace to ask in.
+
+    What is in one that is being deleted may be there for some seconds, as if it stayed.
+    """
     kube = kube.until(cancel)
-    if kube.get(NAMESPACE.path("", owned.namespace)) is None:
+    there = kube.get(NAMESPACE.path("", owned.namespace))
+    if there is None or "deletionTimestamp" in there["metadata"]:
         return None
     return _asked(settings, kube, owned, expected, emit)
 
@@ -203,9 +206,8 @@ def _go_before(
         except KubekitError as error:
             error.details += halfway(applied.objects, None, rest)
             raise
-        text = ", ".join(f"{ref} {state}" for ref, state in rollout.workloads.items())
         changed = any(item.action != "unchanged" for item in objects)
-        stage.did(text, changed=changed)
+        stage.did(rollout.told, changed=changed)
 
 
 def _unfinished(applied: Applied) -> Applied:
@@ -224,11 +226,14 @@ def _say_written(applied: Applied, stage: Stage) -> None:
     stage.did(text, changed=bool(applied.writes))
 
 
-def _take_back(kube: Kube, namespace: str, uid: str, run: Run) -> None:
+def _take_back(kube: Kube, owned: OwnedSet, uid: str, run: Run) -> None:
     """Delete the namespace this run has made, also after Ctrl-C; the first error stays the one."""
-    with contextlib.suppress(KubekitError):
-        discard_namespace(Kube(context=kube.context, cancel=Cancel()), namespace, uid=uid)
-        run.emit(ObjectChanged(ref=f"Namespace/{namespace}", action="deleted"))
+    try:
+        still = Kube(context=kube.context, cancel=Cancel())
+        take_back_namespace(still, owned, uid=uid, emit=run.emit)
+    except KubekitError as error:
+        text = f"namespace `{owned.namespace}` stays, though this run made it: {error.message}"
+        run.emit(Warned(text=text))
 
 
 def await_ready(

@@ -1,4 +1,6 @@
-"""`kubekit rollback`: every Deployment that the last release has changed, as it was before.
+"""`kubekit rollback`: the Deployments whose pods were changed last, as they were before.
+
+What a release has changed of other kinds stays: nothing in the cluster knows how that was.
 
 The old pod template is applied as any other, by the same field manager, so that the next
 build-and-apply simply goes forward again. It names the old image, and the old Secrets and
@@ -10,6 +12,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from kubekit.api.apply import Step, write
+from kubekit.api.difference import comparable
 from kubekit.api.fields import applied_by
 from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
 from kubekit.api.ownership import OwnedSet, members
@@ -17,9 +21,9 @@ from kubekit.api.references import references
 from kubekit.api.refusals import explained
 from kubekit.api.resources import DEPLOYMENTS, KNOWN, REPLICA_SETS, ref
 from kubekit.errors import Place, UsageError, WorkloadError
-from kubekit.events import ObjectChanged
+from kubekit.events import Emit, Warned
 from kubekit.image import cleanup
-from kubekit.model import Applied, AppliedObject, ClusterTarget, Manifest, Object, Settings
+from kubekit.model import Applied, ClusterTarget, Manifest, Object, Settings
 from kubekit.release import await_ready
 from kubekit.rollout.revisions import Revision, remember, revisions
 from kubekit.rollout.wait import Rollout
@@ -35,41 +39,57 @@ class Back:
 
     @property
     def told(self) -> str:
-        """In words, as ``Deployment/web to revision 3, image tasks:kk-...``."""
-        images = ", ".join(self.revision.images)
-        return f"{ref(self.deployment)} to revision {self.revision.number}, image {images}"
+        """In words, as ``Deployment/web to revision 3, image tasks:kk-..., ready at 2026-...``."""
+        one = self.revision
+        images = ", ".join(one.images)
+        return f"{ref(self.deployment)} to revision {one.number}, image {images}, {one.told}"
 
 
-def choose(kube: Kube, owned: OwnedSet) -> list[Back]:
+def choose(kube: Kube, owned: OwnedSet, *, emit: Emit) -> list[Back]:
     """What there is to roll back, each to its last revision that was ready.
 
-    Where a present revision was never ready, those; where all are, those of the last release.
+    Where a present revision was never ready, those; where all are, those that became ready last.
+    One of them that has nothing to go back to, as a new one, stays, and is told.
 
     Raises:
         UsageError: there is nothing, with what is known.
     """
+    known = _known(kube, owned)
+    times = [found[0].ready_at for _, found in known]
+    last = max(times) if all(times) else ""
+    wanted = [(obj, found) for obj, found in known if found[0].ready_at == last]
+    chosen, stays = [], []
+    for obj, (_, *before) in wanted:
+        good = next((one for one in before if one.ready_at), None)
+        if good is None:
+            stays.append(ref(obj))
+        else:
+            chosen.append(Back(deployment=obj, revision=good))
+    if not chosen:
+        raise _nowhere(*wanted[0])
+    hint = "a `kubekit build-and-apply` of files without it takes it away"
+    for name in stays:
+        text = f"{name} stays as it is: it has no earlier revision that was ready"
+        emit(Warned(text=text, hints=(hint,)))
+    return chosen
+
+
+def _known(kube: Kube, owned: OwnedSet) -> list[tuple[Object, list[Revision]]]:
+    """The project's Deployments, each with its revisions.
+
+    Raises:
+        UsageError: there are none.
+    """
     live = [obj for _, obj in members(kube, owned, [DEPLOYMENTS.group_kind])]
     sets = kube.list(REPLICA_SETS.path(owned.namespace))
-    known = [(obj, revisions(sets, obj)) for obj in live]
-    known = [(obj, found) for obj, found in known if found]
+    known = [(obj, found) for obj in live if (found := revisions(sets, obj))]
     if not known:
         raise UsageError(
             f"no Deployment of `{owned.project}` is in namespace `{owned.namespace}`",
             hints=("`kubekit status` shows what is there",),
             id="nothing-to-roll-back",
         )
-    times = [found[0].ready_at for _, found in known]
-    last = max(times) if all(times) else ""
-    chosen = []
-    for obj, (present, *before) in known:
-        good = next((one for one in before if one.ready_at), None)
-        if present.ready_at == last and good is not None:
-            chosen.append(Back(deployment=obj, revision=good))
-        elif present.ready_at == last and not last:
-            raise _nowhere(obj, [present, *before])
-    if not chosen:
-        raise _nowhere(*known[0])
-    return chosen
+    return known
 
 
 def roll_back(
@@ -79,6 +99,8 @@ def roll_back(
 
     Raises:
         WorkloadError: an image, a Secret or a ConfigMap they need was deleted, or they cannot run.
+        KubekitError: one is refused, and nothing was written; or one could not be written, and the
+            details say which were and which were not.
     """
     images = cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel)
     with images, run.stage("rollback", f"namespace `{settings.namespace}`") as stage:
@@ -88,38 +110,38 @@ def roll_back(
         stage.did("; ".join(back.told for back in chosen), changed=True)
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = await_ready(settings, kube, applied, None, run)
-        stage.did(
-            ", ".join(f"{name} {state}" for name, state in rollout.workloads.items()), changed=True
-        )
+        stage.did(rollout.told, changed=True)
         remember(kube, applied, namespace=settings.namespace)
     return rollout
 
 
 def _apply(settings: Settings, chosen: list[Back], kube: Kube, run: Run) -> Applied:
     """Write them, once it is known that the API server takes them all."""
-    place = Place(file=settings.file)
-    manifests = [Manifest(data=_sent(back), origin=place) for back in chosen]
-    since = min([_tried(kube, manifest, settings.namespace) for manifest in manifests])
-    done = []
-    for manifest in manifests:
-        path = DEPLOYMENTS.path(settings.namespace, manifest.name)
-        live = kube.apply(path, manifest.data).data
-        run.emit(ObjectChanged(ref=manifest.ref, action="configured"))
-        done.append(AppliedObject(manifest=manifest, action="configured", live=live))
-    return Applied(objects=tuple(done), since=since)
+    steps = [_tried(kube, back, settings) for back in chosen]
+    owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+    return write(kube, steps, owned=owned, emit=run.emit)
 
 
-def _tried(kube: Kube, manifest: Manifest, namespace: str) -> float:
-    """The server's time of a trial that went well."""
-    path = DEPLOYMENTS.path(namespace, manifest.name)
+def _tried(kube: Kube, back: Back, settings: Settings) -> Step:
+    """What is to be written, after a trial that went well."""
+    manifest = Manifest(data=_sent(back), origin=Place(file=settings.file))
+    path = DEPLOYMENTS.path(settings.namespace, manifest.name)
     try:
-        return kube.apply(path, manifest.data, dry_run=True).date
+        answer = kube.apply(path, manifest.data, dry_run=True)
     except ApiError as error:
-        refusal = explained(kube, error, manifest, namespace=namespace)
+        refusal = explained(kube, error, manifest, namespace=settings.namespace)
         if refusal.id == "api-conflict":
             hint = "take these fields first: `kubekit build-and-apply --take-ownership`"
             refusal.hints = (hint,)
         raise refusal from error
+    return Step(
+        manifest=manifest,
+        resource=DEPLOYMENTS,
+        action="configured",
+        sent=manifest.data,
+        live=comparable(back.deployment),  # without its managers: nobody's fields are taken over
+        date=answer.date,
+    )
 
 
 def _sent(back: Back) -> Object:

@@ -135,11 +135,16 @@ def _is_at(stream: TextIO, file: Path) -> bool:
 
 def _machine() -> str:
     """A name that no other folder of states has, made up once."""
-    file = _folder() / "machine"
-    with contextlib.suppress(OSError):
-        with contextlib.suppress(FileExistsError), file.open("x") as stream:
-            stream.write(uuid.uuid4().hex)
-        return file.read_text()
+    with contextlib.suppress(OSError), (_folder() / "machine").open("a+") as stream:
+        # Whoever finds it empty may be the second of two first runs, or the next after a kill.
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.seek(0)
+        if there := stream.read():
+            return there
+        made = uuid.uuid4().hex
+        stream.write(made)
+        stream.flush()
+        return made
     return ""
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from kubekit.api.difference import showable
 from kubekit.api.fields import settings
 from kubekit.api.kube import FIELD_MANAGER, Kube
 from kubekit.api.lineage import is_of
@@ -15,7 +16,7 @@ from kubekit.api.resources import PODS, REPLICA_SETS, ref
 from kubekit.api.withheld import Withheld
 from kubekit.model import Object
 from kubekit.rollout.kinds import REVISION, settled
-from kubekit.rollout.revisions import revisions
+from kubekit.rollout.revisions import past_of, revisions
 
 _CONTROLLERS = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
 
@@ -54,9 +55,9 @@ def drift(obj: Object, withheld: Withheld) -> list[dict[str, Any]]:
     """Each field of an object of ours that somebody else has set, with who and when.
 
     Kubernetes' own controllers do not count, nor does who has set what kubekit has set, too. Values
-    of Secrets are left out, and others that are `withheld`.
+    of Secrets are left out, and others that are `withheld`, and what `kubectl apply` notes.
     """
-    found = list(settings(obj))
+    found = list(settings(showable(obj)))
     secret = obj["kind"] == "Secret"
     mine = {one.field for one in found if one.manager.startswith(FIELD_MANAGER)}
     return [
@@ -100,13 +101,8 @@ def _told(row: dict[str, Any]) -> Iterator[str]:
     for one in row.get("revisions", ()):
         if not one["present"]:
             images = ", ".join(one["images"])
-            yield f"earlier: revision {one['revision']}, image {images}, {_past(one)}"
-
-
-def _past(row: dict[str, Any]) -> str:
-    if row["of_dev"]:
-        return "of `kubekit dev`"
-    return f"ready at {row['ready_at']}" if row["ready_at"] else "never seen ready"
+            past = past_of(one["ready_at"], of_dev=one["of_dev"])
+            yield f"earlier: revision {one['revision']}, image {images}, {past}"
 
 
 def _state(obj: Object) -> str:

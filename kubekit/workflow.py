@@ -124,7 +124,7 @@ def push(settings: Settings, run: Run, *, version: str, force: bool = False) -> 
 
 
 def rollback(settings: Settings, run: Run) -> Rollout:
-    """Bring back what ran before the last release, and wait until it is ready.
+    """Bring back what ran before the pods changed last, and wait until it is ready.
 
     Raises:
         UsageError: nothing that was ready ran before, or another run is at work.
@@ -136,7 +136,7 @@ def rollback(settings: Settings, run: Run) -> Rollout:
     with its_turn(
         target, kube, owned, command="rollback", emit=run.emit, cancel=run.cancel
     ) as turn:
-        chosen = choose(kube, owned)
+        chosen = choose(kube, owned, emit=run.emit)
         secrets = PodSecrets(kube)
         hidden = {
             value

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kubekit.api import autoscaled, handover
@@ -18,10 +17,11 @@ from kubekit.api.difference import changes, comparable
 from kubekit.api.kube import Answer, ApiError, Kube
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, OwnedSet, read_kinds, write_kinds
 from kubekit.api.podsecrets import of_set
-from kubekit.api.refusals import explained
+from kubekit.api.refusals import explained, of_parent
 from kubekit.api.resources import NAMESPACE, Resource, find
 from kubekit.api.settling import settled
 from kubekit.api.withheld import Withheld
+from kubekit.api.workers import each
 from kubekit.errors import KubekitError, Place, RefusedError
 from kubekit.events import Emit, ObjectChanged, Warned
 from kubekit.model import Applied, AppliedObject, Consent, Manifest, Manifests, Object
@@ -110,8 +110,7 @@ def trial(
         except RefusedError as error:
             return explained(kube, error, manifest, namespace=owned.namespace)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        results = list(pool.map(step, manifests.items))
+    results = each(step, manifests.items, at_once=8)
     errors = [result for result in results if isinstance(result, KubekitError)]
     if errors:
         raise together(errors)
@@ -119,18 +118,25 @@ def trial(
 
 
 def write(
-    kube: Kube, steps: Sequence[Step], *, owned: OwnedSet, emit: Emit, later: Sequence[Step] = ()
+    kube: Kube,
+    steps: Sequence[Step],
+    *,
+    owned: OwnedSet,
+    emit: Emit,
+    earlier: Sequence[AppliedObject] = (),
+    later: Sequence[Step] = (),
 ) -> Applied:
     """Write the objects that differ, in order.
 
     Args:
+        earlier: what was written before these.
         later: what will be written after these.
 
     Raises:
         KubekitError: one could not be written; the details say which were and which were not.
     """
     if any(step.action != "unchanged" for step in (*steps, *later)):
-        _announce(kube, owned, (*steps, *later))
+        _announce(kube, owned, (*steps, *later), earlier)
     done: list[AppliedObject] = []
     for index, step in enumerate(steps):
         live = step.live
@@ -139,7 +145,7 @@ def write(
                 live = _write(kube, step, namespace=owned.namespace, emit=emit)
         except KubekitError as error:
             failure = _refusal(kube, error, step, namespace=owned.namespace)
-            failure.details += halfway(done, step, (*steps[index + 1 :], *later))
+            failure.details += halfway((*earlier, *done), step, (*steps[index + 1 :], *later))
             raise failure from error
         emit(told(step))
         done.append(AppliedObject(manifest=step.manifest, action=step.action, live=live))
@@ -253,12 +259,20 @@ def _action(live: Object | None, answer: Answer) -> str:
     return "unchanged" if comparable(live) == comparable(answer.data) else "configured"
 
 
-def _announce(kube: Kube, owned: OwnedSet, steps: Sequence[Step]) -> None:
+def _announce(
+    kube: Kube, owned: OwnedSet, steps: Sequence[Step], earlier: Sequence[AppliedObject]
+) -> None:
     """Let the parent name every kind that will have members, before the first of them is there."""
-    known = read_kinds(kube, owned)
-    wanted = set(known or ()).union(*(owned.kinds_of(step.sent, step.resource) for step in steps))
-    if known is None or wanted != known:
-        write_kinds(kube, owned, wanted)
+    try:
+        known = read_kinds(kube, owned)
+        coming = (owned.kinds_of(step.sent, step.resource) for step in steps)
+        wanted = set(known or ()).union(*coming)
+        if known is None or wanted != known:
+            write_kinds(kube, owned, wanted)
+    except KubekitError as error:
+        failure = of_parent(error, owned.parent) if isinstance(error, ApiError) else error
+        failure.details += halfway(earlier, None, steps)
+        raise failure from error
 
 
 def _write(kube: Kube, step: Step, *, namespace: str, emit: Emit) -> Object:

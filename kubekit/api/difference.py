@@ -24,6 +24,16 @@ def comparable(obj: Object) -> Object:
     return {**{key: value for key, value in obj.items() if key != "status"}, "metadata": metadata}
 
 
+def showable(obj: Object) -> Object:
+    """The object without what `kubectl apply` notes of it: all that was sent, secrets too."""
+    metadata = obj["metadata"]
+    annotations = dict(metadata.get("annotations") or {})
+    if annotations.pop(LAST_APPLIED, None) is None:
+        return obj
+    others = {key: value for key, value in metadata.items() if key != "annotations"}
+    return {**obj, "metadata": {**others, **({"annotations": annotations} if annotations else {})}}
+
+
 def changes(live: Object, would: Object, withheld: Withheld = _NOTHING_KNOWN) -> tuple[str, ...]:
     """Each field that differs: ``spec.replicas: 1 -> 2``; of a Secret never a value.
 
@@ -38,8 +48,9 @@ def changes(live: Object, would: Object, withheld: Withheld = _NOTHING_KNOWN) ->
 
     return tuple(
         _line(path, old, new, hidden=hidden(path, old, new))
-        for path, old, new in _differing("", comparable(live), comparable(would))
-        if not path.endswith(LAST_APPLIED)
+        for path, old, new in _differing(
+            "", comparable(showable(live)), comparable(showable(would))
+        )
     )
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import PODS, ref
-from kubekit.events import Emit, Progress
-from kubekit.model import Object
+from kubekit.api.waiting import Wait
+from kubekit.events import Emit
+from kubekit.model import Clock, Object
 
 WAITED_SECONDS = 60.0
 """How long a Job that runs may take to its end."""
 
-_STEP_SECONDS = 0.5
 _OF_JOB = "batch.kubernetes.io/controller-uid"
 
 
@@ -28,17 +28,23 @@ def is_at_rest(kube: Kube, live: Object) -> bool:
     return bool(end_of(live)) or not _runs(kube, live)
 
 
-def at_rest(kube: Kube, path: str, live: Object, *, emit: Emit) -> bool:
+def at_rest(
+    kube: Kube,
+    path: str,
+    live: Object,
+    *,
+    emit: Emit,
+    clock: Clock = Clock(),  # noqa: B008 - frozen
+) -> bool:
     """Whether nothing of a Job runs, which may take a minute to be so."""
-    for _ in range(int(WAITED_SECONDS / _STEP_SECONDS)):
+    wait = Wait(WAITED_SECONDS, emit=emit, clock=clock, cancel=kube.cancel, stage="apply")
+    while not wait.is_over:
         now = kube.get(path)
         if now is None or now["metadata"]["uid"] != live["metadata"]["uid"]:
             return False
         if is_at_rest(kube, now):
             return True
-        text = f"waiting for `{ref(live)}` to end, of which the manifest has another one"
-        emit(Progress(stage="apply", text=text))
-        kube.pause(_STEP_SECONDS)
+        wait.on(f"waiting for `{ref(live)}` to end, of which the manifest has another one")
     return False
 
 

@@ -165,6 +165,11 @@ class Kube:
         pool: urllib3.PoolManager = self._api.rest_client.pool_manager
         return pool.proxy
 
+    @property
+    def cancel(self) -> Cancel:
+        """What ends its requests, and the waits between them."""
+        return self._cancel
+
     def pause(self, seconds: float) -> None:
         """Wait.
 
@@ -183,8 +188,11 @@ class Kube:
         body: Object | None = None,
         content_type: str = "application/json",
         patience: float = PATIENCE_SECONDS,
+        read_seconds: float = READ_SECONDS,
     ) -> Answer:
-        """Send one request; `patience` is for how many seconds it may be sent again (0: never).
+        """Send one request, and wait `read_seconds` for its answer.
+
+        `patience` is for how many seconds it may be sent again (0: never).
 
         Raises:
             ApiError: the server refused it.
@@ -199,12 +207,18 @@ class Kube:
             sleep=self.pause,
             reraise=True,
         )
-        return retrying(self._once, method, path, query or {}, body, content_type)
+        return retrying(self._once, method, path, query or {}, body, content_type, read_seconds)
 
-    def get(self, path: str, *, patience: float = PATIENCE_SECONDS) -> Object | None:
+    def get(
+        self,
+        path: str,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        read_seconds: float = READ_SECONDS,
+    ) -> Object | None:
         """The object at `path`, or None where there is none."""
         try:
-            return self.request("GET", path, patience=patience).data
+            return self.request("GET", path, patience=patience, read_seconds=read_seconds).data
         except ApiError as error:
             if error.status == 404:  # noqa: PLR2004
                 return None
@@ -281,7 +295,9 @@ class Kube:
                 headers=sent,
                 preload_content=False,
                 retries=False,
-                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+                timeout=urllib3.Timeout(
+                    connect=min(CONNECT_SECONDS, read_seconds), read=read_seconds
+                ),
             )
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self.context, self.host, error) from error
@@ -301,7 +317,13 @@ class Kube:
         return response
 
     def _once(
-        self, method: str, path: str, query: Mapping[str, str], body: Object | None, kind: str
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Object | None,
+        kind: str,
+        read_seconds: float,
     ) -> Answer:
         from urllib.parse import urlencode
 
@@ -314,7 +336,7 @@ class Kube:
             method,
             path,
             query=query,
-            read_seconds=READ_SECONDS,
+            read_seconds=read_seconds,
             body=payload,
             headers={"Content-Type": kind} if payload is not None else {},
         )

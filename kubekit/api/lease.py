@@ -30,7 +30,7 @@ LOCK_ANNOTATION = "kubekit.dev/lock"
 
 _RENEW_SECONDS = 10.0
 _LAST_SECONDS = 2.0
-"""How long the end of a run may go on trying to delete it."""
+"""How long the end of a run may wait for a renewal, and try each request: it expires anyway."""
 
 _FORBIDDEN = 403
 _FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -118,13 +118,27 @@ class Lease:
         if self._live is None:
             return
         with contextlib.suppress(KubekitError):
-            there = self._kube.get(self.path, patience=_LAST_SECONDS)
-            if there is not None and self._is_ours(there):
-                # Whoever has taken it over since has left it its uid.
-                known = {key: there["metadata"][key] for key in ("uid", "resourceVersion")}
-                body = {"preconditions": known}
-                self._kube.request("DELETE", self.path, body=body, patience=_LAST_SECONDS)
+            # A renewal that is under way still may come in between, but no more than one.
+            if not self._is_deleted():
+                self._is_deleted()
         self._live = None
+
+    def _is_deleted(self) -> bool:
+        """Delete it, if it is ours; False if it was written just then."""
+        last = _LAST_SECONDS
+        there = self._kube.get(self.path, patience=last, read_seconds=last)
+        if there is None or not self._is_ours(there):
+            return True
+        # Whoever has taken it over since has left it its uid.
+        known = {key: there["metadata"][key] for key in ("uid", "resourceVersion")}
+        body = {"preconditions": known}
+        try:
+            self._kube.request("DELETE", self.path, body=body, patience=last, read_seconds=last)
+        except ApiError as error:
+            if error.status != 409:  # noqa: PLR2004
+                raise
+            return False
+        return True
 
     def _made(self, kube: Kube) -> Object | None:
         """The new Lease; None if there is one, or can be none."""

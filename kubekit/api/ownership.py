@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kubekit import __version__
-from kubekit.api.kube import FIELD_MANAGER, Kube
+from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
 from kubekit.api.resources import CONFIG_MAP, Resource, find_group_kind, ref
 from kubekit.errors import RefusedError
 from kubekit.model import Object
@@ -27,6 +27,8 @@ TOOLING_ANNOTATION = "applyset.kubernetes.io/tooling"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"
 PART_OF_LABEL = "app.kubernetes.io/part-of"
 MANAGER = "kubekit"
+_CONTROLLERS = frozenset({"kube-controller-manager", "k3s", "kubelite"})
+"""As what Kubernetes' own controllers set fields: the name of the program that they are in."""
 
 
 Member = tuple[Resource, Object]
@@ -130,31 +132,69 @@ def write_kinds(kube: Kube, owned: OwnedSet, kinds: Iterable[str]) -> None:
 
 
 def members(kube: Kube, owned: OwnedSet, kinds: Iterable[str]) -> list[Member]:
-    """All live members of these kinds; list items lack their kind, so it is put back."""
+    """All live members of these kinds.
 
-    def of_kind(group_kind: str) -> list[Member]:
-        resource = find_group_kind(kube, group_kind)
-        if resource is None:  # its definition was removed from the cluster, and the objects with it
-            return []
-        items = kube.list(resource.path(owned.namespace), selector=owned.selector)
+    Raises:
+        ApiError: one of them may not be listed.
+    """
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        found = list(pool.map(lambda kind: find_group_kind(kube, kind), sorted(kinds)))
+    # One that is not served has no objects: its definition was removed, and they went with it.
+    served = [resource for resource in found if resource is not None]
+    return labelled(kube, owned.namespace, served, owned.selector)
+
+
+def labelled(
+    kube: Kube,
+    namespace: str,
+    resources: Iterable[Resource],
+    selector: str,
+    *,
+    lenient: bool = False,
+) -> list[Member]:
+    """Objects with kubekit's label of all these kinds; list items lack their kind: it is put back.
+
+    Args:
+        lenient: kinds that may not be listed have none.
+    """
+
+    def of_kind(resource: Resource) -> list[Member]:
         kind = {"apiVersion": resource.api_version, "kind": resource.kind}
+        try:
+            items = kube.list(resource.path(namespace), selector=selector)
+        except ApiError:
+            if lenient:
+                return []
+            raise
         return [(resource, {**kind, **item}) for item in items if is_real(resource, item)]
 
     with ThreadPoolExecutor(max_workers=8) as pool:
-        return [member for found in pool.map(of_kind, sorted(kinds)) for member in found]
+        return [member for found in pool.map(of_kind, resources) for member in found]
 
 
 def is_real(resource: Resource, obj: Object) -> bool:
     """Whether the label is kubekit's own word, not a copy of it.
 
     Controllers copy labels to what they make (a Service's to its EndpointSlices), and so do people
-    who copy an object; neither has kubekit among its field managers, except for the claims that a
-    StatefulSet makes from its templates.
+    who copy an object: then it is they who have set it, and kubekit has never applied that object.
     """
-    if resource.kind == "PersistentVolumeClaim":
-        return True
-    managers = {entry.get("manager") for entry in obj["metadata"].get("managedFields") or ()}
-    return FIELD_MANAGER in managers
+    for entry in obj["metadata"].get("managedFields") or ():
+        if (entry.get("manager"), entry.get("operation")) == (FIELD_MANAGER, "Apply"):
+            return True
+    return is_our_word(resource.kind, obj, MEMBER_LABEL)
+
+
+def is_our_word(kind: str, obj: Object, label: str) -> bool:
+    """Whether kubekit has set this label, as it is.
+
+    On a claim also a controller of Kubernetes, which makes it from a StatefulSet's template.
+    """
+    ours = {FIELD_MANAGER, *(_CONTROLLERS if kind == "PersistentVolumeClaim" else ())}
+    for entry in obj["metadata"].get("managedFields") or ():
+        metadata = (entry.get("fieldsV1") or {}).get("f:metadata") or {}
+        if entry.get("manager") in ours and f"f:{label}" in (metadata.get("f:labels") or {}):
+            return True
+    return False
 
 
 def _claims(obj: Object) -> list[Object]:

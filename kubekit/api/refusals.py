@@ -74,6 +74,19 @@ def explained(
     )
 
 
+def of_parent(error: ApiError, parent: str) -> KubekitError:
+    """The server's refusal of the ConfigMap that names the members' kinds: no file has that."""
+    cause = _id(error)
+    fix = _FIXES.get(cause) if cause != "api-conflict" else None
+    if error.status == 404:  # noqa: PLR2004
+        fix = "run kubekit again: it makes the namespace anew"
+    return RefusedError(
+        f"the API server refuses `ConfigMap/{parent}`, kubekit's own list: {_said(error)}",
+        hints=(fix,) if fix else (),
+        id=cause,
+    )
+
+
 def _id(error: ApiError) -> str:
     """The cause in the catalogue."""
     if any(cause.get("reason") == _TERMINATING for cause in error.causes):

@@ -23,11 +23,12 @@ from kubekit.api.references import references
 from kubekit.api.resources import (
     KNOWN,
     NAMESPACE,
-    REPLICA_SETS,
+    POD_MAKERS,
     find,
     listable,
     ref,
 )
+from kubekit.api.sparing import holding, may_hold, taken_over
 from kubekit.api.waiting import Wait
 from kubekit.errors import KubekitError, UnreachableError
 from kubekit.events import Emit, ObjectChanged, Warned
@@ -37,19 +38,11 @@ DATA_KINDS = frozenset({"PersistentVolumeClaim"})
 """Kinds that hold a person's data: never pruned, and kept by a teardown without `--data`."""
 
 _CONFIG_KINDS = frozenset({"Secret", "ConfigMap"})
-_HOLDERS = [
-    KNOWN[api, kind]
-    for api, kind in (
-        ("v1", "Pod"),
-        ("v1", "ServiceAccount"),
-        ("apps/v1", "Deployment"),
-        ("apps/v1", "StatefulSet"),
-        ("apps/v1", "DaemonSet"),
-        ("batch/v1", "Job"),
-        ("batch/v1", "CronJob"),
-        ("networking.k8s.io/v1", "Ingress"),
-    )
-] + [REPLICA_SETS]
+_HOLDERS = (
+    *POD_MAKERS,
+    KNOWN["v1", "ServiceAccount"],
+    KNOWN["networking.k8s.io/v1", "Ingress"],
+)
 _GONE_SECONDS = 120.0
 
 # Made by Kubernetes itself in every namespace, and gone with it.
@@ -60,7 +53,7 @@ _NATIVE_KINDS = frozenset({"Event", "Endpoints", "EndpointSlice", "PodMetrics"})
 def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list[Member]:
     """Members of the set that these manifests do not contain, and that may be pruned.
 
-    What holds data, or is another's by now, never is.
+    What holds data, or is another's by now, never is; nor does a teardown take the latter.
     Secrets and ConfigMaps stay as long as any pod, or any template of one, still names them: a
     rollback needs them. They all stay where this user may not see everything that could name them.
     """
@@ -68,34 +61,62 @@ def stale(kube: Kube, manifests: Iterable[Manifest], *, owned: OwnedSet) -> list
 
 
 def prune(kube: Kube, applied: Applied, *, owned: OwnedSet, emit: Emit) -> int:
-    """Delete members of the set that this apply did not contain; how many there were."""
+    """Delete members of the set that this apply did not contain; how many were deleted."""
     manifests = [item.manifest for item in applied.objects]
     kinds = read_kinds(kube, owned) or frozenset()
+    # One object may be served by two groups: what was applied is known by its uid, too.
+    applied_uids = {item.live.get("metadata", {}).get("uid") for item in applied.objects}
     found = members(kube, owned, kinds)
-    doomed = _stale(kube, found, manifests, owned=owned)
+    doomed = [
+        pair
+        for pair in _stale(kube, found, manifests, owned=owned)
+        if pair[1]["metadata"]["uid"] not in applied_uids
+    ]
+    count = 0
     for resource, obj in doomed:
         path = resource.path(owned.namespace, obj["metadata"]["name"])
         if kube.delete(path, uid=obj["metadata"]["uid"]):
             emit(ObjectChanged(ref=ref(obj), action="pruned"))
-    left = {resource.group_kind for resource, obj in found if (resource, obj) not in doomed}
+            count += 1
+    left = {pair[0].group_kind for pair in found if pair not in doomed or _may_linger(pair)}
     if kinds - left:  # also of a run before, which was cut off
         _shrink(kube, owned, manifests, kinds, left)
-    return len(doomed)
+    return count
 
 
 def _stale(
     kube: Kube, found: Iterable[Member], manifests: Iterable[Manifest], *, owned: OwnedSet
 ) -> list[Member]:
-    kept = {(manifest.kind, manifest.name) for manifest in manifests}
+    kept = {
+        (_group(manifest.data["apiVersion"]), manifest.kind, manifest.name)
+        for manifest in manifests
+    }
     found = [
         (resource, obj)
         for resource, obj in found
-        if obj["kind"] not in DATA_KINDS and _key(obj) not in kept and not _is_spared(obj)
+        if (_group(resource.api_version), *_key(obj)) not in kept
+        and obj["kind"] not in DATA_KINDS
+        and not _is_spared(obj)
     ]
     if any(obj["kind"] in _CONFIG_KINDS for _, obj in found):
         used = _named_configs(kube, owned.namespace)
         found = [pair for pair in found if not _may_be_named(pair[1], used)]
-    return found
+    return _without_data(kube, owned.namespace, found)
+
+
+def _without_data(kube: Kube, namespace: str, found: list[Member]) -> list[Member]:
+    """Those of which no claim goes along; where that cannot be told, none that might have one."""
+    try:
+        held = holding(kube, namespace, found)
+    except ApiError:
+        return [pair for pair in found if not may_hold(pair)]
+    return [pair for pair in found if pair[1]["metadata"].get("uid") not in held]
+
+
+def _may_linger(member: Member) -> bool:
+    """Whether it may be there still after it was deleted, and be found by its kind alone."""
+    resource, obj = member
+    return bool(obj["metadata"].get("finalizers")) or resource not in KNOWN.values()
 
 
 def remove_namespace(
@@ -118,7 +139,7 @@ def remove_namespace(
         emit(Warned(text=text))
         return False
     uid = live["metadata"]["uid"]
-    discard_namespace(kube, namespace, uid=uid)
+    kube.delete(path, uid=uid, propagation="Background")
     wait = Wait(_GONE_SECONDS, emit=emit, clock=clock, cancel=cancel)
     while (now := kube.get(path)) is not None and now["metadata"]["uid"] == uid:
         why = _why_namespace(namespace, now)
@@ -133,21 +154,30 @@ def remove_namespace(
     return True
 
 
-def discard_namespace(kube: Kube, namespace: str, *, uid: str) -> None:
-    """Delete this very namespace without waiting."""
-    kube.delete(NAMESPACE.path("", namespace), uid=uid, propagation="Background")
+def take_back_namespace(kube: Kube, owned: OwnedSet, *, uid: str, emit: Emit) -> None:
+    """Delete this very namespace, which a run has just made for the set, without waiting.
+
+    It stays if anybody has put anything into it since, also another run of kubekit its Lease.
+
+    Raises:
+        KubekitError: what is in it cannot be seen, so it stays; or it cannot be deleted.
+    """
+    there = next(_foreign(kube, owned.namespace, lease=owned.parent), None)
+    if there is not None:
+        text = f"namespace `{owned.namespace}` stays, though this run made it"
+        emit(Warned(text=f"{text}: {there} may be another's"))
+    elif kube.delete(NAMESPACE.path("", owned.namespace), uid=uid, propagation="Background"):
+        emit(ObjectChanged(ref=f"Namespace/{owned.namespace}", action="deleted"))
 
 
 def _is_spared(obj: Object) -> bool:
     """Whether it goes already, is another's own by now, or would take its data with it."""
-    metadata = obj["metadata"]
-    manager = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL, MANAGER)
-    return bool(
-        manager != MANAGER
-        or metadata.get("ownerReferences")
-        or metadata.get("deletionTimestamp")
-        or takes_its_claims(obj)
-    )
+    ends = obj["metadata"].get("deletionTimestamp")
+    return bool(ends or taken_over(obj) or takes_its_claims(obj))
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
 
 
 def _key(obj: Object) -> tuple[str, str]:
@@ -189,7 +219,11 @@ def _named_configs(kube: Kube, namespace: str) -> set[tuple[str, str]] | None:
         return None
 
 
-def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
+def _foreign(kube: Kube, namespace: str, *, lease: str = "") -> Iterator[str]:
+    """What is in the namespace that does not go with it: of kubekit's Leases only this one does.
+
+    Without a name each of them does.
+    """
     for resource in listable(kube):
         if resource.kind in _NATIVE_KINDS:
             continue
@@ -199,14 +233,15 @@ def _foreign(kube: Kube, namespace: str) -> Iterator[str]:
             yield resource.kind
             continue
         for item in items:
-            if not _is_native(resource.kind, item["metadata"]):
+            if not _is_native(resource.kind, item["metadata"], lease=lease):
                 yield f"{resource.kind}/{item['metadata']['name']}"
 
 
-def _is_native(kind: str, metadata: Object) -> bool:
+def _is_native(kind: str, metadata: Object, *, lease: str = "") -> bool:
     """Whether it goes with the namespace: Kubernetes' own, or a Lease of a run of kubekit."""
     own = (metadata.get("labels") or {}).get(MANAGED_BY_LABEL) == MANAGER
-    return (kind, metadata["name"]) in _NATIVE or (kind == "Lease" and own)
+    of_run = kind == "Lease" and own and lease in ("", metadata["name"])
+    return of_run or (kind, metadata["name"]) in _NATIVE
 
 
 def _why_namespace(namespace: str, live: Object) -> str:

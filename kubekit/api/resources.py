@@ -74,6 +74,15 @@ KNOWN = _known(
 )
 """The kinds a backend is usually made of, so that a run need not ask the API for them."""
 
+_WITH_TEMPLATES = frozenset({"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
+POD_MAKERS = (
+    *(resource for (_, kind), resource in KNOWN.items() if kind in _WITH_TEMPLATES),
+    REPLICA_SETS,
+    Resource(api_version="v1", kind="ReplicationController", plural="replicationcontrollers"),
+    Resource(api_version="apps/v1", kind="ControllerRevision", plural="controllerrevisions"),
+)
+"""Pods, and all that has a template of one: also what a workload can be rolled back to."""
+
 
 def find(kube: Kube, api_version: str, kind: str) -> Resource:
     """The resource that serves this kind, asked of the API where it is not a usual one.
@@ -102,8 +111,9 @@ def find_group_kind(kube: Kube, group_kind: str) -> Resource | None:
         if known.group_kind == group_kind:
             return known
     kind, _, group = group_kind.partition(".")
-    api = kube.get(f"/apis/{group}") if group else None
-    for version in _versions(api or {}):
+    # The core group is not among the others, and has this one version.
+    versions = _versions(kube.get(f"/apis/{group}") or {}) if group else ["v1"]
+    for version in versions:
         for resource, _ in _served(kube, version):
             if resource.kind == kind:
                 return resource

@@ -4,33 +4,38 @@ from __future__ import annotations
 
 from kubekit.api.deleting import grace, holders, is_held, why_namespace
 from kubekit.api.kube import Kube
+from kubekit.api.waiting import Wait
 from kubekit.errors import KubekitError, RefusedError, UnreachableError, WorkloadError
-from kubekit.events import Emit, Progress
-from kubekit.model import Object
+from kubekit.events import Emit
+from kubekit.model import Clock, Object
 
 DELETION_SECONDS = 60.0
-_STEP_SECONDS = 0.2
 
 
-def settled(kube: Kube, path: str, what: str, *, emit: Emit) -> Object | None:
+def settled(
+    kube: Kube,
+    path: str,
+    what: str,
+    *,
+    emit: Emit,
+    clock: Clock = Clock(),  # noqa: B008 - frozen
+) -> Object | None:
     """The live object or None, once it is not one that is being deleted.
 
     Raises:
         KubekitError: it is still being deleted a minute after its pods had to be gone.
     """
-    live: Object | None = None
-    seconds = waited = 0.0
-    while waited <= seconds:
-        live = kube.get(path)
-        if live is None or not live["metadata"].get("deletionTimestamp"):
-            return live
+    live = kube.get(path)
+    limit = DELETION_SECONDS + (grace(live) if live else 0)
+    wait = Wait(limit, emit=emit, clock=clock, cancel=kube.cancel, stage="apply")
+    while live is not None and live["metadata"].get("deletionTimestamp"):
+        if wait.is_over:
+            raise _still_there(live, what, limit)
         held = holders(live)
         text = f"waiting for {what} to be deleted"
-        emit(Progress(stage="apply", text=f"{text}: it has the finalizer {held}" if held else text))
-        kube.pause(_STEP_SECONDS)
-        seconds = DELETION_SECONDS + grace(live)
-        waited += _STEP_SECONDS
-    raise _still_there(live or {"metadata": {}}, what, seconds)
+        wait.on(f"{text}: it has the finalizer {held}" if held else text)
+        live = kube.get(path)
+    return live
 
 
 def _still_there(live: Object, what: str, seconds: float) -> KubekitError:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from kubekit.api.claims import let_go
@@ -21,7 +20,7 @@ from kubekit.api.ownership import (
     PART_OF_LABEL,
     Member,
     OwnedSet,
-    is_real,
+    labelled,
     members,
     owned_sets,
     read_kinds,
@@ -29,6 +28,7 @@ from kubekit.api.ownership import (
 )
 from kubekit.api.removal import DATA_KINDS
 from kubekit.api.resources import CONFIG_MAP, KNOWN, LEASES, PODS, Resource, listable, ref
+from kubekit.api.sparing import holding, others
 from kubekit.api.waiting import Wait
 from kubekit.errors import UnreachableError
 from kubekit.events import Emit, ObjectChanged, Warned
@@ -53,9 +53,10 @@ def projects_in(kube: Kube, namespace: str, emit: Emit) -> list[OwnedSet]:
     with contextlib.suppress(ApiError):
         left = kube.list(LEASES.path(namespace), selector=f"{MANAGED_BY_LABEL}={MANAGER}")
         labels = [lease["metadata"]["labels"] for lease in left]
+    every = _every_kind(kube, emit)
     labels += [
         obj["metadata"]["labels"]
-        for _, obj in _labelled(kube, namespace, _every_kind(kube, emit), MEMBER_LABEL)
+        for _, obj in labelled(kube, namespace, every, MEMBER_LABEL, lenient=True)
     ]
     for one in labels:
         owned = OwnedSet(project=one.get(PART_OF_LABEL, ""), namespace=namespace)
@@ -70,17 +71,17 @@ def teardown(
     """Delete every member of the set and wait until the objects and their pods are gone.
 
     All usual kinds are looked through beside those the parent names; where it was deleted by hand,
-    or never written before a kill, every kind there is.
+    or never written before a kill, every kind there is. What is another's by now stays.
 
     Args:
-        data: claims, too; without, a StatefulSet that would take its own along lets go of them.
+        data: claims, too; without, a StatefulSet that would take its own along lets go of them,
+            and what else would is kept.
 
     Raises:
+        ApiError: this user may not see whether claims would go along; nothing was deleted.
         UnreachableError: something is still there after two minutes; the details name it.
     """
-    found = _found(kube, owned, emit)
-    kept = [pair for pair in found if pair[1]["kind"] in DATA_KINDS and not data]
-    doomed = [pair for pair in found if pair not in kept]
+    doomed, kept = _sorted_out(kube, owned, _found(kube, owned, emit), data=data, emit=emit)
     if not data:
         let_go(kube, owned.namespace, doomed, emit=emit, clock=clock, cancel=cancel)
     for resource, obj in _in_reverse(doomed):
@@ -94,9 +95,33 @@ def teardown(
 def _found(kube: Kube, owned: OwnedSet, emit: Emit) -> list[Member]:
     named = read_kinds(kube, owned)
     found = members(kube, owned, named or ())
-    others = _every_kind(kube, emit) if named is None else KNOWN.values()
-    rest = [kind for kind in others if kind.group_kind not in (named or ())]
-    return found + _labelled(kube, owned.namespace, rest, owned.selector)
+    wide = _every_kind(kube, emit) if named is None else KNOWN.values()
+    rest = [kind for kind in wide if kind.group_kind not in (named or ())]
+    return found + labelled(kube, owned.namespace, rest, owned.selector, lenient=True)
+
+
+def _sorted_out(
+    kube: Kube, owned: OwnedSet, found: list[Member], *, data: bool, emit: Emit
+) -> tuple[list[Member], list[Member]]:
+    """Those to delete, and those to keep for their data; of what else stays it is told why."""
+    whys = others(kube, owned.namespace, found, data=data)
+    for _, obj in found:
+        why = whys.get(obj["metadata"]["uid"])
+        if why and (data or obj["kind"] not in DATA_KINDS):
+            emit(Warned(text=f"{ref(obj)} stays: {why}"))
+    ours = [pair for pair in found if pair[1]["metadata"]["uid"] not in whys]
+    if data:
+        return ours, []
+    held = holding(kube, owned.namespace, ours)
+    doomed: list[Member] = []
+    kept: list[Member] = []
+    for resource, obj in ours:
+        claim = held.get(obj["metadata"]["uid"])
+        if claim:
+            emit(Warned(text=f"{ref(obj)} stays: {claim} would be deleted with it"))
+        keeps = claim or obj["kind"] in DATA_KINDS
+        (kept if keeps else doomed).append((resource, obj))
+    return doomed, kept
 
 
 def _every_kind(kube: Kube, emit: Emit) -> list[Resource]:
@@ -105,22 +130,6 @@ def _every_kind(kube: Kube, emit: Emit) -> list[Resource]:
     except (ApiError, UnreachableError) as error:
         emit(Warned(text=f"only the usual kinds are looked through: {error.message}"))
         return list(KNOWN.values())
-
-
-def _labelled(
-    kube: Kube, namespace: str, resources: Iterable[Resource], selector: str
-) -> list[Member]:
-    """Objects with kubekit's label of all these kinds; none of those that may not be listed."""
-
-    def of_kind(resource: Resource) -> list[Member]:
-        kind = {"apiVersion": resource.api_version, "kind": resource.kind}
-        with contextlib.suppress(ApiError):
-            items = kube.list(resource.path(namespace), selector=selector)
-            return [(resource, {**kind, **item}) for item in items if is_real(resource, item)]
-        return []
-
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        return [member for found in pool.map(of_kind, resources) for member in found]
 
 
 def _in_reverse(found: Iterable[Member]) -> list[Member]:

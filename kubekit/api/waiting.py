@@ -12,8 +12,11 @@ _STEP_SECONDS = 0.1
 class Wait:
     """A wait of at most so many seconds, from now on."""
 
-    def __init__(self, seconds: float, *, emit: Emit, clock: Clock, cancel: Cancel) -> None:
+    def __init__(
+        self, seconds: float, *, emit: Emit, clock: Clock, cancel: Cancel, stage: str = "teardown"
+    ) -> None:
         self.seconds = seconds
+        self._stage = stage
         self._emit = emit
         self._clock = clock
         self._cancel = cancel
@@ -30,6 +33,6 @@ class Wait:
         Raises:
             CancelledError: the run was interrupted.
         """
-        self._emit(Progress(stage="teardown", text=text))
+        self._emit(Progress(stage=self._stage, text=text))
         if self._cancel.wait(_STEP_SECONDS):
             raise CancelledError("interrupted")

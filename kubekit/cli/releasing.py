@@ -99,9 +99,10 @@ def _push(
 
 @command(app, "rollback", files=False, settings=JUDGING)
 def _rollback(settings: "Settings", run: "Run") -> None:
-    """Bring back what ran before the last release, with its `.env`; wait until it is ready.
+    """Bring back what ran before the pods changed last, with its `.env`; wait until it is ready.
 
-    Each Deployment goes to its last revision that was once ready. The files stay as they are.
+    Each Deployment whose pods changed then goes to its last revision that was once ready. Objects
+    of other kinds stay as they are, and so do the files.
 
     \b
     kubekit rollback                the next build-and-apply goes forward again

@@ -64,7 +64,10 @@ def _run(work: "Work", view: "View", cancel: "Cancel") -> None:
 
 
 def on_signals(cancel: "Cancel") -> None:
-    """Ctrl-C and SIGTERM ask the stages to stop; a second one does not wait for them.
+    """Ctrl-C and SIGTERM ask the stages to stop; a second Ctrl-C does not wait for them.
+
+    A SIGTERM only ever asks: a teardown sends one to a `dev` that may be ending already, and what
+    it takes down then is not to be left half-way.
 
     The handler runs in the main thread, which may just hold one of the locks that `cancel` needs:
     so it only counts, and a thread of its own does the asking.
@@ -73,8 +76,8 @@ def on_signals(cancel: "Cancel") -> None:
 
     count = itertools.count(1)
 
-    def handle(_number: int, _frame: object) -> None:
-        if next(count) > 1:
+    def handle(number: int, _frame: object) -> None:
+        if number == signal.SIGINT and next(count) > 1:
             abandon()
             os._exit(CancelledError.exit_code)
         threading.Thread(target=cancel.set, daemon=True).start()

@@ -24,7 +24,7 @@ from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.dev.watch import Watch
-from kubekit.errors import KubekitError, UsageError
+from kubekit.errors import KubekitError, SupersededError, UsageError
 from kubekit.events import Emit, Ended, Event, Following, LogLine, Warned
 from kubekit.model import Cancel, ClusterTarget, Settings
 from kubekit.redact import Redactor
@@ -81,13 +81,14 @@ def dev(
             if not keep:
                 workflow.teardown(settings, Run(emit=lambda _: None), turn=turn)
             raise
-        except KubekitError:
-            if not run.cancel.is_set():  # if it is, that is what a part met that was cut off
-                raise
-        except Exception:
-            text, hints = _stays(settings, target)
-            run.emit(Warned(text=text, hints=hints))
+        except SupersededError:
             raise
+        except Exception as error:
+            # If the run is cancelled, a failure is what a part met that was cut off.
+            if not (isinstance(error, KubekitError) and run.cancel.is_set()):
+                text, hints = _stays(settings, target)
+                run.emit(Warned(text=text, hints=hints))
+                raise
         if not keep:
             # The cancel of this run has done its part; a second Ctrl-C ends the process at once.
             end = Run(emit=masked, clock=run.clock, cancel=Cancel())

@@ -86,6 +86,7 @@ class Loop:
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
         self._hopes = False  # it may still start by itself, as when it waits for its database
+        self._hoped = False  # that was looked at once; an app that flaps would do so for ever
         self._syncs = True
         self._lost_at: float | None = None
 
@@ -204,7 +205,7 @@ class Loop:
             self._next = build or self._job.builds or bool(self._next)
             self._job.cut_off()
             return
-        self._again, self._hopes = None, False
+        self._again, self._hopes, self._hoped = None, False, False
         self._files.missed = self._files.missed and not build
         self._job = Job(
             self._settings,
@@ -258,7 +259,7 @@ class Loop:
             self._without_sync()
             return
         self._voice.failed(crashed(error, self._settings.dev.sync))
-        self._hopes = job.made and not self._pods.are_ready
+        self._hopes = job.made and not self._pods.are_ready and not self._hoped
         if isinstance(error, UnreachableError):
             self._again = job.builds
         elif self._files.missed and self._needs_image():
@@ -315,6 +316,7 @@ class Loop:
         if self._hopes and self._job is None and self._pods.are_ready:
             self._voice.doing("apply", "the pods are ready after all: looking again")
             self._release(build=self._built is None)
+            self._hoped = True
         busy = self._job is not None or not self._well or self._files.unsettled
         if self._presence.take(self._pods.ours(), self._pods.workloads, quiet=busy):
             self._stand()

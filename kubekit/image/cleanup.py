@@ -22,7 +22,7 @@ from typing import TextIO
 import platformdirs
 
 from kubekit.api.kube import Kube
-from kubekit.api.resources import KNOWN, REPLICA_SETS, Resource
+from kubekit.api.resources import POD_MAKERS
 from kubekit.errors import CancelledError, KubekitError
 from kubekit.events import Emit, Progress, Warned
 from kubekit.image.store import Store, StoredImage
@@ -34,14 +34,6 @@ KEPT = 3
 _TAG = "kk-[0-9a-f]{12}"
 _SOON = 1.0
 """Seconds that most deletions end in: of a longer wait for one is told."""
-
-_POD_KINDS = {"Pod", "Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"}
-_POD_MAKERS = (
-    *(resource for (_, kind), resource in KNOWN.items() if kind in _POD_KINDS),
-    REPLICA_SETS,
-    Resource(api_version="v1", kind="ReplicationController", plural="replicationcontrollers"),
-    Resource(api_version="apps/v1", kind="ControllerRevision", plural="controllerrevisions"),
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +129,7 @@ def named(kube: Kube, project: str) -> frozenset[str]:
     reference = re.compile(rf'["/]{re.escape(project)}:({_TAG})')
     return frozenset(
         tag
-        for resource in _POD_MAKERS
+        for resource in POD_MAKERS
         for obj in kube.list(resource.path(""))
         for tag in reference.findall(json.dumps(obj))
     )

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from concurrent.futures import ThreadPoolExecutor
 
 from kubekit.api.apply import Step, together
 from kubekit.api.kube import Kube
 from kubekit.api.preflight import Refusal, nodes, refusal
+from kubekit.api.workers import each
 from kubekit.errors import KubekitError, RefusedError, WorkloadError
 from kubekit.model import Object
 from kubekit.rollout import kinds
@@ -46,10 +46,16 @@ def foresee(
     if not asked:
         return
     names = {step.manifest.ref for step in coming}
-    with ThreadPoolExecutor(max_workers=_THREADS) as pool:
-        there = pool.submit(nodes, kube)
-        said = list(pool.map(lambda step: _asked(kube, namespace, step, names), asked))
-        known = there.result()
+    known: Sequence[Object] | None = None
+
+    def ask(step: Step | None) -> Refusal | None:
+        nonlocal known
+        if step is None:
+            known = nodes(kube)
+            return None
+        return _asked(kube, namespace, step, names)
+
+    _, *said = each(ask, [None, *asked], at_once=_THREADS)
     errors = [
         _error(cause, hit, step)
         for step, refused in zip(asked, said, strict=True)

@@ -47,14 +47,19 @@ class Revision:
     @property
     def told(self) -> str:
         """How it did, in words."""
-        if self.of_dev:
-            return "of `kubekit dev`"
-        return f"ready at {self.ready_at}" if self.ready_at else "never seen ready"
+        return past_of(self.ready_at, of_dev=self.of_dev)
 
     @property
     def images(self) -> list[str]:
         """What its containers run."""
         return [str(item["image"]) for item in self.template["spec"].get("containers") or ()]
+
+
+def past_of(ready_at: str | None, *, of_dev: bool) -> str:
+    """How a revision did, in words."""
+    if of_dev:
+        return "of `kubekit dev`"
+    return f"ready at {ready_at}" if ready_at else "never seen ready"
 
 
 def revisions(sets: Iterable[Object], deployment: Object) -> list[Revision]:

@@ -62,6 +62,11 @@ class Rollout:
 
     workloads: dict[str, str]
 
+    @property
+    def told(self) -> str:
+        """In words; empty if there was nothing to wait for."""
+        return ", ".join(f"{ref} {state}" for ref, state in self.workloads.items())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:

@@ -23,11 +23,12 @@ DOCUMENT = ROOT / "docs/chaos.md"
 HEAD = """\
 # Killed at any moment, and beside others
 
-On a real Minikube `build-and-apply`, `dev` and `teardown` are killed with -9 at random moments.
-Half the times the next run is a `build-and-apply`, which must end Ready with the app answering;
-each time the next `teardown` must leave nothing in the namespace, by every kind that the API server
-knows, nor the namespace, nor a lock on this machine; and after it a `build-and-apply` must end
-Ready once more.
+On a real Minikube `build-and-apply`, `dev` and `teardown` are killed with -9 at random moments: of
+a first release, or of an update, where something ran already, a value or the number of replicas has
+changed and a manifest was taken away. Half the times the next run is a `build-and-apply`, which
+must end Ready with the app answering, and with what was taken away pruned; each time the next
+`teardown` must leave nothing in the namespace, by every kind that the API server knows, nor the
+namespace, nor a lock on this machine; and after it a `build-and-apply` must end Ready once more.
 
 Beside them, apply, prune and teardown are repeated in a namespace with objects of kubectl, of Helm
 and of an operator, some with copies of kubekit's labels: each must be byte for byte the same after
@@ -46,6 +47,8 @@ PLAYED = (
 )
 """What decides about how they end."""
 
+_HEAD = ("seed", "began (UTC)", "commit")
+
 
 @dataclass(kw_only=True)
 class Shown:
@@ -63,6 +66,7 @@ class Moment(Shown):
     """One kill.
 
     Attributes:
+        updated: something ran already, and was changed since.
         after: seconds from the start of the command to its kill.
         during: the stage that it was in; `over` if the run had ended by then.
         found: how many objects were in the namespace after the kill.
@@ -71,6 +75,7 @@ class Moment(Shown):
     """
 
     command: str = ""
+    updated: bool = False
     after: float = 0
     during: str = ""
     found: int = 0
@@ -142,12 +147,12 @@ def document(moments: list[Moment], cycles: list[Cycles]) -> str:
         "",
         "## Cycles beside others",
         "",
-        *_table(("part", "began (UTC)", "commit", "cycles", "others' objects", "failure")),
+        *_table(("part", *_HEAD[1:], "cycles", "others' objects", "failure")),
         *(_row((*_head(one), one.count, one.others, _failure(one))) for one in cycles),
         "",
         "## Each moment",
         "",
-        *_table(("seed", "began (UTC)", "commit", "command", "after", "stage", "objects then")),
+        *_table((*_HEAD, "command", "of", "after", "stage", "objects then")),
         *(_row((*_head(one), *_moment(one))) for one in moments),
         "",
     ]
@@ -176,7 +181,8 @@ def _head(shown: Shown) -> tuple[object, ...]:
 
 def _moment(one: Moment) -> tuple[object, ...]:
     ended = f"{one.found}; failed: {_failure(one)}" if one.failed else one.found
-    return f"`{one.command}`", f"{one.after:.2f} s", one.during, ended
+    of = "an update" if one.updated else "a first release"
+    return f"`{one.command}`", of, f"{one.after:.2f} s", one.during, ended
 
 
 def _failure(shown: Shown) -> str:

@@ -15,10 +15,18 @@ def commit(paths: Iterable[str]) -> str:
 
 
 def is_the_same(since: str, paths: Iterable[str]) -> bool:
-    """Whether none of these has changed since that commit."""
-    return not since.endswith("+") and not _git("diff", "--name-only", since, "--", *paths)
+    """Whether none of these has changed since that commit; not if it is gone, as after a rebase."""
+    if since.endswith("+") or _asked("cat-file", "-e", f"{since}^{{commit}}").returncode != 0:
+        return False
+    return not _git("diff", "--name-only", since, "--", *paths)
 
 
 def _git(*arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = _asked(*arguments)
+    done.check_returncode()
     return done.stdout.strip()
+
+
+def _asked(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kubekit.api.ownership import MANAGED_BY_LABEL, MEMBER_LABEL, PART_OF_LABEL, OwnedSet
 from tests.cluster import chaotic
 from tests.cluster.chaotic import Cycles
 from tests.cluster.conftest import Project
@@ -25,12 +26,12 @@ EXTRA = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: extra}\ndata: {turn: 
 
 
 def bystanders(project: Project) -> None:
-    """Objects of kubectl, of Helm and of an operator, some with our labels' values copied."""
+    """Objects of kubectl, of Helm and of an operator, some with copies of all our labels."""
     plain: dict[str, Any] = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}
     project.kubectl("create", "configmap", "by-kubectl", "--from-literal=a=b")
     helm = {
         "name": "by-helm",
-        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "labels": {MANAGED_BY_LABEL: "Helm"},
         "annotations": {
             "meta.helm.sh/release-name": "other",
             "meta.helm.sh/release-namespace": project.name,
@@ -38,8 +39,9 @@ def bystanders(project: Project) -> None:
     }
     created(project, {**plain, "metadata": helm}, manager="helm")
     copied = {
-        "app.kubernetes.io/managed-by": "kubekit",
-        "app.kubernetes.io/part-of": project.name,
+        MANAGED_BY_LABEL: "kubekit",
+        PART_OF_LABEL: project.name,
+        MEMBER_LABEL: OwnedSet(project=project.name, namespace=project.name).id,
         "app": "web",
     }
     created(project, {**plain, "metadata": {"name": "copied", "labels": copied}}, manager="copy")
@@ -59,7 +61,7 @@ def bystanders(project: Project) -> None:
     claim = {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": {"name": "by-operator"},
+        "metadata": {"name": "by-operator", "labels": copied},
         "spec": {
             "accessModes": ["ReadWriteOnce"],
             "storageClassName": "none-of-this-name",
@@ -106,7 +108,7 @@ def test_nobody_elses_object_is_touched(project: Project, seed: int) -> None:
 
 
 def one_cycle(project: Project, number: int) -> None:
-    """Apply, prune and teardown."""
+    """Apply, prune and teardown; each third time with all data."""
     extra = project.folder / "manifests/extra.yaml"
     extra.write_text(EXTRA % number)
     project.apply()
@@ -116,4 +118,5 @@ def one_cycle(project: Project, number: int) -> None:
     assert ("ConfigMap/extra", "pruned") in {
         (event["ref"], event["action"]) for event in pruned.of("object")
     }
-    assert project.run("teardown").code == 0
+    data = ("--data", "--yes") if number % SAMPLE == 1 else ()
+    assert project.run("teardown", *data).code == 0

@@ -1,5 +1,7 @@
 """kubekit killed with -9 at any moment: the next teardown leaves nothing, the next run is Ready.
 
+Every other one is of an update: something ran already, and changes, and something is pruned.
+
 Four moments in `make test`; with `--rounds 3`, as in `make soak`, a hundred, but for those that
 have passed since anything was changed. Each is a test of its own, named by its seed:
 `pytest "tests/cluster/test_chaos.py::test_killed_at_any_moment[3]"`.
@@ -20,13 +22,14 @@ import pytest
 from tests.cluster import chaotic
 from tests.cluster.chaotic import Moment
 from tests.cluster.conftest import Project
-from tests.cluster.leftovers import leftovers
+from tests.cluster.leftovers import everything, leftovers
 from tests.conftest import KUBEKIT
 
 pytestmark = pytest.mark.cluster
 
 COMMANDS = ("build-and-apply", "dev", "teardown")
 SAMPLE, WHOLE = 4, 100
+EXTRA = "manifests/extra.yaml"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -80,10 +83,24 @@ def locks(project: Project) -> list[str]:
     return [file.name for file in runs.glob(f"{project.name}-*")]
 
 
+def update(project: Project, chance: random.Random) -> None:
+    """Leave the next run something to change, and something to prune."""
+    (project.folder / EXTRA).unlink()
+    if chance.random() < 0.5:
+        project.write(".env", "GREETING=howdy\n")
+    else:
+        project.edit("manifests/app.yaml.j2", "replicas: 1", "replicas: 2")
+
+
 def ready(project: Project) -> None:
+    """The next run ends well, with the values of now and nothing that is not in the files."""
     done = project.run("build-and-apply", "-o", "json")
     assert done.code == 0, done.out
-    assert project.answer() == "hello 1"
+    _, _, greeting = (project.folder / ".env").read_text().strip().partition("=")
+    assert project.answer() == f"{greeting} 1"
+    extra = everything(project).get("ConfigMap/x", {"metadata": {"deletionTimestamp": "gone"}})
+    stays = "deletionTimestamp" not in extra["metadata"]
+    assert stays == (project.folder / EXTRA).exists(), extra
 
 
 def nothing_is_left(project: Project, moment: Moment) -> None:
@@ -102,10 +119,12 @@ def test_killed_at_any_moment(project: Project, seed: int, pytestconfig: pytest.
     # Most of a run is waiting: half the moments are of its first seconds, where it writes.
     after = chance.uniform(0.3, 4.0 if chance.random() < 0.5 else 12.0)
     moment = Moment(seed=seed, command=COMMANDS[seed % len(COMMANDS)], after=after)
-    moment.applied = chance.random() < 0.5
-    project.write("manifests/extra.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
-    if moment.command == "teardown":
+    moment.updated, moment.applied = bool(seed % 2), bool(seed // 2 % 2)
+    project.write(EXTRA, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n")
+    if moment.updated or moment.command == "teardown":
         project.apply()
+    if moment.updated:
+        update(project, chance)
     with chaotic.keeping(moment) if whole else contextlib.nullcontext():
         killed(project, moment)
         moment.found = len(leftovers(project))

@@ -106,6 +106,18 @@ def test_what_holds_data_is_never_made_anew(plain: Project) -> None:
     assert [it["metadata"]["uid"] for it in plain.objects("pvc,statefulset")] == before
 
 
+def test_a_namespace_that_is_being_deleted_is_waited_for(plain: Project) -> None:
+    plain.apply()
+    before = live(plain, f"namespace/{plain.name}")["metadata"]["uid"]
+    plain.kubectl("delete", "namespace", plain.name, "--wait=false")
+    done = plain.apply()
+    assert any(it["ref"] == f"Namespace/{plain.name}" for it in done.of("object"))
+    after = live(plain, f"namespace/{plain.name}")["metadata"]
+    assert after["uid"] != before
+    assert "deletionTimestamp" not in after
+    assert live(plain, "configmap/settings")["data"] == {"colour": "red"}
+
+
 def test_an_object_that_is_being_deleted_is_waited_for(plain: Project) -> None:
     plain.apply()
     held = '{"metadata": {"finalizers": ["example.com/held"]}}'

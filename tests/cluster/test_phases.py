@@ -87,6 +87,17 @@ kind: PersistentVolumeClaim
 metadata: {name: data}
 spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 10Mi}}}
 ---
+apiVersion: v1
+kind: ReplicationController
+metadata: {name: old}
+spec:
+  replicas: 0
+  selector: {app: old}
+  template:
+    metadata: {labels: {app: old}}
+    spec:
+      containers: [{name: old, image: python:3.13-slim, imagePullPolicy: Never}]
+---
 apiVersion: batch/v1
 kind: CronJob
 metadata: {name: sweep}
@@ -124,6 +135,7 @@ def test_what_stands_beside_a_backend_is_applied_kept_and_pruned(plain: Project)
         "PodDisruptionBudget/web",
         "HorizontalPodAutoscaler/web",
         "Ingress/web",
+        "ReplicationController/old",
         "CronJob/sweep",
     }
     assert live(plain, "pvc/data")

@@ -142,7 +142,8 @@ def test_what_is_somebody_elses_by_now_is_not_pruned(plain: Project) -> None:
     plain.apply()
     label = "app.kubernetes.io/managed-by=Helm"
     plain.kubectl("label", "configmap", "helm", label, "--overwrite")
-    owner = live(plain, "configmap/settings")["metadata"]
+    plain.kubectl("create", "configmap", "elsewhere")
+    owner = live(plain, "configmap/elsewhere")["metadata"]
     reference = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -158,3 +159,15 @@ def test_what_is_somebody_elses_by_now_is_not_pruned(plain: Project) -> None:
     assert live(plain, "configmap/helm")
     assert live(plain, "configmap/owned")
     assert plain.apply().of("ended")[0]["text"].startswith("nothing changed")
+
+    gone = plain.run("teardown", "-o", "json")
+    assert gone.code == 0, gone.out
+    stays = [it["text"] for it in gone.of("warning") if " stays: " in it["text"]]
+    assert stays == [
+        "ConfigMap/helm stays: `Helm` manages it by now, as its label says",
+        "ConfigMap/owned stays: `ConfigMap/elsewhere` owns it by now",
+    ]
+    left = {it["metadata"]["name"] for it in plain.objects("configmaps")}
+    # The namespace is kubekit's, but not all that is in it.
+    assert left == {"helm", "owned", "elsewhere", "kube-root-ca.crt"}
+    assert "deletionTimestamp" not in live(plain, f"namespace/{plain.name}")["metadata"]

@@ -97,6 +97,41 @@ def test_only_what_the_last_release_has_changed_goes_back(project: Project) -> N
     assert refs == ["Deployment/other"]
 
 
+def test_what_is_new_and_crashes_stays_and_the_others_go_back(project: Project) -> None:
+    """The usual bad release changes what was there, and brings something with it."""
+    project.apply()
+    web = (project.folder / "manifests/app.yaml.j2").read_text().partition("---")[0]
+    worker = web.replace("name: web", "name: worker").replace("app: web", "app: worker")
+    crashing = 'image: "{{ image }}"\n          command: [python, -c, "import sys; sys.exit(1)"]'
+    worker = worker.replace('image: "{{ image }}"', crashing)
+    project.write("manifests/worker.yaml.j2", worker)
+    project.write(".env", "GREETING=never\n")
+    assert project.fail()["id"] == "crash-loop"
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    assert project.answer() == "hello 1"
+    assert [event["ref"] for event in back.of("object")] == ["Deployment/web"]
+    (warned,) = back.of("warning")
+    assert warned["text"].startswith("Deployment/worker stays as it is")
+
+    (project.folder / "manifests/worker.yaml.j2").unlink()
+    project.write(".env", "GREETING=hello\n")
+    done = {(event["ref"], event["action"]) for event in project.apply().of("object")}
+    assert ("Deployment/worker", "pruned") in done
+
+
+def test_one_that_changed_no_deployment_is_not_what_goes_back(project: Project) -> None:
+    project.apply()
+    good(project, "howdy", "second")
+    project.edit("manifests/app.yaml.j2", "port: 80,", "port: 81,")
+    project.apply()
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    assert project.answer() == "hello 1"
+    ports = [one["port"] for one in project.objects("services")[0]["spec"]["ports"]]
+    assert ports == [81], "objects of other kinds stay as they are"
+
+
 def test_what_dev_has_left_is_nowhere_to_go_back_to(project: Project) -> None:
     project.apply()
     plain = (project.folder / "kubekit.yaml").read_text()

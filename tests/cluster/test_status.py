@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.conftest import Project
+from tests.cluster.plain import CONFIG, feed, without_image
 
 pytestmark = pytest.mark.cluster
 
@@ -37,3 +38,21 @@ def test_drift_and_revisions(project: Project) -> None:
     assert (present["present"], present["ready_at"]) == (True, None)
     assert (first["revision"], first["present"]) == (1, False)
     assert first["ready_at"]
+
+
+def test_what_kubectl_has_applied_is_told_without_its_secrets(project: Project) -> None:
+    """kubectl notes all that it sent, as text, in an annotation."""
+    without_image(project).apply()
+    feed(project, CONFIG.replace("colour: red", "colour: red, API_TOKEN: hunter2hunter2"))
+    noted = "kubectl.kubernetes.io/last-applied-configuration"
+    assert noted in project.kubectl("get", "configmap", "settings", "-o", "json")
+    result = project.run("status")
+    assert "drift: data.API_TOKEN set by `kubectl-client-side-apply`" in result.out
+    for out in (
+        result.out,
+        project.run("status", "-o", "json").out,
+        project.run("build-and-apply", "--dry-run").out,
+        project.apply().out,
+    ):
+        assert "hunter2hunter2" not in out
+        assert noted not in out

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import Project
+from tests.cluster.leftovers import created
+from tests.cluster.plain import live
 from tests.conftest import KUBEKIT, kubekit, until
 
 pytestmark = pytest.mark.cluster
@@ -173,6 +175,42 @@ def test_claims_that_a_stateful_set_would_take_along_are_kept(project: Project) 
     assert owners() == {"data-db-0": [], "data-db-1": []}, "they would go in a moment"
     for claim in project.objects("persistentvolumeclaims"):
         assert "deletionTimestamp" not in claim["metadata"]
+
+    assert project.run("teardown", "--data", "--yes").code == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""
+
+
+def test_an_object_of_an_operator_that_owns_a_claim_is_kept_with_it(
+    project: Project, thing: str
+) -> None:
+    text = f"apiVersion: {thing}/v1\nkind: Thing\nmetadata: {{name: db}}\n"
+    project.write("manifests/thing.yaml", text)
+    project.apply()
+    owner = {
+        "apiVersion": f"{thing}/v1",
+        "kind": "Thing",
+        "name": "db",
+        "uid": live(project, f"things.{thing}/db")["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "db-1", "ownerReferences": [owner]},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "10Mi"}}},
+    }
+    created(project, claim, manager="operator")
+    (project.folder / "manifests/thing.yaml").unlink()
+    assert not [it for it in project.apply().of("object") if it["action"] == "pruned"]
+
+    done = project.run("teardown", "-o", "json")
+    assert done.code == 0, done.out
+    said = "Thing/db stays: PersistentVolumeClaim/db-1 would be deleted with it"
+    assert said in [it["text"] for it in done.of("warning")]
+    assert project.objects("deployments") == []
+    for left in (f"things.{thing}/db", "pvc/db-1"):
+        assert "deletionTimestamp" not in live(project, left)["metadata"]
 
     assert project.run("teardown", "--data", "--yes").code == 0
     assert project.kubectl("get", "namespace", project.name, check=False) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests.cluster.conftest import Project
+from tests.cluster.plain import CONFIG
 from tests.cluster.scenarios.running import Running, dev, finished, start
-from tests.conftest import until
+from tests.conftest import KUBEKIT, until
 
 pytestmark = pytest.mark.cluster
 
@@ -166,3 +168,33 @@ def test_a_dev_that_was_taken_over_ends_and_leaves_what_runs(project: Project) -
     assert leases(project)[0]["spec"]["holderIdentity"] == "ada@engine"
     project.kubectl("delete", "lease", f"kubekit-{project.name}")
     assert project.run("teardown").code == 0
+
+
+def test_a_teardown_leaves_a_dev_to_end_that_ends_already(project: Project) -> None:
+    project.write("manifests/settings.yaml", CONFIG)
+
+    def hold(finalizers: list[str] | None) -> None:
+        patch = json.dumps({"metadata": {"finalizers": finalizers}})
+        project.kubectl("patch", "cm", "settings", "--type=merge", "-p", patch, check=False)
+
+    with dev(project) as run, contextlib.ExitStack() as stack:
+        run.until('"type": "watching"', 120)
+        hold(["example.com/held"])
+        stack.callback(hold, None)
+        run.process.send_signal(signal.SIGINT)
+        run.until("example.com/held")
+        teardown = subprocess.Popen(
+            [KUBEKIT, "teardown", "-o", "json"],
+            cwd=project.folder,
+            env=project.env,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        stack.callback(teardown.kill)
+        assert teardown.stdout is not None
+        assert any("asking `kubekit dev`" in line for line in teardown.stdout)
+        hold(None)
+        rest = teardown.communicate()[0]
+        assert teardown.returncode == 0, rest
+        assert run.process.wait(timeout=60) == 0
+    assert project.kubectl("get", "namespace", project.name, check=False) == ""

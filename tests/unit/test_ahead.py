@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from kubekit import ahead
 from kubekit.ahead import Ahead
-from kubekit.errors import Place, RefusedError
-from kubekit.events import Emit, Event, Warned
+from kubekit.errors import CancelledError, Place, RefusedError
+from kubekit.events import Emit, Event, Progress, Warned
 from kubekit.model import Cancel, Manifest, Manifests
 
 STEPS: list[Any] = ["a step"]
@@ -47,10 +48,10 @@ def test_what_is_told_while_it_is_waited_for_comes_at_once() -> None:
     begun, go = threading.Event(), threading.Event()
 
     def trial(_: Manifests, emit: Emit, __: Cancel) -> list[Any]:
-        emit(Warned(text="before"))
+        emit(Warned(text="deprecated"))
         begun.set()
-        assert go.wait(30)
-        emit(Warned(text="while"))
+        while not go.wait(0.01):
+            emit(Progress(stage="apply", text="waiting"))
         return STEPS
 
     def hear(event: Event) -> None:
@@ -60,7 +61,8 @@ def test_what_is_told_while_it_is_waited_for_comes_at_once() -> None:
     with tried(trial) as one:
         assert begun.wait(30)
         assert one.take(objects("web"), hear) == STEPS
-    assert [event.text for event in said if isinstance(event, Warned)] == ["before", "while"]
+    assert isinstance(said[0], Progress)
+    assert said[-1] == Warned(text="deprecated")
 
 
 def test_of_other_objects_nothing_is_taken_or_told() -> None:
@@ -75,17 +77,64 @@ def test_of_other_objects_nothing_is_taken_or_told() -> None:
     assert not said
 
 
-def test_a_refusal_is_left_to_the_trial_of_now() -> None:
-    def trial(*_: object) -> list[Any]:
-        raise RefusedError("no")
+def warns_and(ends: Callable[[], list[Any]]) -> ahead.Try:
+    def trial(_: Manifests, emit: Emit, __: Cancel) -> list[Any]:
+        emit(Warned(text="deprecated"))
+        return ends()
+
+    return trial
+
+
+def refuse() -> list[Any]:
+    raise RefusedError("no")
+
+
+def test_what_is_refused_is_told_once() -> None:
+    said: list[Event] = []
+    with tried(warns_and(refuse)) as one, pytest.raises(RefusedError, match="no"):
+        one.take(objects("web"), said.append)
+    assert said == [Warned(text="deprecated")]
+
+
+@pytest.mark.parametrize("ends", [lambda: STEPS, refuse])
+def test_what_was_asked_long_ago_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch, ends: Callable[[], list[Any]]
+) -> None:
+    monkeypatch.setattr(ahead, "_FRESH_SECONDS", -1.0)
+    said: list[Event] = []
+    with tried(warns_and(ends)) as one:
+        assert one.take(objects("web"), said.append) is None
+    assert not said, "the trial of now tells it"
+
+
+@pytest.mark.parametrize("ends", [lambda: STEPS, refuse])
+def test_of_a_long_trial_only_the_end_is_of_now(
+    monkeypatch: pytest.MonkeyPatch, ends: Callable[[], list[Any]]
+) -> None:
+    now, begun, go = [100.0], threading.Event(), threading.Event()
+    monkeypatch.setattr(ahead, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    def trial(_: Manifests, emit: Emit, __: Cancel) -> list[Any]:
+        begun.set()
+        while not go.wait(0.01):
+            emit(Progress(stage="apply", text="waiting for a Job to end"))
+        return ends()
+
+    def hear(_: Event) -> None:
+        now[0] = 160.0
+        go.set()
 
     with tried(trial) as one:
-        assert one.take(objects("web"), lambda _: None) is None
+        assert begun.wait(30)
+        if ends is refuse:
+            with pytest.raises(RefusedError):
+                one.take(objects("web"), hear)
+        else:
+            assert one.take(objects("web"), hear) is None
 
 
-def test_what_was_asked_long_ago_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ahead, "_FRESH_SECONDS", -1.0)
-    with tried(lambda *_: STEPS) as one:
+def test_a_defect_is_left_to_the_trial_of_now() -> None:
+    with tried(warns_and(lambda: [1 // 0])) as one:
         assert one.take(objects("web"), lambda _: None) is None
 
 
@@ -112,4 +161,27 @@ def test_it_ends_with_what_it_is_beside(by: str) -> None:
         outer.set()
         assert ended.wait(30)
     one.close()
-    assert ended.is_set()
+    assert ended.wait(30)
+
+
+def test_a_request_that_hangs_holds_up_no_end_and_is_not_heard_after_it() -> None:
+    outer, begun, go, ended = Cancel(), *(threading.Event() for _ in range(3))
+    said: list[Event] = []
+
+    def trial(_: Manifests, emit: Emit, __: Cancel) -> list[Any]:
+        begun.set()
+        assert go.wait(60)
+        emit(Progress(stage="apply", text="waiting"))
+        emit(Warned(text="deprecated"))
+        ended.set()
+        return STEPS
+
+    one = Ahead(objects("web"), trial, outer)
+    assert begun.wait(30)
+    outer.set()
+    with pytest.raises(CancelledError):
+        one.take(objects("web"), said.append)
+    one.close()
+    go.set()
+    assert ended.wait(30)
+    assert not said

@@ -42,8 +42,13 @@ class Cluster:
         state: Object = {} if self.waited else {"running": {}}
         return [{"status": {"containerStatuses": [{"state": state}]}}]
 
-    def pause(self, _seconds: float) -> None:
+    @property
+    def cancel(self) -> Cluster:
+        return self
+
+    def wait(self, _seconds: float) -> bool:
         self.waited += 1
+        return False
 
 
 @pytest.mark.parametrize(("rehearses", "waited"), [(True, 0), (False, 1)])

@@ -31,13 +31,14 @@ def test_a_moment_is_played_again_if_it_failed_or_was_changed() -> None:
         play(Moment(seed=1, commit=head), ends=False)
     play(Moment(seed=2, commit=f"{head}+"))
     play(Cycles(seed=3, commit=head))
-    assert not any(chaotic.has_passed(Moment, seed) for seed in range(4))
-    assert [one.failed for one in chaotic.all_of(Moment)] == ["a | b", ""]
+    play(Moment(seed=4, commit="0123456"))  # it is in no branch any more
+    assert not any(chaotic.has_passed(Moment, seed) for seed in range(5))
+    assert [one.failed for one in chaotic.all_of(Moment)] == ["a | b", "", ""]
 
 
 @pytest.mark.usefixtures("kept")
 def test_the_page_counts_what_was_killed_and_what_was_left() -> None:
-    play(Moment(seed=1, commit="abc", command="dev", during="apply", found=3))
+    play(Moment(seed=1, commit="abc", command="dev", during="apply", found=3, updated=True))
     play(Moment(seed=2, commit="abc", command="dev", during="over", found=9, left=["Secret/x"]))
     with pytest.raises(AssertionError):
         play(Moment(seed=0, commit="abc", command="teardown", during="teardown"), ends=False)
@@ -46,6 +47,7 @@ def test_the_page_counts_what_was_killed_and_what_was_left() -> None:
     assert "3 moments and 10 cycles, 1 failures" in page
     assert "| `dev` | 1 | 1 | 3 to 9 | 1 |" in page
     assert "| `dev` | apply | 1 |" in page
+    assert "| `dev` | an update | 0.00 s | apply | 3 |" in page
     assert "failed: a / b |" in page
 
 

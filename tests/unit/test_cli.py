@@ -35,7 +35,7 @@ def test_a_signal_cannot_wait_for_what_it_interrupts(cancel: Cancel, number: int
     assert cancel.wait(60)
 
 
-def test_a_second_signal_does_not_ask(monkeypatch: pytest.MonkeyPatch, cancel: Cancel) -> None:
+def test_a_second_ctrl_c_does_not_ask(monkeypatch: pytest.MonkeyPatch, cancel: Cancel) -> None:
     codes: list[int] = []
     monkeypatch.setattr(os, "_exit", codes.append)
     monkeypatch.setattr(outlet, "abandon", lambda: None)
@@ -43,8 +43,21 @@ def test_a_second_signal_does_not_ask(monkeypatch: pytest.MonkeyPatch, cancel: C
     with cancel._event._cond:
         os.kill(os.getpid(), signal.SIGINT)
         assert codes == []
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
         assert codes == [130]
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_a_teardown_elsewhere_does_not_kill_what_ends_already(
+    monkeypatch: pytest.MonkeyPatch, cancel: Cancel, first: int
+) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(os, "_exit", codes.append)
+    monkeypatch.setattr(outlet, "abandon", lambda: None)
+    os.kill(os.getpid(), first)
+    assert cancel.wait(60)
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert codes == []
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_what_another_run_has_taken_over_is_left_to_it(stage: Stage) -> None:
     with pytest.raises(SupersededError):
         stage.dev()
     assert "teardown of x" not in stage.said
+    assert not stage.events
 
 
 def test_what_ctrl_c_cut_off_is_no_failure(stage: Stage) -> None:
@@ -135,12 +136,15 @@ def test_what_fails_by_itself_is_told_and_nothing_is_taken_down(stage: Stage) ->
     assert "teardown of x" not in stage.said
 
 
-def test_after_a_defect_it_is_told_how_what_runs_is_taken_away(stage: Stage) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError(), KubekitError("pods may not be listed")])
+def test_after_a_failure_it_is_told_how_what_runs_is_taken_away(
+    stage: Stage, error: Exception
+) -> None:
     def break_down() -> None:
-        raise ZeroDivisionError
+        raise error
 
     stage.session = break_down
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(type(error)):
         stage.dev()
     (told,) = stage.events
     assert isinstance(told, Warned)

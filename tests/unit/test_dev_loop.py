@@ -555,6 +555,23 @@ def test_pods_that_are_ready_after_all_are_looked_at_again(
         assert stage.of(Watching)[-1].well
 
 
+def test_pods_that_flap_are_looked_at_once_for_each_save(stage: Stage) -> None:
+    stage.live()
+    ready = pod("b")
+    ready["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    for _ in range(2):
+        stage.save("manifests/app.yaml")
+        stage.take()
+        count = len(Release.begun)
+        for _ in range(3):
+            Release.begun[-1].apply()
+            stage.loop.queue.put(Listed(kind="Pod", items=(pod("b"),)))
+            Release.begun[-1].end(WorkloadError("crashes"))
+            stage.loop.queue.put(Listed(kind="Pod", items=(ready,)))
+            stage.take()
+        assert len(Release.begun) == count + 1
+
+
 def test_what_cannot_be_followed_at_all_ends_it(stage: Stage) -> None:
     stage.live()
     forbidden = KubekitError("pods may not be listed")

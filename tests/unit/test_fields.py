@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kubekit.api.fields import applied_by, settings
+from kubekit.api.handover import LAST_APPLIED
 from kubekit.api.withheld import Withheld
 from kubekit.status import drift
 
@@ -118,3 +119,19 @@ def test_what_somebody_else_has_set_to_a_secret_value_is_only_named() -> None:
         one["field"]: one.get("value") for one in drift(obj, Withheld(lambda: ["s3cret-value"]))
     }
     assert shown == {"data.a": None, "data.b": "plain", "data.TOKEN": None}
+
+
+def test_what_kubectl_notes_of_an_apply_is_no_drift() -> None:
+    """All that was sent stands in it, and no name of a field tells which of it is secret."""
+    fields = {"f:metadata": {"f:annotations": {".": {}, f"f:{LAST_APPLIED}": {}, "f:note": {}}}}
+    whole = {"f:metadata": {"f:annotations": {".": {}}}}
+    noted = {LAST_APPLIED: '{"data": {"TOKEN": "s3cret-value"}}'}
+    metadata = {"managedFields": [entry("kubectl-client-side-apply", fields), entry("b", whole)]}
+    obj = {"kind": "ConfigMap", "metadata": {**metadata, "annotations": noted}}
+    assert drift(obj, Withheld()) == []
+    noted["note"] = "plain"
+    shown = [(one["field"], one["value"]) for one in drift(obj, Withheld())]
+    assert shown == [
+        ("metadata.annotations.note", "plain"),
+        ("metadata.annotations", {"note": "plain"}),
+    ]

@@ -33,6 +33,8 @@ class Store:
         forbids: what is answered to who may make none.
         asked: how often it was asked about the Lease.
         lose: so many answers to come are lost, after what was asked for is done.
+        late: so many renewals come in between what looks at it and what deletes it.
+        answers: it is silent until this is set.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,6 +42,9 @@ class Store:
         self.written = 0
         self.renewed = 0
         self.lose = 0
+        self.late = 0
+        self.answers = threading.Event()
+        self.answers.set()
         self.forbids: Object | None = None
         self.asked = 0
         self._folder = folder
@@ -103,6 +108,9 @@ class Store:
         if method == "PUT" and body["metadata"]["resourceVersion"] != version:
             return 409, {}
         if method == "DELETE":
+            if self.late and there:
+                self.late -= 1
+                there = self.write(there)
             known = (there or {})["metadata"]
             if any(known[key] != value for key, value in body["preconditions"].items()):
                 return 409, {}
@@ -120,6 +128,7 @@ class _Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length) or "{}")
+        self.owner.answers.wait(20)
         code, data = (200, {}) if self.path == WRITTEN else self.owner.answer(self.command, body)
         if self.owner.lose and self.command == "PUT":
             self.owner.lose -= 1
@@ -171,6 +180,27 @@ def test_it_is_held_from_the_first_write_to_the_end(store: Store) -> None:
         write(other)
     lease.close()
     assert store.there is None
+
+
+def test_a_renewal_that_was_under_way_does_not_leave_it_behind(store: Store) -> None:
+    lease, kube = made()
+    write(kube)
+    store.late = 1
+    lease.close()
+    assert store.there is None
+
+
+def test_an_api_server_that_hangs_does_not_hold_up_the_end(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_RENEW_SECONDS", 1000.0)
+    monkeypatch.setattr(module, "_LAST_SECONDS", 0.1)
+    lease, kube = made()
+    write(kube)
+    store.answers.clear()
+    lease.close()
+    assert store.there is not None, "it was not waited for until it answered, and deleted it"
+    store.answers.set()
 
 
 def test_a_lost_answer_does_not_take_it_away(store: Store) -> None:

@@ -97,6 +97,16 @@ def test_of_a_secret_no_value_is_told(old: dict[str, str], new: dict[str, str]) 
     assert any(line.startswith("data") for line in said) == (old != new)
 
 
+@pytest.mark.parametrize("others", [{}, {"note": "x"}], ids=["alone", "beside another"])
+def test_what_kubectl_notes_of_an_apply_is_no_difference(others: dict[str, str]) -> None:
+    """All that was sent stands in it, secrets too; gone is it after a kill in a handing over."""
+    live, would = obj(), obj()
+    live["metadata"] = {"name": "a", "annotations": {LAST_APPLIED: "s3cret", **others}}
+    would["metadata"] = {"name": "a", **({"annotations": others} if others else {})}
+    assert changes(live, would) == ()
+    assert changes(would, live) == ()
+
+
 OLD, NEW = "0ld-s3cret", "n3w-s3cret"
 
 

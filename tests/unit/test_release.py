@@ -9,12 +9,15 @@ import pytest
 
 from kubekit import release
 from kubekit.ahead import Ahead
-from kubekit.api.apply import Step
+from kubekit.api import removal
+from kubekit.api.apply import Step, write
+from kubekit.api.kube import ApiError
 from kubekit.api.ownership import OwnedSet
-from kubekit.api.resources import KNOWN
-from kubekit.errors import Place
+from kubekit.api.resources import KNOWN, Resource
+from kubekit.errors import KubekitError, Place, RefusedError, UnreachableError
+from kubekit.events import Event, Warned
 from kubekit.manifests.phases import ANNOTATION
-from kubekit.model import Applied, AppliedObject, Manifest, Manifests, Settings
+from kubekit.model import Applied, AppliedObject, Cancel, Manifest, Manifests, Object, Settings
 from kubekit.rollout.wait import Rollout
 from kubekit.session import Run
 
@@ -74,3 +77,99 @@ def test_what_runs_before_is_waited_for_also_where_nothing_comes_after(
         *(one.manifest.kind for one in beside),
     ]
     assert [item.manifest.kind for item in applied.objects] == [one.manifest.kind for one in steps]
+
+
+class Namespace:
+    """One in which nothing may be written; what is in it is as it is sent."""
+
+    context = "x"
+
+    def __init__(self, metadata: Object) -> None:
+        self.cancel = Cancel()
+        self.metadata = {"name": "x", **metadata}
+        self.live = OWNED.own(step("ConfigMap", "v1").manifest.data)
+
+    def until(self, _: object) -> Namespace:
+        return self
+
+    def server_now(self) -> float:
+        return 1.0
+
+    def get(self, path: str) -> Object | None:
+        if path == "/api/v1/namespaces/x":
+            return {"kind": "Namespace", "metadata": self.metadata}
+        return self.live if path.endswith("/x") else None
+
+    def apply(self, *_: object) -> None:
+        raise ApiError(status=404, reason="NotFound", message="no namespace `x`", causes=())
+
+
+OWNED = OwnedSet(project="x", namespace="x")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "actions"), [({}, ["unchanged"]), ({"deletionTimestamp": "now"}, None)]
+)
+def test_in_a_namespace_that_is_being_deleted_nothing_is_asked_ahead(
+    metadata: Object, actions: list[str] | None
+) -> None:
+    kube: Any = Namespace(metadata)
+    settings = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=())
+    expected = Manifests(items=(step("ConfigMap", "v1").manifest,))
+    steps = release._asked_ahead(settings, kube, OWNED, expected, lambda _: None, Cancel())
+    assert (None if steps is None else [one.action for one in steps]) == actions
+
+
+@pytest.mark.parametrize("first", [[], [step("Secret", "v1")]])
+def test_a_refusal_of_kubekits_own_list_says_what_was_written(first: list[Step]) -> None:
+    kube: Any = Namespace({})
+    earlier = [AppliedObject(manifest=one.manifest, action="created", live={}) for one in first]
+    steps = [step("ConfigMap", "v1")]
+    with pytest.raises(KubekitError, match="refuses `ConfigMap/kubekit-x`") as error:
+        write(kube, steps, owned=OWNED, emit=lambda _: None, earlier=earlier)
+    assert error.value.hints == ("run kubekit again: it makes the namespace anew",)
+    written, missing = error.value.details
+    assert written == ("written before it: Secret/x" if first else "nothing was written")
+    assert missing.startswith("not written: ConfigMap/x")
+
+
+@pytest.mark.parametrize("sees", [True, False])
+def test_of_a_refused_run_a_namespace_stays_that_may_be_used_by_now(
+    sees: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody has put something into it since; or that cannot be told."""
+    deleted: list[str] = []
+
+    class Used:
+        context = "x"
+
+        def list(self, _path: str, **_: object) -> list[Object]:
+            return [{"metadata": {"name": "data-of-another"}}]
+
+        def delete(self, path: str, **_: object) -> bool:
+            deleted.append(path)
+            return True
+
+    def listable(_: object) -> list[Resource]:
+        if not sees:
+            raise UnreachableError("the API server is away")
+        return [KNOWN["v1", "PersistentVolumeClaim"]]
+
+    def refused(*_: object) -> list[Step]:
+        raise RefusedError("no")
+
+    monkeypatch.setattr(removal, "listable", listable)
+    monkeypatch.setattr(release, "Kube", lambda **_: Used())
+    monkeypatch.setattr(release, "prepare_namespace", lambda *_, **__: "u")
+    monkeypatch.setattr(release, "_asked", refused)
+    said: list[Event] = []
+    nothing: Any = None
+    kube: Any = Used()
+    with pytest.raises(RefusedError, match="no"):
+        release._tried(nothing, kube, Manifests(items=()), OWNED, Run(emit=said.append))
+    assert deleted == []
+    (told,) = said
+    assert isinstance(told, Warned)
+    why = "PersistentVolumeClaim/data-of-another" if sees else "the API server is away"
+    assert told.text.startswith("namespace `x` stays, though this run made it: ")
+    assert why in told.text

@@ -9,9 +9,10 @@ import pytest
 
 from kubekit import rollback
 from kubekit.api.kube import ApiError
-from kubekit.api.ownership import OwnedSet
+from kubekit.api.ownership import KINDS_ANNOTATION, OwnedSet
 from kubekit.api.resources import DEPLOYMENTS
-from kubekit.errors import Place, RefusedError, UsageError
+from kubekit.errors import Place, RefusedError, UnreachableError, UsageError
+from kubekit.events import Event, Warned
 from kubekit.model import Applied, AppliedObject, Manifest, Object, Settings
 from kubekit.rollback import Back, choose
 from kubekit.rollout.kinds import REVISION
@@ -44,17 +45,22 @@ class Cluster:
 
     Attributes:
         refuses: a Deployment whose trial ends in a conflict.
+        away: a Deployment that it does not answer the writing of.
     """
 
     context = "x"
 
-    def __init__(self, *sets: Object, refuses: str = "") -> None:
+    def __init__(self, *sets: Object, refuses: str = "", away: str = "") -> None:
         self.sets = list(sets)
         self.refuses = refuses
+        self.away = away
         self.changed: list[str] = []
 
     def server_now(self) -> float:
         return 0.0
+
+    def get(self, _path: str) -> Object:
+        return {"metadata": {"annotations": {KINDS_ANNOTATION: "Deployment.apps"}}}
 
     def list(self, _path: str) -> list[Object]:
         return self.sets
@@ -62,12 +68,15 @@ class Cluster:
     def request(self, _method: str, path: str, **_: object) -> None:
         self.changed.append(path.rpartition("/")[2])
 
-    def apply(self, path: str, obj: Object, *, dry_run: bool = False) -> Any:
+    def apply(self, path: str, obj: Object, *, dry_run: bool = False, force: bool = False) -> Any:
+        assert not force
         name = path.rpartition("/")[2]
         if dry_run and name == self.refuses:
             said = {"message": 'conflict with "kubectl-set"', "field": ".spec.template"}
             cause = {"reason": "FieldManagerConflict", **said}
             raise ApiError(status=409, reason="Conflict", message="no", causes=(cause,))
+        if not dry_run and name == self.away:
+            raise UnreachableError("does not answer")
         if not dry_run:
             self.changed.append(name)
 
@@ -78,15 +87,21 @@ class Cluster:
         return Answer
 
 
-def chosen(monkeypatch: pytest.MonkeyPatch, *sets: Object) -> dict[str, int]:
-    """What goes back, and to which revision."""
+def chosen(
+    monkeypatch: pytest.MonkeyPatch, *sets: Object, told: list[Event] | None = None
+) -> dict[str, int]:
+    """What goes back, and to which revision; nothing else is `told`."""
+    said: list[Event] = []
     owners = dict.fromkeys(str(one["metadata"]["ownerReferences"][0]["uid"]) for one in sets)
     live = [(DEPLOYMENTS, deployment(name)) for name in owners]
     monkeypatch.setattr(rollback, "members", lambda *_: live)
     kube: Any = Cluster(*sets)
-    return {
-        back.deployment["metadata"]["name"]: back.revision.number for back in choose(kube, OWNED)
-    }
+    backs = choose(kube, OWNED, emit=said.append)
+    if told is None:
+        assert said == []
+    else:
+        told += said
+    return {back.deployment["metadata"]["name"]: back.revision.number for back in backs}
 
 
 def test_those_of_the_last_release_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,6 +112,22 @@ def test_those_of_the_last_release_go_back(monkeypatch: pytest.MonkeyPatch) -> N
     assert chosen(monkeypatch, *old, *broken) == {"a": 1}, "nor was the one before it"
     with pytest.raises(UsageError, match="no earlier revision"):
         chosen(monkeypatch, replica_set("a", 1, "T1"))
+
+
+@pytest.mark.parametrize("ready_at", ["", "T2"], ids=["crashes", "runs"])
+def test_what_came_with_the_release_stays_and_the_others_go_back(
+    monkeypatch: pytest.MonkeyPatch, ready_at: str
+) -> None:
+    new = replica_set("worker", 1, ready_at)
+    before, after = replica_set("web", 1, "T1"), replica_set("web", 2, ready_at)
+    for sets in ((new, before, after), (before, after, new)):
+        told: list[Event] = []
+        assert chosen(monkeypatch, *sets, told=told) == {"web": 1}
+        (warned,) = told
+        assert isinstance(warned, Warned)
+        assert warned.text.startswith("Deployment/worker stays as it is")
+    with pytest.raises(UsageError, match="Deployment/worker has no earlier revision"):
+        chosen(monkeypatch, new, replica_set("web", 1, "T1"))
 
 
 def of_dev(one: Object) -> Object:
@@ -148,19 +179,49 @@ def test_only_what_became_ready_just_now_is_noted_to_be(
     assert kube.changed == (["a-2"] if noted else [])
 
 
-def test_one_that_is_refused_leaves_the_others_as_they_are() -> None:
-    sets = [replica_set(name, 1, "T1") for name in "ab"]
-    backs = [
+SETTINGS = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=())
+
+
+def backs_of(names: str) -> list[Back]:
+    sets = [replica_set(name, 1, "T1") for name in names]
+    return [
         Back(deployment=deployment(name), revision=revisions(sets, deployment(name))[0])
-        for name in "ab"
+        for name in names
     ]
-    settings = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=())
+
+
+def test_one_that_is_refused_leaves_the_others_as_they_are() -> None:
     kube: Any = Cluster(refuses="b")
     run = Run(emit=lambda _: None)
     with pytest.raises(RefusedError, match="is managed by `kubectl-set`") as caught:
-        rollback._apply(settings, backs, kube, run)
+        rollback._apply(SETTINGS, backs_of("ab"), kube, run)
     assert kube.changed == []
     assert "--take-ownership" in caught.value.hints[0]
     kube.refuses = ""
-    rollback._apply(settings, backs, kube, run)
+    rollback._apply(SETTINGS, backs_of("ab"), kube, run)
     assert kube.changed == ["a", "b"]
+
+
+def test_one_that_ends_half_way_says_what_was_written() -> None:
+    kube: Any = Cluster(away="b")
+    with pytest.raises(UnreachableError) as caught:
+        rollback._apply(SETTINGS, backs_of("abc"), kube, Run(emit=lambda _: None))
+    assert kube.changed == ["a"]
+    written, missing = caught.value.details
+    assert written == "written before it: Deployment/a"
+    assert missing.startswith("not written: Deployment/c;")
+
+
+def test_fields_of_kubectl_apply_are_not_taken_over() -> None:
+    """Its `replicas` would be gone with the next apply."""
+    (back,) = backs_of("a")
+    entry = {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": {}}
+    back.deployment["metadata"]["managedFields"] = [entry]
+    kube: Any = Cluster()
+    rollback._apply(SETTINGS, [back], kube, Run(emit=lambda _: None))
+    assert kube.changed == ["a"]
+
+
+def test_what_goes_back_is_told_with_when_it_was_ready() -> None:
+    (back,) = backs_of("a")
+    assert back.told == "Deployment/a to revision 1, image i:1, ready at T1"

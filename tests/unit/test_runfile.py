@@ -79,6 +79,17 @@ def test_other_projects_do_not_matter(folder: Path) -> None:
     assert one.mark == ""
 
 
+def test_a_run_that_was_killed_as_it_named_the_machine_leaves_it_to_the_next(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "machine").touch()
+    lock = RunFile("tasks-1")
+    assert lock.take("dev")
+    mark = lock.mark
+    assert mark
+    assert lock.mark == mark
+    lock.close()
+
+
 def test_a_folder_that_cannot_be_written_is_no_obstacle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
