@@ -71,6 +71,19 @@ _PREFLIGHT: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "service-port-undeclared": (lint_services.service, ("invalid-target-ports",), "warning"),
 }
 
+_OWN_WORDS = {
+    "probe-port-name": "A probe asks a port by a name that its container does not have.",
+    "probe-port-undeclared": "A probe asks a number that is no declared port of its container.",
+    "probe-timeout": "A probe that may take longer than the time between two of them.",
+    "liveness-before-readiness": "A liveness probe that kills before readiness is asked.",
+    "duplicate-env": "The same variable twice, which a server-side apply refuses.",
+    "duplicate-port": "The same port twice, which a server-side apply refuses.",
+    "service-selects-nothing": "A Service that selects no pods of this project.",
+    "service-port-name": "A Service asks its pods for a port by a name that they do not have.",
+    "service-port-undeclared": "A Service asks its pods for a number that is no port of theirs.",
+}
+"""Of rules that one function checks together."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
@@ -110,7 +123,7 @@ def entries() -> Iterator[Entry]:
 def _preflight() -> Iterator[Entry]:
     part = "What each run looks for before it applies anything"
     for id_, (check, also, severity) in _PREFLIGHT.items():
-        about = " ".join((check.__doc__ or "").split("\n\n")[0].split())
+        about = _OWN_WORDS.get(id_) or " ".join((check.__doc__ or "").split("\n\n")[0].split())
         yield Entry(part=part, id=id_, severity=severity, also=also, about=about)
     about = "A file that cannot be read as what it should be: no YAML, no template, no object."
     yield Entry(part=part, id=UNREADABLE, severity="error", also=(), about=about)

@@ -84,6 +84,8 @@ def test_every_rule_has_a_case() -> None:
 def test_every_rule_says_what_it_finds_and_has_one_id() -> None:
     ids = [entry.id for entry in entries()]
     assert len(ids) == len(set(ids))
+    texts = [entry.about for entry in entries()]
+    assert len(texts) == len(set(texts))
     for entry in entries():
         assert entry.about.endswith("."), entry.id
         assert entry.id == entry.id.lower()
