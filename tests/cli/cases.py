@@ -237,7 +237,7 @@ CASES: tuple[Case, ...] = (
         make=config(""),
         code=2,
         cause="`name` is missing",
-        place="kubekit.yaml",
+        place="kubekit.yaml:1",
     ),
     Case(
         id="config-unreadable",

@@ -213,8 +213,8 @@ def test_a_failing_step(project: Project) -> None:
             2,
         ),
         ("FROM python:3.13-slim\nRUN --mount=type=ssh true\n", "type=ssh", 2),
-        ("", "the Dockerfile has no `FROM`", None),
-        ("ARG X=1\n", "the Dockerfile has no `FROM`", None),
+        ("", "the Dockerfile has no `FROM`", 1),
+        ("ARG X=1\n", "the Dockerfile has no `FROM`", 1),
     ],
 )
 def test_a_wrong_dockerfile(project: Project, text: str, message: str, line: int | None) -> None:
