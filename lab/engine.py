@@ -168,19 +168,19 @@ def load(images: Sequence[Image], env: Mapping[str, str]) -> None:
         LabError: it refuses them.
     """
     command = [client(), "load", "--quiet"]
-    loading = subprocess.Popen(
+    with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
-    )
-    assert loading.stdin is not None
-    assert loading.stdout is not None
-    try:
-        imagetar.write_archive(loading.stdin, images)
-    except BrokenPipeError:
-        pass  # The reason is in what `docker load` says.
-    finally:
-        loading.stdin.close()
-    said = loading.stdout.read().decode(errors="replace")
-    if loading.wait():
+    ) as loading:
+        assert loading.stdin is not None
+        assert loading.stdout is not None
+        try:
+            imagetar.write_archive(loading.stdin, images)
+        except BrokenPipeError:
+            pass  # The reason is in what `docker load` says.
+        finally:
+            loading.stdin.close()
+        said = loading.stdout.read().decode(errors="replace")
+    if loading.returncode:
         raise LabError(process.failure(command, loading.returncode, said))
 
 
