@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from kubekit.detect.backend import Backend
+from kubekit.detect.toml import read_toml, strings, table
 from kubekit.errors import KubekitError
 from kubekit.text import envfile
 from kubekit.text.read import read_text
@@ -57,13 +56,13 @@ def development(folder: Path) -> frozenset[str]:
     """The packages that only developing needs: in a list or group of theirs, and in no other."""
     listed = {name for file in _DEVELOPMENT for name in _listed(folder / file)}
     project = _pyproject(folder)
-    about = _table(project, "project")
-    groups = {**_table(project, "dependency-groups"), **_table(about, "optional-dependencies")}
+    about = table(project, "project")
+    groups = {**table(project, "dependency-groups"), **table(about, "optional-dependencies")}
     listed |= {
-        name for group in _GROUPS for item in _texts(groups.get(group)) for name in _names(item)
+        name for group in _GROUPS for item in strings(groups.get(group)) for name in _names(item)
     }
     needed = set(_listed(folder / "requirements.txt"))
-    needed |= {name for item in _texts(about.get("dependencies")) for name in _names(item)}
+    needed |= {name for item in strings(about.get("dependencies")) for name in _names(item)}
     return frozenset(listed - needed)
 
 
@@ -86,19 +85,9 @@ def _names(line: str) -> Iterator[str]:
         yield normalized(found.group(1))
 
 
-def _pyproject(folder: Path) -> dict[str, Any]:
+def _pyproject(folder: Path) -> dict[str, object]:
     file = folder / "pyproject.toml"
     if file.is_file():
-        with contextlib.suppress(KubekitError, tomllib.TOMLDecodeError):
-            return tomllib.loads(read_text(file))
+        with contextlib.suppress(KubekitError):
+            return read_toml(file)[0]
     return {}
-
-
-def _table(parent: Mapping[str, Any], key: str) -> dict[str, Any]:
-    value = parent.get(key)
-    return value if isinstance(value, dict) else {}
-
-
-def _texts(value: object) -> list[str]:
-    """The texts of a list; a group may hold a table that includes another group."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
