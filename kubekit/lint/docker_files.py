@@ -158,12 +158,18 @@ def _no_ignore(source: Source) -> Iterator[Hit]:
     """All of the context is copied, and no `.dockerignore` keeps `.env` and `.git` out of it."""
     if source.context is None or source.ignored is not None:
         return
-    for _, one, words in copies(source):
-        if "." in {posixpath.normpath(word.lstrip("/")) for word in words[:-1]}:
-            text = "all there is gets into the image: `.env` and `.git`, too"
-            hint = "write a `.dockerignore` that begins with `*`, and `!` for what the image needs"
-            yield source.hit(one, text, hint)
-            return
+    image = source.lineage(source.final) if source.final else ()
+    whole = [
+        (stage, one)
+        for stage, one, words in copies(source)
+        if "." in {posixpath.normpath(word.lstrip("/")) for word in words[:-1]}
+    ]
+    # What is in the image weighs more than what only a stage beside it has.
+    for stage, one in sorted(whole, key=lambda found: found[1] not in image)[:1]:
+        where = "the image" if one in image else f"the stage `{stage.name or stage.index}`"
+        text = f"all there is gets into {where}: `.env` and `.git`, too"
+        hint = "write a `.dockerignore` that begins with `*`, and `!` for what the image needs"
+        yield source.hit(one, text, hint)
 
 
 @_rule("nested-not-ignored")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from kubekit.config.levels import FILE_NAME
@@ -45,10 +45,19 @@ def project(settings: Settings, look: Look) -> Looked:
     except FilesError as error:
         findings += unreadable(error, settings.file)
         return Looked(findings=tuple(findings), files=tuple(files))
-    files += sorted({item.origin.file for item in manifests.items})
+    files += sorted({one for one in _origins(manifests) if _within(one, settings.manifests)})
     redactor = Redactor(manifests.secret_values)
     findings += redactor.clean(look.objects(manifests, settings, image=image))
     return Looked(findings=_unique(findings), files=tuple(files), items=manifests.items)
+
+
+def _origins(manifests: Manifests) -> Iterator[Path]:
+    return (item.origin.file for item in manifests.items)
+
+
+def _within(file: Path, paths: Iterable[Path]) -> bool:
+    """Not so of `.env`, say, which stands for the Secret that kubekit makes itself."""
+    return any(file.is_relative_to(path) for path in paths)
 
 
 def loose(paths: list[Path], look: Look) -> Looked:

@@ -104,14 +104,13 @@ def _root(workload: Workload, container: Container) -> Iterator[Hit]:
 @_rule("low-user-id", "CKV_K8S_40", "KSV-0020", "KSV-0021",
        "container-security-context-user-group-id")  # fmt: skip
 def _low(workload: Workload, container: Container) -> Iterator[Hit]:
-    """A user or group below 10001, which the node itself may have, too."""
+    """A user or group is named below 10001, which the node itself may have, too."""
     for field in ("runAsUser", "runAsGroup"):
         number = secured(workload, container, field)
-        if not isinstance(number, int) or isinstance(number, bool) or number <= _LOW:
+        if isinstance(number, int) and not isinstance(number, bool) and number <= _LOW:
             own = field in mapping(container.data, "securityContext")
             path = (*(container.path if own else workload.path), "securityContext", field)
-            has = "has no" if number is None else f"has {number} as its"
-            text = f"{workload.named(container)} {has} `{field}`"
+            text = f"{workload.named(container)} has {number} as its `{field}`"
             yield hit(workload.manifest, path, text, f"write `{field}: 10001`")
 
 
@@ -176,9 +175,9 @@ def _memory_request(workload: Workload, container: Container) -> Iterator[Hit]:
 
 
 @_rule("cpu-limit-missing", "CKV_K8S_11", "KSV-0011", "C-0270", "container-resources",
-       "unset-cpu-requirements", "cpuLimitsMissing")  # fmt: skip
+       "unset-cpu-requirements", "cpuLimitsMissing", extra=True)  # fmt: skip
 def _cpu_limit(workload: Workload, container: Container) -> Iterator[Hit]:
-    """No limit of CPU: one pod may take all that the node has to spare."""
+    """No limit of CPU: one pod may take all that the node has to spare. Many want just that."""
     yield from _missing(workload, container, "limits", "cpu", "it may take all of the node's")
 
 

@@ -102,7 +102,7 @@ def _external(item: Manifest, _: Objects) -> Iterator[Hit]:
         yield hit(item, ("spec", "externalIPs"), text, "use an Ingress, or a LoadBalancer")
 
 
-@_rule("service-on-node", "service-type", "exposed-services")
+@_rule("service-on-node", "service-type", "exposed-services", extra=True)
 def _node_port(item: Manifest, _: Objects) -> Iterator[Hit]:
     """A Service of type NodePort: whoever reaches a node reaches the app."""
     if item.kind == "Service" and at(item.data, "spec", "type") == "NodePort":
@@ -110,7 +110,7 @@ def _node_port(item: Manifest, _: Objects) -> Iterator[Hit]:
         yield hit(item, ("spec", "type"), text, "use ClusterIP; `kubekit dev` forwards its port")
 
 
-@_rule("ingress-without-tls", "C-0263", "tlsSettingsMissing")
+@_rule("ingress-without-tls", "C-0263", "tlsSettingsMissing", extra=True)
 def _tls(item: Manifest, _: Objects) -> Iterator[Hit]:
     """An Ingress without TLS: passwords and tokens go in the open."""
     if item.kind == "Ingress" and not at(item.data, "spec", "tls"):

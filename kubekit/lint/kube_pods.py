@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from kubekit.lint.objects import LONG_RUNNING, Objects, at, env, hit, volumes, wish
 from kubekit.lint.rule import Book, Hit
@@ -68,10 +67,10 @@ def _path(workload: Workload, _: Objects) -> Iterator[Hit]:
 def _token(workload: Workload, objects: Objects) -> Iterator[Hit]:
     """The pod gets a token for the Kubernetes API, which most apps never use."""
     name = workload.spec.get("serviceAccountName")
-    bindings = (*objects.of("RoleBinding"), *objects.of("ClusterRoleBinding"))
-    if name and any(_binds(item.data, name) for item in bindings):
+    if name and objects.binds(workload):
         return
-    accounts = [item.data for item in objects.of("ServiceAccount") if item.name == name]
+    near = objects.near("ServiceAccount", workload)
+    accounts = [item.data for item in near if item.name == name]
     said = [one.get("automountServiceAccountToken") for one in accounts]
     own = workload.spec.get("automountServiceAccountToken")
     path = (*workload.path, "automountServiceAccountToken")
@@ -82,11 +81,6 @@ def _token(workload: Workload, objects: Objects) -> Iterator[Hit]:
         fix = wish(workload.manifest, path, value=False) if free else None
         hint = "write `automountServiceAccountToken: false`, unless the app uses it"
         yield hit(workload.manifest, path, text, hint, wish=fix)
-
-
-def _binds(binding: Any, name: object) -> bool:
-    subjects = mappings(mapping({"": binding}, "").get("subjects"))
-    return any(one.get("kind") == "ServiceAccount" and one.get("name") == name for one in subjects)
 
 
 @_rule("default-service-account", "C-0034", "default-service-account",
@@ -103,7 +97,8 @@ def _account(workload: Workload, _: Objects) -> Iterator[Hit]:
 def _absent(workload: Workload, objects: Objects) -> Iterator[Hit]:
     """The ServiceAccount is not among these manifests: no pod starts without it."""
     name = workload.spec.get("serviceAccountName")
-    there = {item.name for item in objects.of("ServiceAccount")} | {"default", None, ""}
+    near = objects.near("ServiceAccount", workload)
+    there = {item.name for item in near} | {"default", None, ""}
     if isinstance(name, str) and name not in there:
         text = f"there is no ServiceAccount `{name}` in these manifests"
         path = (*workload.path, "serviceAccountName")
@@ -114,10 +109,13 @@ def _absent(workload: Workload, objects: Objects) -> Iterator[Hit]:
 def _links(workload: Workload, objects: Objects) -> Iterator[Hit]:
     """Each Service sets variables such as `APP_PORT=tcp://...`, which settings trip over.
 
+    Not where an object speaks of such a variable: the app may need them.
+
     https://kubernetes.io/docs/tutorials/services/connect-applications-service/
     """
     path = (*workload.path, "enableServiceLinks")
-    if workload.spec.get("enableServiceLinks") is not False and any(objects.of("Service")):
+    given = workload.spec.get("enableServiceLinks") is not False
+    if given and any(objects.near("Service", workload)) and not objects.uses_links:
         text = f"the pods of `{workload.ref}` get variables such as `APP_PORT=tcp://...`"
         fix = wish(workload.manifest, path, value=False)
         yield hit(workload.manifest, path, text, "write `enableServiceLinks: false`", wish=fix)
@@ -177,7 +175,7 @@ def _claims(workload: Workload, objects: Objects) -> Iterator[str]:
     """The claims of the pod that only one node may write to at a time."""
     single = {
         item.name
-        for item in objects.of("PersistentVolumeClaim")
+        for item in objects.near("PersistentVolumeClaim", workload)
         if at(item.data, "spec", "accessModes") in (["ReadWriteOnce"], ["ReadWriteOncePod"])
     }
     for _, volume in volumes(workload):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from kubekit.text.strictyaml import FieldPath
 
 LONG_RUNNING = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 """Kinds whose pods serve for as long as they are there."""
+# Those of the API's own Service every pod has; GET_HOSTS_FROM makes images ask for the others.
+_LINKED = re.compile(r"(?<!KUBERNETES)_SERVICE_(?:HOST|PORT)|GET_HOSTS_FROM")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,14 +33,37 @@ class Objects:
         """Those that make pods."""
         return tuple(Workload(manifest=item) for item in self.items if item.kind in POD_SPECS)
 
+    @functools.cached_property
+    def uses_links(self) -> bool:
+        """Whether one speaks of variables that Services set, so that an app may need them."""
+        return any(_LINKED.search(repr(item.data)) for item in self.items)
+
     def of(self, kind: str) -> Iterator[Manifest]:
         """The objects of a kind."""
         return (item for item in self.items if item.kind == kind)
 
+    def near(self, kind: str, workload: Workload) -> Iterator[Manifest]:
+        """The objects of a kind in the workload's namespace, or that may be in it."""
+        own = namespace(workload.manifest)
+        return (item for item in self.of(kind) if _same(namespace(item), own))
+
+    def binds(self, workload: Workload) -> bool:
+        """Whether a role is bound to the account of the workload's pods."""
+        name = workload.spec.get("serviceAccountName")
+        own = namespace(workload.manifest)
+        bindings = (*self.of("RoleBinding"), *self.of("ClusterRoleBinding"))
+        return any(
+            one.get("kind") == "ServiceAccount"
+            and one.get("name") == name
+            and _same(one.get("namespace"), own)
+            for binding in bindings
+            for one in mappings(binding.data.get("subjects"))
+        )
+
     def selecting(self, kind: str, workload: Workload) -> Iterator[Manifest]:
         """The objects of a kind whose selector matches the pods of the workload."""
         key = "podSelector" if kind == "NetworkPolicy" else "selector"
-        for item in self.of(kind):
+        for item in self.near(kind, workload):
             selector = at(item.data, "spec", key)
             if not isinstance(selector, dict) or (kind == "Service" and not selector):
                 continue  # an empty one of any other kind selects all pods
@@ -46,6 +72,16 @@ class Objects:
             equal = all(workload.labels.get(name) == value for name, value in wanted.items())
             if equal and all(matches(rule, workload.labels) for rule in rules):
                 yield item
+
+
+def namespace(item: Manifest) -> object:
+    """The namespace that the object names; None for whichever it is applied in."""
+    return at(item.data, "metadata", "namespace")
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether both may be the same namespace: what names none may go into any."""
+    return not one or not other or one == other
 
 
 def at(data: Any, *keys: str | int) -> Any:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from kubekit.errors import UsageError
-from kubekit.lint.files import loose
+from kubekit.lint.files import loose, project
 from kubekit.lint.look import Look
+from kubekit.model import Settings
 
 HEAD = "FROM python:3.13-slim\nWORKDIR /app\n"
 TAIL = 'USER 10001:10001\nCMD ["uvicorn", "app.main:app"]\n'
@@ -65,6 +66,22 @@ def test_all_of_a_context_without_a_dockerignore(tmp_path: Path) -> None:
     files = {"Dockerfile": f"{HEAD}COPY . /app/\n{TAIL}"}
     assert "dockerignore-missing" in ids(put(tmp_path, files))
     assert "dockerignore-missing" not in ids(put(tmp_path, {".dockerignore": "**/.env\n"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (f"{HEAD}COPY . /app/\n{TAIL}", "the image"),
+        (f"{HEAD.replace('slim', 'slim AS base')}COPY . /app/\nFROM base\n{TAIL}", "the image"),
+        (f"{HEAD.replace('slim', 'slim AS build')}COPY . .\n{HEAD}{TAIL}", "the stage `build`"),
+        (f"{HEAD}COPY . .\n{HEAD}{TAIL}", "the stage `0`"),
+        (f"{HEAD}COPY . .\n{HEAD}COPY . .\n{TAIL}", "the image"),
+    ],
+)
+def test_where_all_of_a_context_gets_into(text: str, where: str, tmp_path: Path) -> None:
+    found = loose([put(tmp_path, {"Dockerfile": text})], Look()).findings
+    told = [one.text for one in found if one.id == "dockerignore-missing"]
+    assert told == [f"all there is gets into {where}: `.env` and `.git`, too"]
 
 
 def test_a_healthcheck_by_a_package_that_is_not_installed(tmp_path: Path) -> None:
@@ -130,3 +147,19 @@ def test_a_patch_of_a_kustomization_is_no_object(tmp_path: Path) -> None:
     assert loose([put(tmp_path, files)], Look()).files == ()
     assert ids(tmp_path) == set()
     assert loose([tmp_path / "prod/replicas.yaml"], Look()).findings
+
+
+def test_what_kubekit_makes_itself_comes_from_no_file_that_is_looked_at(tmp_path: Path) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {}\n"
+    put(tmp_path, {"manifests/web.yaml": pod, ".env": "A=b\n"})
+    settings = Settings(
+        file=tmp_path / "kubekit.yaml",
+        name="web",
+        namespace="web",
+        profile=None,
+        manifests=(tmp_path / "manifests",),
+        env_file=tmp_path / ".env",
+    )
+    looked = project(settings, Look())
+    assert [item.kind for item in looked.items] == ["Secret", "Pod"]
+    assert looked.files == (tmp_path / "manifests/web.yaml",)

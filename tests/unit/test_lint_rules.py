@@ -129,3 +129,77 @@ def test_a_shell_that_stays_by_whatever_flag_it_has_its_script(flag: str) -> Non
     found, right = (dockerfile(text.replace("RUN", word)) for word in ("env", "exec"))
     assert "shell-without-exec" in {one.id for one in found}
     assert "shell-without-exec" not in {one.id for one in right}
+
+
+@pytest.mark.parametrize(
+    "id_", ["cpu-limit-missing", "service-on-node", "ingress-without-tls", "single-replica"]
+)
+def test_what_is_a_choice_is_looked_for_only_with_all(id_: str, tmp_path: Path) -> None:
+    file = tmp_path / "all.yaml"
+    file.write_text(lint_manifests.bad(id_))
+    for extra in (False, True):
+        found = {one.id for one in loose([file], Look(extra=extra)).findings}
+        assert (id_ in found) is extra
+
+
+@pytest.mark.parametrize(("number", "found"), [(None, False), (1000, True), (0, True)])
+def test_a_user_is_too_low_only_where_one_is_named(
+    number: int | None, found: bool, tmp_path: Path
+) -> None:
+    objects = lint_manifests.objects()
+    spec = objects[1]["spec"]["template"]["spec"]
+    for security in (spec["securityContext"], spec["containers"][0]["securityContext"]):
+        security.pop("runAsGroup", None)
+        security["runAsUser"] = number
+    told = manifests(yaml.safe_dump_all(objects), tmp_path)
+    assert ("low-user-id" in {one.id for one in told}) is found
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("$(REDIS_SERVICE_HOST)", False),
+        ("http://$(TASKS_API_SERVICE_HOST):$(TASKS_API_SERVICE_PORT)", False),
+        ("$(KUBERNETES_SERVICE_HOST)", True),
+        ("redis", True),
+    ],
+)
+def test_variables_of_services_that_are_used_stay(value: str, found: bool, tmp_path: Path) -> None:
+    objects = lint_manifests.objects()
+    spec = objects[1]["spec"]["template"]["spec"]
+    del spec["enableServiceLinks"]
+    spec["containers"][0]["env"] = [{"name": "REDIS", "value": value}]
+    told = manifests(yaml.safe_dump_all(objects), tmp_path)
+    assert ("service-links" in {one.id for one in told}) is found
+
+
+@pytest.mark.parametrize(("namespace", "found"), [("tasks", False), (None, False), ("other", True)])
+def test_a_budget_of_another_namespace_guards_nothing(
+    namespace: str | None, found: bool, tmp_path: Path
+) -> None:
+    objects = lint_manifests.objects()
+    for item in objects:
+        if item["kind"] == "PodDisruptionBudget":
+            item["metadata"]["namespace"] = namespace
+    told = manifests(yaml.safe_dump_all(objects), tmp_path)
+    assert ("budget-missing" in {one.id for one in told}) is found
+
+
+@pytest.mark.parametrize(("namespace", "found"), [("tasks", False), ("other", True)])
+def test_rights_of_an_account_in_another_namespace_are_not_its_own(
+    namespace: str, found: bool, tmp_path: Path
+) -> None:
+    objects = lint_manifests.objects()
+    del objects[0]["automountServiceAccountToken"]
+    del objects[1]["spec"]["template"]["spec"]["automountServiceAccountToken"]
+    subject = {"kind": "ServiceAccount", "name": "web", "namespace": namespace}
+    objects.append(
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": "web"},
+            "subjects": [subject],
+        }
+    )
+    told = manifests(yaml.safe_dump_all(objects), tmp_path)
+    assert ("service-account-token" in {one.id for one in told}) is found
