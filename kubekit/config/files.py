@@ -103,8 +103,14 @@ def missing_env_hint(settings: Settings) -> str:
     example = settings.root / ".env.example"
     path = settings.env_file or settings.root / ".env"
     if example.exists():
-        return f"run `cp {shown(example)} {shown(path)}` and fill in the values"
+        return copy_hint(example, path)
     return f"create `{shown(path)}` with a line `KEY=value` for each variable"
+
+
+def copy_hint(example: Path, path: Path) -> str:
+    """How a `.env` is made of its example: one that nobody else can read."""
+    file = shown(path)
+    return f"run `cp {shown(example)} {file} && chmod 600 {file}` and fill in the values"
 
 
 def show(settings: Settings) -> list[tuple[str, str, str]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast, get_args
 
+from kubekit.config.files import copy_hint
 from kubekit.detect.backend import Backend, Looked, Question
 from kubekit.detect.look import look
 from kubekit.errors import UsageError
@@ -195,7 +196,7 @@ def _next(backend: Backend, root: Path) -> tuple[str, ...]:
         hints.append('let `NAME` in the settings\' DATABASES be `BASE_DIR / "data" / "db.sqlite3"`')
     if variables(backend):
         if not (root / ".env").exists():
-            hints.append("run `cp .env.example .env` and fill in the values")
+            hints.append(copy_hint(root / ".env.example", root / ".env"))
         if not _ignored(root):
             hints.append("write `.env` into .gitignore: it will hold secrets")
     return (*hints, "then `kubekit build-and-apply`" if hints else "run `kubekit build-and-apply`")

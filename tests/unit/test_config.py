@@ -361,7 +361,9 @@ def test_missing_files_are_named_at_once(project: Path) -> None:
         "kubekit.yaml:4:1: no file at `my.env`, which kubekit.yaml:4 names",
     )
     assert error.hints[0] == "write one, or name yours under `build.dockerfile`"
-    assert error.hints[2] == "run `cp .env.example my.env` and fill in the values"
+    assert error.hints[2] == (
+        "run `cp .env.example my.env && chmod 600 my.env` and fill in the values"
+    )
 
 
 SECRETS = """\
