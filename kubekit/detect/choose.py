@@ -11,6 +11,7 @@ from kubekit.detect.backend import Framework
 from kubekit.detect.hints import Hint
 from kubekit.detect.report import Report
 from kubekit.detect.symbols import Defined, Modules
+from kubekit.detect.tree import names_module
 from kubekit.errors import FilesError, UsageError
 
 _TARGET = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -74,7 +75,7 @@ def likely_name(modules: Modules, app: App) -> str:
 def matches(app: App, target: str) -> bool:
     """Whether `module:attribute` can be that application, from whichever folder."""
     module, _, attribute = target.partition(":")
-    return app.attribute == attribute and _is_file(app.path, module.replace(".", "/"))
+    return app.attribute == attribute and names_module(app.path, module)
 
 
 def _answered(
@@ -87,27 +88,21 @@ def _answered(
         return min(fitting, key=lambda app: len(app.path))
     known = tuple(f"found: `{likely_name(modules, app)}`" for app in apps[:_LISTED])
     module, _, attribute = answer.partition(":")
-    file = module.replace(".", "/")
-    paths = [path for path in modules.tree.files if _is_file(path, file)]
+    paths = [path for path in modules.tree.files if names_module(path, module)]
     if not paths:
-        raise UsageError(f"there is no module for `{answer}`", hints=known, place=report.place("."))
+        raise UsageError(f"there is no module for `{answer}`", hints=known)
     path = min(paths, key=len)
     framework = next((one for one in _FRAMEWORKS if one in names), None)
     if framework is None or not _may_give(modules, path, attribute):
         hint = "give the name an application where the module is imported: `app = FastAPI()`"
         raise UsageError(
-            f"nothing in `{file}.py` is seen to make `{answer}`",
+            f"nothing in `{path}` is seen to make `{answer}`",
             hints=known or (hint,),
             place=report.place(path),
         )
     report.assumed(f"{answer} is an application of {framework}", "the answer, not the source, says")
     made = Made(framework, Defined(path, "", attribute), 1)
     return App(path, attribute, 1, made)
-
-
-def _is_file(path: str, file: str) -> bool:
-    ends = (f"{file}.py", f"{file}/__init__.py")
-    return any(path == end or path.endswith(f"/{end}") for end in ends)
 
 
 def _may_give(modules: Modules, path: str, attribute: str) -> bool:

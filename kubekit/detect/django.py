@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from kubekit.detect.routes import Route
 from kubekit.detect.symbols import Modules
 from kubekit.detect.texts import text_of
+from kubekit.detect.tree import names_module
 
 _CONF = re.compile(rb"^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']", re.MULTILINE)
 _DEEP = 12
@@ -26,11 +27,7 @@ def django_routes(modules: Modules) -> list[Route]:
 
 
 def _file(modules: Modules, dotted: str) -> str | None:
-    ends = [f"{dotted.replace('.', '/')}{end}" for end in (".py", "/__init__.py")]
-    for path in modules.tree.files:
-        if any(path == end or path.endswith(f"/{end}") for end in ends):
-            return path
-    return None
+    return next((path for path in modules.tree.files if names_module(path, dotted)), None)
 
 
 def _patterns(modules: Modules, path: str, prefix: str, deep: int) -> Iterator[Route]:

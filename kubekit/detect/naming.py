@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from kubekit.config.validators import label as dns_label
 from kubekit.detect.project import Project
 from kubekit.detect.report import Report
 from kubekit.errors import UsageError
 
-_LABEL = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _VAGUE = frozenset({"backend", "server", "api", "app", "service", "src", "code"})
 """Names of folders that tell the part, not the project."""
 
@@ -20,12 +20,10 @@ def find_name(report: Report, project: Project) -> str:
         UsageError: the answer is no DNS label.
     """
     if (answer := report.answers.get("name")) is not None:
-        if not _LABEL.fullmatch(answer):
-            raise UsageError(
-                f"`{answer}` is no DNS label (RFC 1123)",
-                hints=("at most 63 of a-z, 0-9 and `-`, such as `tasks`",),
-            )
-        return answer
+        try:
+            return dns_label(answer)
+        except ValueError as error:
+            raise UsageError(str(error), hints=("such as `tasks`",)) from None
     if project.name is not None and (label := label_of(project.name.value)):
         report.found(f"name {label}", project.name.path, project.name.line)
         return label

@@ -196,8 +196,8 @@ def _tell(report: Report, read: Requirements) -> None:
     if loose and not read.complete:
         first = loose[0]
         report.found(
-            f"{len(loose)} of {len(read.entries)} requirements name no version, so that each "
-            "build may install others",
+            f"{len(loose)} of {len(read.entries)} requirements without a single version, so that "
+            "each build may install others",
             first.path,
             first.line,
         )

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from kubekit.detect.report import Report
-from kubekit.detect.toml import strings, table
+from kubekit.detect.toml import read_toml, strings, table
 from kubekit.detect.tree import NEVER, is_aside, join
+from kubekit.errors import KubekitError
 
 _MARKS = frozenset({"pyproject.toml", "requirements.txt", "setup.py", "setup.cfg", "uv.lock"})
 _MARKS |= {"Pipfile", "poetry.lock", "pdm.lock", "requirements.lock", "requirements.in"}
@@ -29,8 +30,7 @@ _PATTERNS = frozenset({"template", "templates", "cookiecutter"})
 _DATA = ("data", "static", "templates", "assets", "resources", "migrations", "alembic", "locale")
 _FILES = ("alembic.ini", "gunicorn.conf.py", "manage.py")
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".db-wal", ".db-shm", ".db-journal")
-_IGNORED = (".db", ".db-wal", ".db-shm", ".db-journal")
-"""Those of them that `.dockerignore` keeps out wherever they lie."""
+"""What `.dockerignore` keeps out wherever it lies."""
 _NO_DOCUMENTS = NEVER | {"tests", "docs"}
 _ABOUT = re.compile(r"(?i)(?:README|CHANGELOG|LICEN[CS]E|CONTRIBUTING|CLAUDE|AGENTS|TODO)\.md")
 """What is about the source, for people and their tools."""
@@ -78,22 +78,26 @@ def _folders(report: Report, base: str, deep: int) -> Iterator[str]:
 def _is_web(report: Report, base: str) -> bool:
     """Whether a file there that lists dependencies has one of the frameworks among them."""
     for name in sorted(_MARKS & set(_names(report, base))):
-        data = _data(report, join(base, name))
-        if name == "pyproject.toml":
-            data = b"\n".join(one.encode() for one in _dependencies(data))
+        path = join(base, name)
+        pyproject = name == "pyproject.toml"
+        data = _dependencies(report, path) if pyproject else _data(report, path)
         if _LISTED.search(data):
             return True
     return False
 
 
-def _dependencies(data: bytes) -> list[str]:
+def _dependencies(report: Report, path: str) -> bytes:
     """What a pyproject.toml asks for; its keywords, or its tools' settings, tell nothing."""
-    try:
-        said = tomllib.loads(data.decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return []
-    poetry = table(said, "tool", "poetry", "dependencies")
-    return [*strings(table(said, "project").get("dependencies")), *poetry]
+    said: dict[str, object] = {}
+    with contextlib.suppress(KubekitError):  # a broken one is told of where a backend is looked at
+        said, _ = read_toml(report.folder / path)
+    project, poetry = table(said, "project"), table(said, "tool", "poetry")
+    asked = [*strings(project.get("dependencies")), *table(poetry, "dependencies")]
+    for extra in table(project, "optional-dependencies").values():
+        asked += strings(extra)
+    for group in table(poetry, "group"):
+        asked += table(poetry, "group", group, "dependencies")
+    return "\n".join(asked).encode()
 
 
 def _data(report: Report, path: str) -> bytes:
@@ -123,19 +127,16 @@ def _worth(report: Report, name: str) -> bool:
     folder = report.folder / name
     if folder.is_symlink() or not folder.is_dir():
         return False
-    found, hidden = False, True
+    found = False
     for base, folders, files in os.walk(folder):
         folders[:] = sorted(one for one in folders if one != "__pycache__")
         for file in sorted(files):
             if file.lower().endswith(_DATABASES):
                 path = (Path(base) / file).relative_to(report.folder).as_posix()
                 report.found("a database of a laptop, which stays out of the image", path)
-                hidden = hidden and file.endswith(_IGNORED)
             else:
                 found = found or file not in _PLACEHOLDERS
-    if found and not hidden:
-        report.found(f"so all of {name}/ stays out: move what the app reads elsewhere", name)
-    return found and hidden
+    return found
 
 
 def find_documents(report: Report, copied: Sequence[str]) -> tuple[str, ...]:

@@ -74,6 +74,13 @@ def join(folder: str, name: str) -> str:
     return name if folder in {"", "."} else f"{folder}/{name}"
 
 
+def names_module(path: str, dotted: str) -> bool:
+    """Whether a file can be the module of a dotted name, from whichever folder it is imported."""
+    stem = dotted.replace(".", "/")
+    ends = (f"{stem}.py", f"{stem}/__init__.py")
+    return any(path == end or path.endswith(f"/{end}") for end in ends)
+
+
 def is_aside(name: str) -> bool:
     """Whether a file or folder is beside the app by its name: tests, documents, examples."""
     return (

@@ -232,7 +232,7 @@ def test_an_answer_must_be_there(tmp_path: Path) -> None:
     write(tmp_path, {**FILES, "app/main.py": APP, "app/empty.py": "app = 1\n"})
     with pytest.raises(UsageError, match="no module for") as caught:
         look(tmp_path, root=tmp_path, answers={"app": "app.mian:app"})
-    assert caught.value.hints == ("found: `app.main:app`",)
+    assert (caught.value.hints, caught.value.place) == (("found: `app.main:app`",), None)
     with pytest.raises(UsageError, match="is seen to make"):
         look(tmp_path, root=tmp_path, answers={"app": "app.empty:app"})
     with pytest.raises(UsageError, match="no `module:attribute`"):

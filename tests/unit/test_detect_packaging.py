@@ -39,7 +39,7 @@ def test_answers_that_cannot_be(tmp_path: Path) -> None:
         ({"port": "0"}, "no port"),
         ({"port": "99999"}, "no port"),
         ({"port": "1²"}, "no port"),
-        ({"name": "Big_Name"}, "no DNS label"),
+        ({"name": "Big_Name"}, "no DNS label .* beginning and ending with"),
         ({"database": "csv"}, "no kind of database"),
         ({"server": "apache"}, "no server"),
         ({"health": "health"}, "no path"),
@@ -232,7 +232,7 @@ def test_what_should_not_be_in_the_image_is_said(tmp_path: Path) -> None:
     assert said["pytest is for development, but goes into the image"] == "requirements.txt:3"
     assert found.backend is not None
     assert found.backend.native == ("ca-certificates", "git")
-    (loose,) = (text for text in said if "name no version" in text)
+    (loose,) = (text for text in said if "without a single version" in text)
     assert loose.startswith("1 of 5 requirements")
     assert said[loose] == "requirements.txt:4"
 
@@ -267,24 +267,21 @@ def test_data_beside_the_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("database", "rest", "copied", "told"),
+    ("database", "rest", "copied"),
     [
-        ("tasks.db", "model.json", True, False),  # .dockerignore keeps the file out
-        ("tasks.sqlite3", "model.json", False, True),
-        ("tasks.db", ".gitkeep", False, False),
-        ("tasks.sqlite3", ".gitkeep", False, False),
+        ("tasks.db", "model.json", True),  # .dockerignore keeps the file out
+        ("tasks.sqlite3", "model.json", True),
+        ("tasks.db", ".gitkeep", False),
+        ("tasks.sqlite3", ".gitkeep", False),
     ],
 )
-def test_a_database_of_a_laptop(
-    tmp_path: Path, database: str, rest: str, copied: bool, told: bool
-) -> None:
+def test_a_database_of_a_laptop(tmp_path: Path, database: str, rest: str, copied: bool) -> None:
     files = {"requirements.txt": PINNED, "app/main.py": APP}
     found = looked(tmp_path, {**files, f"data/{database}": "x", f"data/{rest}": "{}"})
     said = notes(found)
     assert said["a database of a laptop, which stays out of the image"] == f"data/{database}"
     assert found.backend is not None
     assert ("data" in found.backend.data) == copied
-    assert any("all of data/ stays out" in text for text in said) == told
 
 
 def test_markdown_that_the_app_may_read(tmp_path: Path) -> None:

@@ -93,6 +93,19 @@ def test_monorepo_whose_own_pyproject_is_of_tools(tmp_path: Path) -> None:
     assert (found.folder, found.app, found.source) == ("backend", "app.main:app", "src")
 
 
+@pytest.mark.parametrize(
+    "lists",
+    [
+        "[project]\nname = 'x'\n[project.optional-dependencies]\nweb = ['fastapi', 'uvicorn']\n",
+        "[tool.poetry]\nname = 'x'\n[tool.poetry.group.web.dependencies]\nfastapi = '*'\n",
+    ],
+)
+def test_a_framework_that_an_extra_or_a_group_asks_for(tmp_path: Path, lists: str) -> None:
+    files = {"api/pyproject.toml": lists, "api/requirements.txt": "-e git+https://x/y\n"}
+    found = looked(tmp_path, {**files, "api/app/main.py": APP})
+    assert notes(found)["the backend is in api/"] == "api"
+
+
 def test_monorepo_of_two_backends(tmp_path: Path) -> None:
     files = {
         "api/requirements.txt": PINNED,

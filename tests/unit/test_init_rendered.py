@@ -133,7 +133,14 @@ def test_what_is_copied_is_let_in(backend: Backend, dialect: Dialect) -> None:
     "path",
     [
         *(".env", "app/.env", "app/.env.local", "app/__pycache__/x.pyc", "app/tests/test_x.py"),
-        *("app/README.md", "app/tasks.db", ".git/config", "Dockerfile", "kubekit.yaml"),
+        *(
+            "app/README.md",
+            "app/tasks.db",
+            "app/x.sqlite3-wal",
+            ".git/config",
+            "Dockerfile",
+            "kubekit.yaml",
+        ),
     ],
 )
 def test_what_must_never_be_in_an_image_is_kept_out(path: str) -> None:
