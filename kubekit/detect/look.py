@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.detect.apps import App, Finder
@@ -24,7 +24,7 @@ from kubekit.detect.report import Report, check_keys
 from kubekit.detect.requirements import normalized
 from kubekit.detect.roots import find_packages, find_root, module_name
 from kubekit.detect.routes import Route, Router
-from kubekit.detect.serving import find_port, find_server, own_main
+from kubekit.detect.serving import Ports, check_server, find_port, find_server, own_main
 from kubekit.detect.symbols import Modules
 from kubekit.detect.toml import line_of, text_at
 from kubekit.detect.tree import Tree
@@ -32,6 +32,18 @@ from kubekit.errors import FilesError, Place, UsageError, shown
 
 _FRAMEWORKS = {"fastapi": "FastAPI", "starlette": "Starlette", "flask": "Flask", "django": "Django"}
 _NO_ANSWERS: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was read before the application was chosen, and that."""
+
+    report: Report
+    project: Project
+    hints: Hints
+    installs: Installs
+    modules: Modules
+    app: App
 
 
 def look(folder: Path, *, root: Path, answers: Mapping[str, str] = _NO_ANSWERS) -> Looked:
@@ -89,11 +101,11 @@ def _look(report: Report) -> Looked:
     app = choose(report, modules, _served(modules), _entries(project, hints), names=installs.names)
     if problem is not None:
         raise problem
-    if app is None:
-        return Looked(backend=None, notes=report.notes, questions=report.questions)
-    backend = _backend(report, modules, app, project, hints, installs)
-    backend = replace(backend, python=python, base=find_base(report, hints))
-    _check_server(report, backend, installs)
+    backend = None
+    if app is not None:
+        backend = _backend(_Seen(report, project, hints, installs, modules, app))
+        backend = replace(backend, python=python, base=find_base(report, hints))
+        check_server(report, backend.server, installs)
     return Looked(
         backend=None if report.blocked else backend,
         notes=report.notes,
@@ -126,50 +138,51 @@ def _served(modules: Modules) -> list[App]:
     return [app for app in apps if app.made.node not in router.parts]
 
 
-def _backend(
-    report: Report,
-    modules: Modules,
-    app: App,
-    project: Project,
-    hints: Hints,
-    installs: Installs,
-) -> Backend:
-    closure, root = _imported(report, modules, app, project, hints)
-    server = find_server(report, modules, app, root)
-    variables = find_variables(modules, closure.paths)
-    packages = find_packages(modules, root, closure)
-    data = find_data(report, root, packages)
-    names = installs.names | closure.drivers()
-    health = find_health(report, _routes(modules, app))
-    database = find_database(report, modules, closure.paths, variables=variables, names=names)
+def _backend(seen: _Seen) -> Backend:
+    closure, root = _imported(seen)
+    app, report = seen.app, seen.report
     backend = Backend(
-        name=find_name(report, project),
+        name=find_name(report, seen.project),
         folder=report.folder.relative_to(report.root).as_posix(),
-        packaging=installs.packaging,
+        packaging=seen.installs.packaging,
         framework=app.made.framework,
-        server=server,
         app=f"{module_name(app.path, root)}:{app.attribute}",
         factory=app.factory,
         source=root,
-        packages=packages,
-        data=data,
-        documents=find_documents(report, (*(packages if root == "." else (root,)), *data)),
+    )
+    return _installing(_running(seen, _copying(seen, backend, closure), closure), seen.installs)
+
+
+def _copying(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
+    """What of the source gets into the image, and what lies beside it."""
+    root = backend.source
+    packages = find_packages(seen.modules, root, closure)
+    data = find_data(seen.report, root, packages)
+    source = packages if root == "." else (root,)
+    documents = find_documents(seen.report, (*source, *data))
+    return replace(backend, packages=packages, data=data, documents=documents)
+
+
+def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
+    """How it is served, what it answers, and what it reads and needs for that."""
+    report, modules, app = seen.report, seen.modules, seen.app
+    server = find_server(report, modules, app, backend.source)
+    variables = find_variables(modules, closure.paths)
+    health = find_health(report, _routes(modules, app))
+    names = seen.installs.names | closure.drivers()
+    database = find_database(report, modules, closure.paths, variables=variables, names=names)
+    main = own_main(app.path, backend.source)
+    ports = Ports(main=main, paths=closure.paths, variables=variables, hints=seen.hints.ports)
+    return replace(
+        backend,
+        server=server,
         health=health,
         database=database,
         env=tuple(read.variable for read in variables),
         # Much of Django may only be imported after its settings are known.
-        imports=closure.packages(whole=app.made.framework == "django"),
+        imports=closure.packages(whole=backend.framework == "django"),
+        port=find_port(report, modules, server, ports),
     )
-    port = find_port(
-        report,
-        modules,
-        server,
-        main=own_main(app.path, root),
-        paths=closure.paths,
-        variables=variables,
-        hints=hints.ports,
-    )
-    return _installing(replace(backend, port=port), installs)
 
 
 def _installing(backend: Backend, installs: Installs) -> Backend:
@@ -184,15 +197,14 @@ def _installing(backend: Backend, installs: Installs) -> Backend:
     )
 
 
-def _imported(
-    report: Report, modules: Modules, app: App, project: Project, hints: Hints
-) -> tuple[Closure, str]:
+def _imported(seen: _Seen) -> tuple[Closure, str]:
     """All that the application imports, and the folder that it is imported from."""
+    report, modules, app = seen.report, seen.modules, seen.app
     closure = Closure(modules, _starts(modules, app))
-    named = [hint.value.partition(":")[0] for hint in _entries(project, hints)]
+    named = [hint.value.partition(":")[0] for hint in _entries(seen.project, seen.hints)]
     if (answer := report.answers.get("app")) is not None:
         named.insert(0, answer.partition(":")[0])
-    root = find_root(modules, app.path, closure, packaged=project.folder, named=named)
+    root = find_root(modules, app.path, closure, packaged=seen.project.folder, named=named)
     main = own_main(app.path, root)
     closure.follow([main] if main is not None and modules.tree.holds(main) else [])
     kind = "application, made by a function" if app.factory else "application"
@@ -219,25 +231,3 @@ def _routes(modules: Modules, app: App) -> list[Route]:
         node = replace(app.made.node, path=app.path, scope="", name=app.attribute)
         routes += router.routes(node)
     return routes
-
-
-def _check_server(report: Report, backend: Backend, installs: Installs) -> None:
-    """Whether what serves the app is installed.
-
-    Raises:
-        FilesError: it is not, by a list that holds everything.
-    """
-    name = "uvicorn" if backend.server == "uvicorn" else "gunicorn"
-    if backend.server == "module" or name in installs.names:
-        return
-    file = installs.requirements[0] if installs.requirements else "uv.lock"
-    if installs.complete:
-        add = f"uv add {name}" if installs.packaging == "uv-sync" else f"add `{name}` to {file}"
-        raise FilesError(
-            f"`{name}` is to serve the app, and is not installed",
-            hints=(f"run `{add}`" if add.startswith("uv") else add,),
-            place=report.place(file),
-            id="server-missing",
-        )
-    if name not in installs.extras:
-        report.assumed(f"{name} is installed", f"no line of {file} names it")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import ast
 import posixpath
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import cast, get_args
 
 from kubekit.detect.apps import App
 from kubekit.detect.backend import Server
 from kubekit.detect.environment import Read
 from kubekit.detect.hints import Hint
+from kubekit.detect.packaging import Installs
 from kubekit.detect.report import Report
 from kubekit.detect.symbols import Modules
 from kubekit.detect.texts import text_of
 from kubekit.detect.tree import join
-from kubekit.errors import UsageError
+from kubekit.errors import FilesError, UsageError
 
 USUAL_PORT = 8000
 _LAST_PORT = 65535
@@ -54,16 +56,46 @@ def _line(modules: Modules, path: str) -> int | None:
     return data.count(b"\n", 0, min(found)) + 1 if found else None
 
 
-def find_port(
-    report: Report,
-    modules: Modules,
-    server: Server,
-    *,
-    main: str | None,
-    paths: Iterable[str],
-    variables: Iterable[Read],
-    hints: tuple[Hint, ...],
-) -> int:
+def check_server(report: Report, server: Server, installs: Installs) -> None:
+    """Whether what serves the app is installed.
+
+    Raises:
+        FilesError: it is not, by a list that holds everything.
+    """
+    name = "uvicorn" if server == "uvicorn" else "gunicorn"
+    if server == "module" or name in installs.names:
+        return
+    file = installs.requirements[0] if installs.requirements else "uv.lock"
+    if installs.complete:
+        add = f"uv add {name}" if installs.packaging == "uv-sync" else f"add `{name}` to {file}"
+        raise FilesError(
+            f"`{name}` is to serve the app, and is not installed",
+            hints=(f"run `{add}`" if add.startswith("uv") else add,),
+            place=report.place(file),
+            id="server-missing",
+        )
+    if name not in installs.extras:
+        report.assumed(f"{name} is installed", f"no line of {file} names it")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Where a port may stand.
+
+    Attributes:
+        main: the `__main__.py` by which a package serves itself.
+        paths: the modules that the application imports.
+        variables: that it reads.
+        hints: how it was started so far.
+    """
+
+    main: str | None
+    paths: Iterable[str]
+    variables: Iterable[Read]
+    hints: tuple[Hint, ...]
+
+
+def find_port(report: Report, modules: Modules, server: Server, ports: Ports) -> int:
     """The port that the container listens on.
 
     What `uvicorn.run()` is called with counts only where that call is what serves in the image;
@@ -77,17 +109,17 @@ def find_port(
         if port is None:
             raise UsageError(f"`{answer}` is no port", hints=(f"a number from 1 to {_LAST_PORT}",))
         return port
-    runs = list(_run_ports(modules, paths))
+    runs = list(_run_ports(modules, ports.paths))
     if server == "module":
         for port, path, line in runs:
-            if path == main:
+            if path == ports.main:
                 report.found(f"port {port}", path, line)
                 return port
-    for read in variables:
+    for read in ports.variables:
         if read.variable.name == "PORT" and (port := _number(read.variable.default or "")):
             report.found(f"port {port} by PORT", read.path, read.line)
             return port
-    for hint in hints:
+    for hint in ports.hints:
         if port := _number(hint.value):
             report.found(f"port {port}", hint.path, hint.line)
             return port
