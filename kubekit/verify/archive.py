@@ -22,6 +22,8 @@ _READ = re.compile(
 )
 """Files whose content is needed."""
 _LARGEST = 16 << 20
+_ZSTD = b"\x28\xb5\x2f\xfd"
+"""How what is packed by zstd begins."""
 _TYPES = {
     tarfile.DIRTYPE: stat.S_IFDIR,
     tarfile.SYMTYPE: stat.S_IFLNK,
@@ -73,13 +75,29 @@ def _take(
     source = archive.extractfile(member)
     assert source is not None
     with source:
-        head = source.read(1)
-        if head in (b"{", b"["):
+        head = source.read(len(_ZSTD))
+        if head.startswith((b"{", b"[")):
             if member.size <= _LARGEST:
                 notes[member.name] = json.loads(head + source.read())
         elif member.name.endswith("/layer.tar") or member.name.startswith("blobs/"):
+            _check_packing(head)
             body = io.BufferedReader(_Chunks(_blocks(head, source)))
             layers[member.name] = _read_layer(member.name, body, needles)
+
+
+def _check_packing(head: bytes) -> None:
+    """Whether a layer is packed in a way that this Python knows.
+
+    Raises:
+        FilesError: it is packed by zstd, as stores of containerd may have it.
+    """
+    known = "zst" in tarfile.TarFile.OPEN_METH  # since Python 3.14
+    if not known and head == _ZSTD:
+        raise FilesError(
+            "the image's layers are packed by zstd, which this Python cannot unpack",
+            hints=("run kubekit by Python 3.14 or later", "or build the image without zstd"),
+            id="image-unreadable",
+        )
 
 
 def _read_layer(name: str, body: IO[bytes], needles: Needles) -> Layer:

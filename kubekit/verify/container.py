@@ -91,13 +91,17 @@ class Running:
             state = self.containers.inspect(self.id)["State"]
             if not state["Running"]:
                 return self._start(up=False, text=_ended(state)), 0
-            with contextlib.suppress(NoAnswerError):
+            why = ""
+            try:
                 if found := self.call("wait", port, path, _STEP):
                     seconds = max(found[2] - _seconds(state["StartedAt"]), 0.0)
                     return Start(up=True, seconds=seconds), int(found[0])
+            except NoAnswerError as error:
+                why = f": {error}"
             if time.monotonic() >= end:
                 where = f"port {port}" if port else "any port"
-                return self._start(up=False, text=f"no answer on {where} in {patience:.0f} s"), 0
+                text = f"no answer on {where} in {patience:.0f} s{why}"
+                return self._start(up=False, text=text), 0
             if self.cancel.wait(_PAUSE):
                 raise CancelledError("interrupted")
 

@@ -199,6 +199,16 @@ def test_an_image_without_a_command_is_not_run(tiny: Project) -> None:
     assert "neither" in checks(result)["starts"]["text"]
 
 
+def test_a_python_that_cannot_be_run_is_named(tiny: Project) -> None:
+    false = "RUN install -D /bin/false /opt/bin/python3\nENV PATH=/opt/bin:$PATH\nUSER"
+    tiny.edit("app/Dockerfile", "USER", false)
+    tiny.edit("kubekit.yaml", "180s", "3s")
+    found = checks(verify(tiny, "--only", "starts"))["starts"]
+    assert found["status"] == "failed"
+    text = "no answer on port 8000 in 3 s: `/opt/bin/python3` in the container ended with 1"
+    assert found["text"] == text
+
+
 def test_what_is_not_there_is_said(tiny: Project) -> None:
     result = tiny.run("verify", "-o", "json")
     assert (result.code, result.of("failed")[0]["id"]) == (2, "image-not-built")

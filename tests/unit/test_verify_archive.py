@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +72,24 @@ def test_an_archive_that_is_cut_off_is_told(length: int) -> None:
 def test_whatever_comes_ends_in_an_error_of_ours(data: bytes) -> None:
     with pytest.raises(FilesError):
         archive.read(chunks(data), NO_NEEDLES)
+
+
+def zst(data: bytes) -> bytes:
+    """The data as zstd packs it where that saves nothing: one frame, of raw blocks."""
+    blocks = [data[at : at + 65536] for at in range(0, len(data), 65536)]
+    heads = [(len(one) << 3 | (one is blocks[-1])).to_bytes(3, "little") for one in blocks]
+    body = b"".join(head + one for head, one in zip(heads, blocks, strict=True))
+    return b"\x28\xb5\x2f\xfd\xa0" + len(data).to_bytes(4, "little") + body
+
+
+def test_a_layer_packed_by_zstd_is_read_or_said_to_be_that() -> None:
+    data = saved([zst(layer(LOWER))])
+    if "zst" in tarfile.TarFile.OPEN_METH:
+        assert "app/a.py" in archive.read(chunks(data), NO_NEEDLES).files
+        return
+    with pytest.raises(FilesError, match="packed by zstd") as caught:
+        archive.read(chunks(data), NO_NEEDLES)
+    assert "Python 3.14" in caught.value.hints[0]
 
 
 def test_a_lacking_layer_is_told() -> None:
