@@ -69,7 +69,13 @@ def image(name: str, layer: Path) -> Image:
 
 def _from_debian(version: str, suite: str) -> Part:
     packages = (f"python{version}", f"python{version}-venv", *_COMMON)
-    return _part(f"python-{version}", version, suite, packages, script="debian.sh")
+    # By the apt outside, which knows the way to the mirrors of this machine.
+    headers = (
+        'mkdir -m 777 "$1"/tmp/headers && cd "$1"/tmp/headers && '
+        f'APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download libpython{version}-dev'
+    )
+    name = f"python-{version}"
+    return _part(name, version, suite, packages, script="debian.sh", before=(headers,))
 
 
 def _from_pyenv(

@@ -10,6 +10,11 @@ dpkg --purge --force-depends \
 rm -rf /usr/lib/python3*
 
 library=/usr/local/lib/python$VERSION
+# What an extension in C is built with, without the package: verify would name that in every image.
+dpkg-deb --extract /tmp/headers/*.deb /tmp/headers
+cp -a /tmp/headers/usr/include /usr/local/
+rm -rf /tmp/headers
+sed -i "s#/usr/include/#/usr/local/include/#g" "$library"/_sysconfigdata_*.py
 rm -rf "$library/EXTERNALLY-MANAGED" "$library"/config-*
 # Debian's own additions: where packages are installed to (one file up to 3.12, a package later) ...
 sed -i "s/prefix_scheme = 'posix_local'/prefix_scheme = 'posix_prefix'/; s/'posix_local')/'posix_prefix')/" \
