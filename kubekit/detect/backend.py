@@ -73,6 +73,7 @@ class Backend:
         name: a DNS label (RFC 1123), of the project's own name or its folder's.
         folder: relative to kubekit.yaml's; "." where that is the backend's own.
         python: such as "3.13".
+        other_python: another version that the project allows; empty where it allows no other.
         base: what follows the version in the tag of the base image, such as "slim".
         requirements: the file that uv-pip and pip-venv install from, then those it names by `-r`
             and `-c`: all are copied, only the first is installed from.
@@ -96,6 +97,7 @@ class Backend:
     name: str
     folder: str = "."
     python: str = "3.13"
+    other_python: str = "3.11"
     base: str = "slim"
     packaging: Packaging
     requirements: tuple[str, ...] = ()

@@ -43,12 +43,17 @@ class Hint:
 
 @dataclass(frozen=True)
 class Hints:
-    """Every app, port, and Python version with what follows it in the tag of its image."""
+    """Every app, port, and Python version with what follows it in the tag of its image.
+
+    Attributes:
+        dockerfile: whether there is one that is a person's own.
+    """
 
     apps: tuple[Hint, ...] = ()
     ports: tuple[Hint, ...] = ()
     pythons: tuple[Hint, ...] = ()
     bases: tuple[Hint, ...] = ()
+    dockerfile: bool = False
 
 
 def read_hints(report: Report) -> Hints:
@@ -59,6 +64,7 @@ def read_hints(report: Report) -> Hints:
         ports=_all(_PORT, texts, ("Procfile", "Dockerfile")),
         pythons=_all(_BASE, texts, ("Dockerfile",)) + _all(_RUNTIME, texts, ("runtime.txt",)),
         bases=_all(_BASE, texts, ("Dockerfile",), group=2),
+        dockerfile="Dockerfile" in texts,
     )
 
 

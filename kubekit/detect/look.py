@@ -19,7 +19,7 @@ from kubekit.detect.naming import find_name
 from kubekit.detect.packaging import Installs, find_packaging
 from kubekit.detect.places import find_below, find_data, find_documents
 from kubekit.detect.project import Project, read_project
-from kubekit.detect.pythons import find_base, find_python
+from kubekit.detect.pythons import find_base, find_other, find_python
 from kubekit.detect.report import Report, check_keys
 from kubekit.detect.requirements import normalized
 from kubekit.detect.roots import find_packages, find_root, module_name
@@ -104,8 +104,10 @@ def _look(report: Report) -> Looked:
     backend = None
     if app is not None:
         backend = _backend(_Seen(report, project, hints, installs, modules, app))
-        backend = replace(backend, python=python, base=find_base(report, hints))
-        check_server(report, backend.server, installs)
+        other = find_other(project, python)
+        base = find_base(report, hints)
+        backend = replace(backend, python=python, other_python=other, base=base)
+        check_server(report, backend.server, installs, hints)
     return Looked(
         backend=None if report.blocked else backend,
         notes=report.notes,

@@ -42,6 +42,7 @@ class Installs:
     Attributes:
         names: of the distributions of production.
         complete: whether `names` holds all of them, those that others depend on included.
+        unnamed: whether something is installed whose name no file tells.
         extras: servers that come with an extra of what is named, such as `fastapi[standard]`.
     """
 
@@ -51,6 +52,7 @@ class Installs:
     installed: bool = False
     names: frozenset[str] = frozenset()
     complete: bool = False
+    unnamed: bool = False
     extras: frozenset[str] = frozenset()
     development: tuple[str, ...] = ()
     native: tuple[str, ...] = ()
@@ -160,6 +162,7 @@ def _from_requirements(
         installed=own,
         names=frozenset(names),
         complete=read.complete and not read.unnamed,
+        unnamed=bool(read.unnamed),
         extras=frozenset(
             {"uvicorn"} if any(_BRINGS & entry.extras for entry in read.entries) else ()
         ),

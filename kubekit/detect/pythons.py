@@ -15,6 +15,9 @@ USUAL = "3.13"
 OLDEST, NEWEST = 10, 14
 """Minor versions that have a maintained image and that `kubekit dev` can reload in a pod."""
 
+_OTHERS = (11, 12, 13, 14, 10)
+"""In this order they are named as another one: the oldest that gets fixes, then newer ones."""
+
 _VERSION = re.compile(r"3\.(\d{1,2})")
 _PINNED = re.compile(
     r"(?:cpython[-@]|python[-@]?)?(3\.\d{1,2})(?:\.\d+|-dev|[ab]\d+|rc\d+)*(?=$|[-+])"
@@ -37,6 +40,16 @@ def find_python(report: Report, project: Project, hints: Hints) -> str:
         why = "it is newer than this kubekit" if minor > NEWEST else "it gets no fixes any more"
         report.assumed(f"there is an image of Python {version}", why)
     return version
+
+
+def find_other(project: Project, version: str) -> str:
+    """Another version that the project allows and that has an image; empty if there is none."""
+    required = project.requires_python
+    for minor in sorted(range(OLDEST, NEWEST + 1), key=_OTHERS.index):
+        fits = required is None or allows(required.value, minor) is not False
+        if fits and version != f"3.{minor}":
+            return f"3.{minor}"
+    return ""
 
 
 def find_base(report: Report, hints: Hints) -> str:

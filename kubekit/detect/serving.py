@@ -11,7 +11,7 @@ from typing import cast, get_args
 from kubekit.detect.apps import App
 from kubekit.detect.backend import Server
 from kubekit.detect.environment import Read
-from kubekit.detect.hints import Hint
+from kubekit.detect.hints import Hint, Hints
 from kubekit.detect.packaging import Installs
 from kubekit.detect.report import Report
 from kubekit.detect.symbols import Modules
@@ -56,21 +56,23 @@ def _line(modules: Modules, path: str) -> int | None:
     return data.count(b"\n", 0, min(found)) + 1 if found else None
 
 
-def check_server(report: Report, server: Server, installs: Installs) -> None:
-    """Whether what serves the app is installed.
+def check_server(report: Report, server: Server, installs: Installs, hints: Hints) -> None:
+    """Whether what serves the app is installed; a Dockerfile of one's own may do that by itself.
 
     Raises:
-        FilesError: it is not, by a list that holds everything.
+        FilesError: it is not, by a list that holds everything, or it comes with nothing else.
     """
     name = "uvicorn" if server == "uvicorn" else "gunicorn"
     if server == "module" or name in installs.names:
         return
     file = installs.requirements[0] if installs.requirements else "uv.lock"
-    if installs.complete:
-        add = f"uv add {name}" if installs.packaging == "uv-sync" else f"add `{name}` to {file}"
+    # Neither Flask nor Django depends on gunicorn, and no framework has an extra with it.
+    absent = installs.complete or (name == "gunicorn" and not installs.unnamed)
+    if absent and not hints.dockerfile:
+        by_uv = installs.packaging == "uv-sync"
         raise FilesError(
             f"`{name}` is to serve the app, and is not installed",
-            hints=(f"run `{add}`" if add.startswith("uv") else add,),
+            hints=(f"run `uv add {name}`" if by_uv else f"add the line `{name}` to {file}",),
             place=report.place(file),
             id="server-missing",
         )

@@ -72,7 +72,7 @@ def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
     return {
         "dialect": dialect,
         "image": _image(backend.python, backend.base),
-        "other_image": _image("3.11" if backend.python != "3.11" else "3.12", backend.base),
+        "other_image": _image(backend.other_python, backend.base) if backend.other_python else "",
         "uv": UV,
         "packaging": backend.packaging,
         "native": backend.native,

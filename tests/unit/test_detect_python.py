@@ -39,6 +39,23 @@ def test_required(tmp_path: Path, specifier: str, version: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("specifier", "other"),
+    [
+        (">=3.10", "3.11"),
+        (">=3.12", "3.12"),
+        (">=3.13", "3.14"),
+        ("==3.11.*", ""),
+        (">=3.11,<3.13", "3.11"),
+        ("nonsense", "3.11"),
+    ],
+)
+def test_another_one_that_a_build_argument_may_name(
+    tmp_path: Path, specifier: str, other: str
+) -> None:
+    assert backend(tmp_path, {**BASE, **required(specifier)}).other_python == other
+
+
+@pytest.mark.parametrize(
     ("text", "version"),
     [
         ("3.12\n", "3.12"),

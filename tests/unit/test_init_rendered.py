@@ -87,6 +87,15 @@ def test_two_stages_and_a_numeric_user(backend: Backend, dialect: Dialect) -> No
     assert "AS builder" in of(backend, "Dockerfile", dialect)
 
 
+@every_dialect
+def test_the_build_argument_names_a_python_that_the_project_allows(dialect: Dialect) -> None:
+    other = replace(SHAPES["pip"], other_python="3.14")
+    assert "PYTHON_IMAGE=python:3.14-slim\n" in of(other, "Dockerfile", dialect)
+    none = replace(SHAPES["pip"], other_python="")
+    (line,) = [one for one in of(none, "Dockerfile", dialect).splitlines() if "--build-arg" in one]
+    assert line.endswith("A mirror: --build-arg PYTHON_IMAGE=registry.example.com/python:3.13-slim")
+
+
 @every_shape
 @every_dialect
 def test_only_buildkit_has_mounts_and_neither_a_frontend(
