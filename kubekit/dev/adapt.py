@@ -36,6 +36,7 @@ LASTING = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
 _FILES = "kubekit-files"
 _GRACE_SECONDS = 5
 _DRAIN_SECONDS = 3.0
+_EARLY_SECONDS = 5.0
 _DEFAULT_GRACE_SECONDS = 30
 
 
@@ -153,6 +154,8 @@ class _Pod:
         supervisor = [python, f"{FOLDER}/supervisor.py", *synced, "--grace", str(_GRACE_SECONDS)]
         if self._drain and not (container.get("lifecycle") or {}).get("preStop"):
             supervisor += ["--drain", f"{self._drain:g}"]
+        if _asks_http(container):
+            supervisor += ["--early", f"{_EARLY_SECONDS:g}"]
         if debugger:
             supervisor += debug.arm(self._spec, container, debugger)
         container["command"] = [*supervisor, "--", *command]
@@ -244,6 +247,13 @@ def _drain_seconds(data: Object) -> float:
     given = spec.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS)
     # What is no number of seconds the API server refuses, in its own words.
     return min(_DRAIN_SECONDS * 3, max(0, given)) / 3 if isinstance(given, int) else 0.0
+
+
+def _asks_http(container: Object) -> bool:
+    """Whether nobody takes a program that only listens for one that is ready."""
+    kinds = ("readinessProbe", "livenessProbe", "startupProbe")
+    probes = [probe for kind in kinds if (probe := container.get(kind))]
+    return bool(container.get("readinessProbe")) and all("httpGet" in probe for probe in probes)
 
 
 def _mounts(container: Object) -> list[Object]:

@@ -16,8 +16,10 @@ _CONTAINER = {
     "env": list,
     "lifecycle": dict,
     "ports": [{"name": str, "containerPort": int}],
+    "livenessProbe": dict,
     "readinessProbe": dict,
     "securityContext": dict,
+    "startupProbe": dict,
     "volumeMounts": [{"mountPath": str}],
 }
 _POD = {

@@ -70,10 +70,13 @@ def _change_server(module: Any, serving: Serving) -> None:
     startup, shutdown, bind = server.startup, server.shutdown, config.bind_socket
 
     async def new_startup(self: Any, sockets: list[socket.socket] | None = None) -> None:
+        early = serving.is_listening(self.config)
         if sockets is None and self.config.fd is None:
             sockets = serving.sockets(self.config)
         await startup(self, sockets)
         if self.started:
+            if early:
+                self._log_started_message(sockets)  # which uvicorn takes for told by who bound
             serving.started(self)
 
     async def new_shutdown(self: Any, sockets: list[socket.socket] | None = None) -> None:
@@ -82,10 +85,21 @@ def _change_server(module: Any, serving: Serving) -> None:
         await shutdown(self, sockets)
 
     server.startup, server.shutdown = new_startup, new_shutdown
+    for name in ("load", "load_app"):  # uvicorn.run of old calls the one, of new the other
+        if hasattr(config, name):
+            setattr(config, name, _listening_first(getattr(config, name), serving))
     config.bind_socket = lambda self: serving.bound(self, bind)
     # `reload=True` of the program would start another process that watches for changes.
     config.should_reload = property(lambda _self: False)
     _keep_errors(serving)
+
+
+def _listening_first(load: Callable[[Any], Any], serving: Serving) -> Callable[[Any], Any]:
+    def listening_first(self: Any) -> Any:
+        serving.listen(self)
+        return load(self)
+
+    return listening_first
 
 
 def _keep_errors(serving: Serving) -> None:

@@ -41,6 +41,7 @@ class Options:
         self.synced: list[str] = []
         self.grace = 5.0
         self.drain = 0.0
+        self.early = 0.0
         self.debug, self.debugger = 0, ""
         self.child = -1
         self.started = False
@@ -55,19 +56,22 @@ class Options:
                 self.grace = float(words.pop(0))
             elif word == "--drain":
                 self.drain = float(words.pop(0))
+            elif word == "--early":
+                self.early = float(words.pop(0))
             elif word == "--debug":
                 self.debug, self.debugger = int(words.pop(0)), words.pop(0)
             elif word == "--child":
                 self.child = int(words.pop(0))
         self.command = words[1:]
         if not self.command:
-            options = "[--synced FOLDER]... [--grace SECONDS] [--drain SECONDS]"
+            options = "[--synced FOLDER]... [--grace SECONDS] [--drain SECONDS] [--early SECONDS]"
             sys.exit(f"usage: supervisor.py {options} [--debug PORT FOLDER] -- COMMAND...")
 
     def again(self, *own: str) -> list[str]:
         """The command line for another process of the same options."""
         synced = [part for one in self.synced for part in ("--synced", one)]
         seconds = ["--grace", str(self.grace), "--drain", str(self.drain)]
+        seconds += ["--early", str(self.early)]
         debug = ["--debug", str(self.debug), self.debugger] if self.debug else []
         return [_SUPERVISOR, *own, *synced, *seconds, *debug, "--", *self.command]
 
@@ -84,6 +88,7 @@ class Generation:
         text: why it did not start, as far as it has told.
         debug: the port of its debugger, 0 without one.
         note: the file where it writes down where it is, when it is asked; -1 without one.
+        early: the sockets on which it listens without serving yet.
     """
 
     def __init__(self, number: int, pid: int, mode: str, debug: int) -> None:
@@ -96,6 +101,7 @@ class Generation:
         self.left = 0
         self.text = ""
         self.note = -1
+        self.early: list[socket.socket] = []
 
     def tell(self, message: serving.Message) -> None:
         """Tell each of its processes."""
@@ -127,6 +133,15 @@ class Generation:
         """Whether none of its servers takes connections any more."""
         return self.left >= sum(map(len, self.servers.values()))
 
+    def refuse(self) -> None:
+        """Refuse connections as long as it does not serve; what waits by now is broken off."""
+        for sock in self.early:
+            if not self.ready:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+        self.early = []
+
 
 Heard = Callable[[Generation, "serving.Channel", "serving.Message", "list[int]"], None]
 
@@ -139,6 +154,7 @@ class Processes:
         again: the command line of this process for one that is to become the program.
         heard: called with each message of a program.
         debugger: the folder of debugpy if programs are to be debugged.
+        early: whether the first of them listens before it is loaded.
     """
 
     def __init__(
@@ -148,9 +164,12 @@ class Processes:
         again: Callable[..., list[str]],
         heard: Heard,
         debugger: str = "",
+        *,
+        early: bool = False,
     ) -> None:
         self._loop, self._program, self._again, self._heard = loop, program, again, heard
         self._debugger = debugger
+        self._early = early
         self._number = 0
         self._held: dict[serving.Key, list[int]] = {}
 
@@ -174,7 +193,8 @@ class Processes:
         self.join(generation, ours)
         keys = [[*key, len(fds)] for key, fds in self._held.items()]
         fds = [fd for each in self._held.values() for fd in each]
-        ours.tell({"do": "start", "held": keys, "debug": debug}, fds)
+        early = self._early and self._number == 1
+        ours.tell({"do": "start", "held": keys, "debug": debug, "early": early}, fds)
         return generation
 
     def _fork(self, ours: serving.Channel, theirs: serving.Channel) -> int:
@@ -228,6 +248,7 @@ class Processes:
             self.hear(generation, channel)
             if channel.end.fileno() >= 0:
                 self._loop.forget(channel.end)
+        generation.refuse()
         if generation.note >= 0:
             os.close(generation.note)
             generation.note = -1

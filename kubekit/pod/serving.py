@@ -74,25 +74,58 @@ class Serving:
         channel: to the supervisor.
         held: listening sockets of programs before this one, which it takes over.
         news: what `warm.Modules.news` tells.
+        early: whether to listen before the program is loaded.
     """
 
     def __init__(
-        self, channel: Channel, held: dict[Key, list[int]], news: Callable[[], Message]
+        self,
+        channel: Channel,
+        held: dict[Key, list[int]],
+        news: Callable[[], Message],
+        *,
+        early: bool = False,
     ) -> None:
         self._channel = channel
         self._held = held
         self._news = news
+        self._early = early
+        self._listening: dict[Key, socket.socket] = {}
         self._servers: dict[Key, _Served] = {}
         self.leaving = False
         self.errors: list[str] = []
 
     # ---- what uvicorn calls
 
+    def listen(self, config: Any) -> None:
+        """Listen already: who asks now is answered as soon as the program serves.
+
+        The kubelet's first probe comes about when a program starts, and after a refusal the next
+        one only a period later. A host with a name is left to uvicorn, which may make several
+        sockets of it; and so is what cannot be bound, to be told by it.
+        """
+        host, port, uds = key = key_of(config)
+        named = host.strip("0123456789.") and ":" not in host
+        known = key in self._held or key in self._listening
+        if not self._early or known or config.fd is not None or uds or named:
+            return
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        if port and host:
+            with contextlib.suppress(OSError):
+                sock = socket.create_server((host, port), family=family, backlog=config.backlog)
+                self._listening[key] = sock
+                self._channel.tell({"say": "early"}, [sock.fileno()])
+
+    def is_listening(self, config: Any) -> bool:
+        """Whether what this server is to listen on is bound by `listen`."""
+        return key_of(config) in self._listening
+
     def sockets(self, config: Any) -> list[socket.socket] | None:
         """The sockets to serve on, None if uvicorn is to bind its own."""
         key = key_of(config)
         if key in self._held:
             return [socket.socket(fileno=os.dup(fd)) for fd in self._held[key]]
+        if key in self._listening:
+            return [self._listening.pop(key)]
         if config.uds:
             # Bound here, because a server that made it removes it from the disk at its end.
             with contextlib.suppress(FileNotFoundError):

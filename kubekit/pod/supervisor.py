@@ -1,6 +1,6 @@
 """Process 1 of a container in `kubekit dev`: runs its program, and runs it anew on request.
 
-Usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] [--drain SECONDS]
+Usage: supervisor.py [--synced FOLDER]... [--grace SECONDS] [--drain SECONDS] [--early SECONDS]
     [--debug PORT FOLDER] -- COMMAND...
 
 A program that uvicorn serves is forked from this process, which has imported the packages of others
@@ -95,7 +95,12 @@ class Supervisor:
         self._manner, self._why = programs.manner(program, os.environ)
         self._loop = loops.Loop(_SIGNALS, self._signalled)
         self._processes = processes.Processes(
-            self._loop, program, options.again, self._told, options.debugger
+            self._loop,
+            program,
+            options.again,
+            self._told,
+            options.debugger,
+            early=options.early > 0,
         )
         self._door = debugging.Door(self._loop, options.debug) if options.debug else None
         self.current: processes.Generation | None = None
@@ -163,9 +168,18 @@ class Supervisor:
             "left": lambda: self._left(of),
             "connection": lambda: self._pass_on(key, fds[0]),
             "failed": lambda: setattr(of, "text", of.text or message["text"]),
+            "early": lambda: self._early(of, fds[0]),
             "whereabouts": lambda: setattr(of, "note", fds[0]),
         }
         told[message["say"]]()
+
+    def _early(self, generation: processes.Generation, fd: int) -> None:
+        """A program listens before it is loaded: for as long as most take, and no longer.
+
+        One that hangs is to be seen from outside as what does not serve, not as what is slow.
+        """
+        generation.early.append(socket.socket(fileno=fd))
+        self._loop.later(self._options.early, generation.refuse)
 
     def _pass_on(self, key: serving.Key, fd: int) -> None:
         """Give a connection to the program that serves now, one worker after the other."""
@@ -473,7 +487,7 @@ def run_program(
     held = {tuple(one[:3]): [next(fds) for _ in range(one[3])] for one in heard[0]["held"]}
     sys.path[:] = programs.search_path(program, path)
     modules = warm.Modules(options.synced)
-    serves = serving.Serving(end, held, modules.news)
+    serves = serving.Serving(end, held, modules.news, early=heard[0]["early"])
     warm.load_fresh(options.synced)
     warm.reseed()
     changes.hook(serves)

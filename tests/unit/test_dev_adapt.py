@@ -91,6 +91,29 @@ def test_a_pod_serves_on_for_a_moment_where_another_one_takes_its_place(
     assert (options[options.index("--drain") + 1] if "--drain" in options else None) == seconds
 
 
+HTTP: Object = {"httpGet": {"port": 8000}}
+TCP: Object = {"tcpSocket": {"port": 8000}}
+
+
+@pytest.mark.parametrize(
+    ("probes", "early"),
+    [
+        ({"readinessProbe": HTTP}, True),
+        ({"readinessProbe": HTTP, "livenessProbe": HTTP, "startupProbe": HTTP}, True),
+        ({}, False),
+        ({"livenessProbe": HTTP}, False),
+        ({"readinessProbe": TCP}, False),
+        ({"readinessProbe": HTTP, "startupProbe": TCP}, False),
+        ({"readinessProbe": {"exec": {"command": ["true"]}}}, False),
+    ],
+)
+def test_a_program_listens_early_where_only_an_answer_makes_it_ready(
+    probes: Object, early: bool
+) -> None:
+    _, found = adapted(workload(copy.deepcopy(probes)))
+    assert ("--early" in found["command"][: found["command"].index("--")]) == early
+
+
 @pytest.mark.parametrize(
     ("container", "command"),
     [
