@@ -15,7 +15,7 @@ demo: setup up .env ## the main job, and the backend's answer
 
 test: setup backend/.venv/ready up ## all tests, on the real Minikube
 	backend/.venv/bin/python -m pytest backend
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 soak: setup ## what must not fail, three times over, 200 builds, and all of what `test` samples
 	$(BIN)/python -m pytest tests/cluster/scenarios tests/cluster/test_many_builds.py tests/cluster/test_context.py tests/unit/test_readers_fuzz.py --rounds 3 --timed
@@ -26,6 +26,7 @@ soak: setup ## what must not fail, three times over, 200 builds, and all of what
 	$(BIN)/python -m pytest tests/cluster/test_chaos.py --rounds 3
 	$(BIN)/python -m tests.cluster.chaotic
 	$(BIN)/python -m pytest tests/cluster/projects --rounds 3
+	$(BIN)/python -m pytest tests/cli/test_profiles.py tests/cli/test_wheel.py tests/cluster/test_lab_profiles.py tests/cluster/test_nodes.py tests/cluster/test_push.py --rounds 3
 
 check: setup backend/.venv/ready ## style, types, layers
 	$(BIN)/ruff format --check

@@ -18,7 +18,7 @@ import pytest
 
 import lab
 from kubekit import proc
-from tests import steady, together
+from tests import drawn, steady, together
 
 # A loaded machine is no fault of a property.
 hypothesis.settings.register_profile(
@@ -37,10 +37,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         help="how often the healthy scenarios are played; with more than one, no samples are drawn",
     )
+    parser.addoption(
+        "--lot",
+        type=int,
+        help="what decides which part of each series is played; the commit, when all tests are run",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for plugin in (steady, together):
+    for plugin in (drawn, steady, together):
         config.pluginmanager.register(plugin)
 
 

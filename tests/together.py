@@ -2,7 +2,8 @@
 
 Most of a test on the cluster is waiting, so `make test` has several workers. Each takes a whole
 module at a time, for its fixtures; a profile beside the lab's is there once at a time, so whatever
-needs one is left to one worker.
+needs one is left to one worker. Two use the cluster: with a third, what must be told within seconds
+is told too late. Any more take what needs no cluster, and step back behind those two.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ import fcntl
 import os
 import re
 from collections.abc import Generator, Iterator
+from pathlib import Path
 
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from lab import paths
 
 _WORKS = "PYTEST_XDIST_WORKER" in os.environ
 """Whether this is one of several workers."""
+
+_ON_CLUSTER = 2
+"""How many of them take tests on the cluster: those that were started first."""
+
+_MODEST = 5
+"""By how much the others step back behind all else that runs here."""
 
 _OWN_PROFILE = re.compile(r"/cluster/.*[\[-](containerd|two-node)\]|/test_profiles\.py::")
 _SCENARIOS = re.compile("/scenarios/test_scenarios.py::")
@@ -40,6 +49,29 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return "profiles" if _OWN_PROFILE.search(nodeid) else nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if off_cluster(node.gateway.id):
+            scope = next((scope for scope in self.workqueue if self._is_off_cluster(scope)), None)
+            if scope is None:
+                node.shutdown()
+                return
+            self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)
+
+    def _is_off_cluster(self, scope: str) -> bool:
+        file = Path(self.config.rootpath, scope)
+        return file.is_file() and "mark.cluster" not in file.read_text("utf-8")
+
+
+def off_cluster(worker: str) -> bool:
+    """Whether a worker of this name leaves the cluster to others."""
+    return int(worker.removeprefix("gw")) >= _ON_CLUSTER
+
+
+def pytest_configure() -> None:
+    if _WORKS and off_cluster(os.environ["PYTEST_XDIST_WORKER"]):
+        os.nice(_MODEST)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from tests import drawn
 from tests.cli.world import World
 from tests.conftest import ROOT
 
 UV = str(Path(sys.executable).parent / "uv")
 VERSIONS = ("3.11", "3.12", "3.13", "3.14")
 MINE = f"{sys.version_info.major}.{sys.version_info.minor}"
+THIRDS = 3
 IMPORT_ALL = """
 import importlib, pathlib, pkgutil, kubekit, kubekit.pod
 for module in pkgutil.walk_packages(kubekit.__path__, "kubekit."):
@@ -128,8 +130,14 @@ def test_it_runs_from_another_folder(
     assert (silent.code, "does not answer" in silent.err) == (8, True), silent.err
 
 
-def test_the_unit_tests_on_another_python(wheel: Path, tmp_path: Path) -> None:
-    """The newest there is, for all other tests run on this one; if this one is it, the oldest."""
+@pytest.mark.timeout(1800)
+def test_the_unit_tests_on_another_python(
+    wheel: Path, tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """The newest there is, for all other tests run on this one; if this one is it, the oldest.
+
+    A third of them in `make test`, drawn by lot; all in `make soak`.
+    """
     there = [version for version in VERSIONS if interpreter(version)]
     version = there[-1] if there[-1] != MINE else there[0]
     group = f"{ROOT / 'pyproject.toml'}:test"
@@ -137,8 +145,13 @@ def test_the_unit_tests_on_another_python(wheel: Path, tmp_path: Path) -> None:
     # The lab and the documentation are no part of the wheel; what runs in pods is tested by every
     # Python there is already.
     others = ("lab_*", "docs.py", "supervisor*", "sync_supervised.py")
-    ignored = [f"--ignore-glob=*/test_{name}" for name in others]
-    flags = ("-q", "-p", "no:cacheprovider", *ignored)
-    said = call(programs / "python", "-m", "pytest", *flags, "tests/unit")
+    found = sorted((ROOT / "tests/unit").glob("test_*.py"))
+    files = [file for file in found if not any(file.match(f"test_{name}") for name in others)]
+    third = drawn.one(pytestconfig, "a third of the unit tests", range(THIRDS))
+    flags = ("-q", "-p", "no:cacheprovider")
+    said = call(
+        *(programs / "python", "-m", "pytest", *flags),
+        *(files if third is None else files[third::THIRDS]),
+    )
     assert " passed" in said
     assert "failed" not in said

@@ -96,6 +96,25 @@ def test_only_what_is_on_the_cluster_is_run_once_more_and_told(
     assert "2 unsteady" in told
 
 
+def test_a_third_worker_leaves_the_cluster_to_the_first_two(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    waits = "import pytest, time\n@pytest.mark.cluster\ndef test_it():\n    time.sleep(0.5)\n"
+    for number in range(4):
+        (tmp_path / f"test_on_{number}.py").write_text(waits)
+        (tmp_path / f"test_off_{number}.py").write_text("def test_it(): pass\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", tmp_path, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    ran = re.findall(r"^\[gw(\d)\].* PASSED \S*/test_(on|off)_", done.stdout, re.MULTILINE)
+    assert len(ran) == 8, done.stdout
+    assert {kind for worker, kind in ran if worker == "2"} == {"off"}
+    assert {worker for worker, kind in ran if kind == "on"} == {"0", "1"}
+
+
 class Worker:
     """Another one, which has the cluster or waits for it."""
 

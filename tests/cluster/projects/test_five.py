@@ -1,6 +1,6 @@
 """The five backends on the real Minikube: their own tests, and the loop from build to teardown.
 
-Two of them in `make test`, all five with `--rounds 3`.
+One of them in `make test`, drawn by lot (`tests/drawn.py`); all five with `--rounds 3`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,10 @@ from tests.cluster.projects.five import FIVE, Five, own_tests, removed
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
-SAMPLE = "ce"
-
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "five" in metafunc.fixturenames:
-        rounds = metafunc.config.getoption("--rounds")
-        played = [one for one in FIVE if rounds > 1 or one.letter in SAMPLE]
-        metafunc.parametrize("five", played, ids=[one.letter for one in played], scope="module")
+        metafunc.parametrize("five", FIVE, ids=[one.letter for one in FIVE], scope="module")
 
 
 @pytest.fixture

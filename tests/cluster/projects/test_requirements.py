@@ -1,4 +1,4 @@
-"""Every row of docs/requirements.md, looked at again: E's in `make test`, all with `--rounds 3`."""
+"""Every row of docs/requirements.md, looked at again: in `make test` those of one, drawn by lot."""
 
 from __future__ import annotations
 
@@ -10,11 +10,7 @@ from tests.requirements import ROWS, looked
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    rounds = metafunc.config.getoption("--rounds")
-    metafunc.parametrize("letter", list(ROWS) if rounds > 1 else ["e"])
-
-
+@pytest.mark.parametrize("letter", ROWS)
 def test_what_was_asked_for_is_so(
     letter: str, endpoint: DockerEndpoint, bases: frozenset[str]
 ) -> None:
