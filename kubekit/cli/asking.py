@@ -55,11 +55,13 @@ def answer(question: "Question") -> str:
 
 @contextlib.contextmanager
 def _interruptible() -> Iterator[None]:
-    """Ctrl-C only asks the stages to stop, and none runs yet: here it ends the question."""
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C and SIGTERM only ask the stages to stop, and none runs yet: here they end it."""
+    ends = (signal.SIGINT, signal.SIGTERM)
+    previous = [signal.signal(number, signal.default_int_handler) for number in ends]
     try:
         yield
     except (typer.Abort, KeyboardInterrupt):
         raise CancelledError("interrupted, so nothing was done") from None
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, handler in zip(ends, previous, strict=True):
+            signal.signal(number, handler)
