@@ -20,7 +20,7 @@ from kubekit.detect.packaging import Installs, find_packaging
 from kubekit.detect.places import find_below, find_data, find_documents
 from kubekit.detect.project import Project, read_project
 from kubekit.detect.pythons import find_base, find_other, find_python
-from kubekit.detect.report import Report, check_keys
+from kubekit.detect.report import Report, Tell, check_keys
 from kubekit.detect.requirements import normalized
 from kubekit.detect.roots import find_packages, find_root, module_name
 from kubekit.detect.routes import Route, Router
@@ -46,13 +46,20 @@ class _Seen:
     app: App
 
 
-def look(folder: Path, *, root: Path, answers: Mapping[str, str] = _NO_ANSWERS) -> Looked:
+def look(
+    folder: Path,
+    *,
+    root: Path,
+    answers: Mapping[str, str] = _NO_ANSWERS,
+    tell: Tell | None = None,
+) -> Looked:
     """Tell what a backend is; nothing of it is run, imported or changed.
 
     Args:
         folder: the backend's, or one above it.
         root: where kubekit.yaml is or will be; `folder` itself, or above it.
         answers: by the keys of questions; they win over what is found.
+        tell: called with each note when it comes up, also where the look ends in an error.
 
     Raises:
         FilesError: there is no backend, or a file of it is broken; with the place.
@@ -65,7 +72,7 @@ def look(folder: Path, *, root: Path, answers: Mapping[str, str] = _NO_ANSWERS) 
         raise FilesError(f"`{shown(folder)}` {what}", place=Place(file=folder))
     if not folder.is_relative_to(root):
         raise UsageError(f"`{shown(folder)}` is not below `{shown(root)}`, where kubekit.yaml is")
-    report = Report(folder, root, answers)
+    report = Report(folder, root, answers, tell)
     below = find_below(report)
     if below is not None:
         return _inside(report, below)
@@ -83,7 +90,7 @@ def _inside(report: Report, below: Sequence[str]) -> Looked:
         raise UsageError(
             f"there is no backend in `{chosen}`", hints=tuple(f"found: `{one}`" for one in below)
         )
-    inner = Report(report.folder / chosen, report.root, report.answers)
+    inner = Report(report.folder / chosen, report.root, report.answers, report.tell)
     inner.found(f"the backend is in {chosen}/", "")
     return _look(inner)
 

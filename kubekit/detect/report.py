@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kubekit.detect.backend import Note, Question
 from kubekit.errors import Place, UsageError
+
+Tell = Callable[[Note], None]
 
 KEYS = (
     *("folder", "name", "python", "base", "packaging", "app", "server", "port"),
@@ -22,12 +24,16 @@ class Report:
         folder: the backend's.
         root: kubekit.yaml's.
         answers: by key; each wins over what is found.
+        tell: called with each note when it comes up: a look may end in an error.
     """
 
-    def __init__(self, folder: Path, root: Path, answers: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, root: Path, answers: Mapping[str, str], tell: Tell | None = None
+    ) -> None:
         self.folder = folder
         self.root = root
         self.answers = answers
+        self.tell = tell
         self._notes: dict[Note, None] = {}
         self._questions: list[Question] = []
 
@@ -50,11 +56,17 @@ class Report:
         """Tell what was found, and where: a path relative to the backend's folder."""
         at = (self.folder / path).relative_to(self.root).as_posix()
         where = at if line is None else f"{at}:{line}"
-        self._notes.setdefault(Note(found=True, text=text, where=where))
+        self._note(Note(found=True, text=text, where=where))
 
     def assumed(self, text: str, why: str) -> None:
         """Tell what was assumed, and why."""
-        self._notes.setdefault(Note(found=False, text=text, where=why))
+        self._note(Note(found=False, text=text, where=why))
+
+    def _note(self, note: Note) -> None:
+        if note not in self._notes:
+            self._notes[note] = None
+            if self.tell is not None:
+                self.tell(note)
 
     def ask(
         self, key: str, text: str, choices: tuple[str, ...] = (), default: str | None = None

@@ -28,17 +28,19 @@ class Change:
         action: `updated` is one that only `init` has written, `kept` one that a person has.
         text: what is wanted in it.
         before: what is in it; None where there is no file.
+        retold: of one that is kept, that its first line becomes another, and nothing else.
     """
 
     file: Path
     action: Action
     text: str
     before: str | None = None
+    retold: bool = False
 
     @property
     def writes(self) -> bool:
         """Whether the file becomes another one."""
-        return self.action in ("created", "updated", "overwritten")
+        return self.retold or self.action in ("created", "updated", "overwritten")
 
     @property
     def diff(self) -> tuple[str, ...]:
@@ -79,13 +81,16 @@ def _decide(file: Path, text: str, *, force: bool) -> Change:
     body = wanted.body if wanted else text
     # Whatever version wrote it, and with whatever line ends: the same text needs no writing.
     same = (there.body if there else before.replace("\r\n", "\n")) == body
+    # By the first line a later run knows what this one was told.
+    retold = wanted is not None and there is not None and wanted.told != there.told
     action: Action = "overwritten" if force else "kept"
     if same:
-        # By the first line a later run knows what this one was told.
-        renewed = wanted is not None and there is not None and wanted.told != there.told
-        action = "updated" if renewed else "unchanged"
+        action = "updated" if retold else "unchanged"
     elif there is not None and not there.edited:
         action = "updated"
+    elif action == "kept" and wanted is not None and retold:
+        text = stamp.retold(before, wanted.told)
+        return Change(file=file, action=action, text=text, before=before, retold=True)
     return Change(file=file, action=action, text=text, before=before)
 
 

@@ -51,5 +51,16 @@ def read(text: str) -> Stamp | None:
     )
 
 
+def retold(text: str, told: str) -> str:
+    """The text with other arguments in its first line; all else stays, the hash of it, too."""
+    first, end, rest = text.partition("\n")
+    found = _LINE.fullmatch(first.removeprefix("\ufeff"))
+    if found is None:
+        return text
+    start = found.end("hash") + len(first) - len(found.string)
+    behind = first[start + len(f": {found['told']}" if found["told"] else "") :]
+    return first[:start] + (f": {told}" if told else "") + behind + end + rest
+
+
 def _digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:_LENGTH]

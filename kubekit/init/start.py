@@ -19,7 +19,7 @@ from kubekit.init.files import Change, decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
-from kubekit.init.telling import Outlet, report, warn_of_others, warn_of_unread
+from kubekit.init.telling import Outlet, Telling, report, warn_of_others, warn_of_unread
 from kubekit.init.values import Dialect, mode, variables
 
 Ask = Callable[[Question], str]
@@ -66,14 +66,13 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     kept = _of_same(folder, earlier, (root / (earlier.folder or said.folder or ".")).resolve())
     given = {**kept, **said.answers, **wanted.answers}
     dialect = _dialect(given.pop("dialect", "plain"))
-    looked, answered = _look(root, folder, given, ask)
-    _tell(looked, out.emit)
+    looked, answered = _look(root, folder, given, Telling(out.emit), ask)
     backend = _backend(looked)
+    _tell_of_sqlite(backend, out.emit)
     check_name(backend.name)
     told = Told(folder=backend.folder, answers={**kept, **wanted.answers, **answered})
     changes = _changes(root, backend, told, dialect=dialect, force=wanted.force)
-    if _lacks_stage(changes):
-        _warn_of_own(out)
+    _warn_of_own(changes, out)
     write(changes, cancel=out.cancel)
     warn_of_others(root, changes, out)
     warn_of_unread(root, changes, out)
@@ -86,7 +85,10 @@ def _changes(
     render = functools.partial(rendered, backend, dialect=dialect)
     changes = decide(root, render(told=str(told)), force=force)
     if _lacks_stage(changes):
-        return decide(root, render(told=str(told), target=""), force=force)
+        changes = decide(root, render(told=str(told), target=""), force=force)
+    if _is_own(changes):
+        # What it copies is a person's to say, and not to be kept out.
+        return [one for one in changes if one.file.name != ".dockerignore"]
     if _loses_own(changes):
         # Next time nobody could read there what it says now.
         learnt = {"python": backend.python, "base": backend.base, "port": str(backend.port)}
@@ -95,25 +97,41 @@ def _changes(
     return changes
 
 
+def _dockerfile(changes: list[Change]) -> Change:
+    (one,) = (change for change in changes if change.file.name == "Dockerfile")
+    return one
+
+
 def _lacks_stage(changes: list[Change]) -> bool:
     """Whether a Dockerfile that stays as a person wrote it has no stage `runtime`."""
-    (one,) = (change for change in changes if change.file.name == "Dockerfile")
+    one = _dockerfile(changes)
     return one.action == "kept" and not _RUNTIME.search(one.before or "")
+
+
+def _is_own(changes: list[Change]) -> bool:
+    """Whether a Dockerfile stays that `init` has never written."""
+    one = _dockerfile(changes)
+    return one.action == "kept" and stamp.read(one.before or "") is None
 
 
 def _loses_own(changes: list[Change]) -> bool:
     """Whether a Dockerfile of a person's own is overwritten."""
-    (one,) = (change for change in changes if change.file.name == "Dockerfile")
+    one = _dockerfile(changes)
     return one.action == "overwritten" and stamp.read(one.before or "") is None
 
 
-def _warn_of_own(out: Outlet) -> None:
-    text = "`Dockerfile` has no stage `runtime`, so its last one is built"
-    hint = (
-        "the manifests run it as user 10001, on a read-only root: `kubekit lint` and "
-        "`kubekit verify` say whether it can be"
-    )
-    out.emit(Warned(text=text, hints=(hint,)))
+def _warn_of_own(changes: list[Change], out: Outlet) -> None:
+    if _lacks_stage(changes):
+        text = "`Dockerfile` has no stage `runtime`, so its last one is built"
+        hint = (
+            "the manifests run it as user 10001, on a read-only root: `kubekit lint` and "
+            "`kubekit verify` say whether it can be"
+        )
+        out.emit(Warned(text=text, hints=(hint,)))
+    if _is_own(changes) and not _dockerfile(changes).file.with_name(".dockerignore").exists():
+        text = "no `.dockerignore` is written: `Dockerfile` was not written by `init`"
+        hint = "`kubekit lint` says whether it copies what should stay out of an image"
+        out.emit(Warned(text=text, hints=(hint,)))
 
 
 def _of_same(folder: Path, earlier: Told, before: Path) -> dict[str, str]:
@@ -139,12 +157,13 @@ def _dialect(text: str) -> Dialect:
 
 
 def _look(
-    root: Path, folder: Path, answers: Mapping[str, str], ask: Ask | None
+    root: Path, folder: Path, answers: Mapping[str, str], tell: Telling, ask: Ask | None
 ) -> tuple[Looked, dict[str, str]]:
     """Look until no question is open; gives what the person answered, too."""
     answered: dict[str, str] = {}
     while True:
-        looked = look(folder, root=root.resolve(), answers={**answers, **answered})
+        known = {**answers, **answered}
+        looked = look(folder, root=root.resolve(), answers=known, tell=tell)
         # What was answered, and is no help, is the look's to refuse: it is not asked again.
         opened = [one for one in looked.questions if one.key not in {*answers, *answered}]
         if not opened or (ask is None and all(one.default is not None for one in opened)):
@@ -175,12 +194,7 @@ def _backend(looked: Looked) -> Backend:
     return looked.backend
 
 
-def _tell(looked: Looked, emit: Emit) -> None:
-    for note in looked.notes:
-        emit(Noted(found=note.found, text=note.text, where=note.where))
-    backend = looked.backend
-    if backend is None:
-        return
+def _tell_of_sqlite(backend: Backend, emit: Emit) -> None:
     if mode(backend) == "sqlite":
         why = "the only folder that can be written to, and a volume keeps it"
         emit(Noted(found=False, text="the file of sqlite lies in /app/data", where=why))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubekit.config.project import parse
-from kubekit.errors import shown
-from kubekit.events import Emit, Ended, FileWritten, Warned
+from kubekit.detect.backend import Note
+from kubekit.errors import FilesError, shown
+from kubekit.events import Emit, Ended, FileWritten, Noted, Warned
 from kubekit.init import stamp
 from kubekit.init.files import Change
 from kubekit.model import Cancel, Clock
+from kubekit.text.read import read_text
 
 _MANIFESTS = (".yaml", ".yml", ".json", ".j2")
 
@@ -24,6 +26,20 @@ class Outlet:
     cancel: Cancel = field(default_factory=Cancel)
 
 
+class Telling:
+    """Tells each note of a look once, though every answer leads to another look."""
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._told: set[Note] = set()
+
+    def __call__(self, note: Note) -> None:
+        """Tell it, if it is new."""
+        if note not in self._told:
+            self._told.add(note)
+            self._emit(Noted(found=note.found, text=note.text, where=note.where))
+
+
 def report(changes: list[Change], out: Outlet, start: float, *, hints: tuple[str, ...]) -> None:
     """Tell what became of each file, and what to do next."""
     for change in changes:
@@ -32,6 +48,8 @@ def report(changes: list[Change], out: Outlet, start: float, *, hints: tuple[str
         one = len(kept) == 1
         names = ", ".join(f"`{name}`" for name in kept)
         text = f"{names} {'was' if one else 'were'} written or edited by hand: left as it is"
+        if any(change.retold for change in changes):
+            text += ", but for the first line of `kubekit.yaml`, which keeps what this run was told"
         hint = f"`kubekit init --force` overwrites {'it' if one else 'them'}, and shows how"
         out.emit(Warned(text=text if one else text.replace("it is", "they are"), hints=(hint,)))
     written = sum(change.writes for change in changes)
@@ -47,7 +65,13 @@ def warn_of_others(root: Path, changes: list[Change], out: Outlet) -> None:
     for file in files:
         if file in ours or file.suffix not in _MANIFESTS or not file.is_file():
             continue
-        if stamp.read(file.read_text("utf-8", "replace")) is None:
+        try:
+            stamped = stamp.read(read_text(file))
+        except FilesError as error:
+            hints = (*error.hints, "all in the folder is applied: mend it, or take it out")
+            out.emit(Warned(text=error.message, hints=hints))
+            continue
+        if stamped is None:
             text = f"`{shown(file)}` is there, too: all in the folder is applied"
             hint = "delete what is in both, or name the files under `manifests` in kubekit.yaml"
         else:

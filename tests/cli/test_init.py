@@ -76,6 +76,22 @@ def test_what_a_later_run_is_told_holds_for_the_next(world: World) -> None:
     assert "python:3.12" in (world.folder / "Dockerfile").read_text()
 
 
+def test_it_holds_also_where_kubekit_yaml_was_edited(world: World) -> None:
+    backend(world)
+    assert world.run("init").code == 0
+    config = world.folder / "kubekit.yaml"
+    edited = config.read_text().replace("replicas: 1", "replicas: 2")
+    config.write_text(edited)
+    told = world.run("init", "--python", "3.12")
+    assert told.code == 0, told.err
+    assert "but for the first line of `kubekit.yaml`" in " ".join(told.err.split())
+    assert config.read_text().partition("\n")[2] == edited.partition("\n")[2]
+    again = world.run("init", "-o", "json")
+    assert again.of("ended")[0]["text"] == "nothing changed"
+    assert "python:3.12" in (world.folder / "Dockerfile").read_text()
+    assert {one["action"] for one in again.of("file")} == {"unchanged", "kept"}
+
+
 def test_what_an_overwritten_dockerfile_said_is_kept(world: World) -> None:
     backend(world)
     world.write("Dockerfile", "FROM python:3.12-slim-bookworm\nEXPOSE 8080\n")
@@ -169,6 +185,22 @@ def test_a_dockerfile_of_ones_own_is_built_as_it_is(world: World) -> None:
     assert "target: runtime" in config.read_text()
 
 
+def test_a_dockerfile_of_ones_own_copies_what_it_likes(world: World) -> None:
+    backend(world)
+    world.write("Dockerfile", "FROM python:3.13-slim\nCOPY docker/entrypoint.sh /\n")
+    first = world.run("init", "-o", "json")
+    ignore = world.folder / ".dockerignore"
+    assert not ignore.exists()
+    missing = "no `.dockerignore` is written: `Dockerfile` was not written by `init`"
+    assert missing in [one["text"] for one in first.of("warning")]
+    ignore.write_text(".env\n")
+    again = world.run("init", "-o", "json")
+    assert missing not in [one["text"] for one in again.of("warning")]
+    assert ignore.read_text() == ".env\n"
+    assert world.run("init", "--force").code == 0
+    assert ignore.read_text().startswith("# kubekit init")
+
+
 def test_a_change_of_the_backend_renews_only_what_it_concerns(world: World) -> None:
     backend(world)
     assert world.run("init").code == 0
@@ -184,10 +216,13 @@ def test_manifests_that_lie_beside_are_told_of(world: World) -> None:
     backend(world)
     world.write("manifests/mine.yaml", "kind: ConfigMap\n")
     world.write("manifests/notes.txt", "")
+    world.write("manifests/old.yaml", b"\xff\xfe\n")
     first = world.run("init", "-o", "json", "--database", "sqlite")
     assert [event["text"] for event in first.of("warning")] == [
-        "`manifests/mine.yaml` is there, too: all in the folder is applied"
+        "`manifests/mine.yaml` is there, too: all in the folder is applied",
+        "`manifests/old.yaml` is not UTF-8 text",
     ]
+    (world.folder / "manifests/old.yaml").unlink()
     then = world.run("init", "-o", "json", "--database", "other")
     assert then.of("warning")[-1]["text"] == (
         "`manifests/pvc.yaml.j2` is of an earlier `init`, and not needed any more"
@@ -213,6 +248,21 @@ def test_two_apps_are_a_question_that_names_its_flag(world: World) -> None:
     assert world.files() == before
     assert world.run("init", "--yes", "--app", "other.main:app").code == 0
     assert "other.main:app" in (world.folder / "Dockerfile").read_text()
+
+
+def test_what_was_found_is_told_also_before_a_question_and_an_error(world: World) -> None:
+    backend(world)
+    world.write("other/__init__.py", "")
+    world.write("other/main.py", APP)
+    asked = world.run("init", "--yes", "-o", "json")
+    assert asked.code == 2
+    texts = [one["text"] for one in asked.of("note")]
+    assert "dependencies from requirements.txt (pip-venv)" in texts
+    assert len(texts) == len(set(texts))
+    world.write("requirements.txt", "fastapi==0.165.0\nuvicorn==\n-r none.txt\n")
+    broken = world.run("init", "--app", "app.main:app", "-o", "json")
+    assert broken.code == 3
+    assert "Python 3.13" in [one["text"] for one in broken.of("note")]
 
 
 def test_in_a_terminal_the_person_is_asked(world: World) -> None:
@@ -268,8 +318,8 @@ def test_what_cannot_be_is_said(world: World, arguments: list[str], said: str) -
 
 def test_an_empty_folder_is_no_backend(world: World) -> None:
     result = world.run("init")
-    assert result.code in (2, 3)
-    assert "defect" not in result.err
+    assert result.code == 3
+    assert "no application was found" in " ".join(result.err.split())
 
 
 # --- a new project
@@ -332,11 +382,26 @@ def test_json_is_events(world: World) -> None:
     assert set(kinds) == {"note", "file", "ended"}
 
 
-def test_sigterm_before_anything_is_written(world: World) -> None:
+def test_sigterm_instead_of_an_answer_writes_nothing(world: World) -> None:
+    backend(world)
+    world.write("other/__init__.py", "")
+    world.write("other/main.py", APP)
+    before = world.files()
+    terminal = Terminal.run(world, "init")
+    terminal.until(lambda t: "other.main:app" in t.text and t.text.rstrip().endswith(":"))
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.end() == 130
+    assert world.files() == before
+
+
+def test_sigterm_while_it_looks_and_writes(world: World) -> None:
     """The process may end either way, but never with half of the files."""
     backend(world)
+    before = world.files()
     terminal = Terminal.run(world, "init")
+    terminal.until(lambda t: "found" in t.text)
     terminal.process.send_signal(signal.SIGTERM)
-    terminal.end()
-    names = {path for path in world.files() if not path.startswith(("app/", "requirements"))}
-    assert names == set() or len(names) == 8
+    code = terminal.end()
+    written = world.files().keys() - before.keys()
+    assert len(written) in {0, 8}
+    assert code != 130 or not written

@@ -53,6 +53,28 @@ def test_any_text_can_be_read(text: str) -> None:
     assert read is None or "kubekit init" in text
 
 
+@given(
+    body=LINES,
+    told=st.sampled_from(["", "--python 3.12", "api --name x"]),
+    later=st.sampled_from(["", "--port 9000", "--name 'a: b'"]),
+    ends=st.sampled_from([("", "\n"), ("\ufeff", "\r\n")]),
+    path=st.sampled_from(["kubekit.yaml", "a.yaml.j2"]),
+)
+def test_what_was_told_can_be_changed_alone(
+    body: str, told: str, later: str, ends: tuple[str, str], path: str
+) -> None:
+    mark, end = ends
+    edited = stamp.stamped(path, body, told=told) + "mine\n"
+    text = mark + edited.replace("\n", end)
+    after = stamp.retold(text, later)
+    read = stamp.read(after)
+    assert read is not None
+    assert (read.told, read.edited) == (later, True)
+    assert after.partition("\n")[2] == text.partition("\n")[2]
+    assert stamp.retold(after, told) == text
+    assert stamp.retold(body, told) == body or "kubekit init" in body
+
+
 def test_other_line_ends_are_no_edit(tmp_path: Path) -> None:
     there(tmp_path, TEXT.replace("\n", "\r\n"))
     assert one(tmp_path).action == "unchanged"
@@ -87,6 +109,20 @@ def test_what_init_was_told_is_kept_though_the_rest_is_the_same(
     assert one(tmp_path, told, force=force).action == "updated"
     there(tmp_path, BODY)  # a person's own has no such line
     assert one(tmp_path, told, force=force).action == "unchanged"
+
+
+def test_what_was_edited_keeps_what_init_was_told(tmp_path: Path) -> None:
+    edited = TEXT + "RUN mine\n"
+    there(tmp_path, edited)
+    told = stamp.stamped("Dockerfile", "FROM python:3.12\n", told="--python 3.12")
+    change = one(tmp_path, told)
+    assert (change.action, change.writes, change.diff) == ("kept", True, ())
+    write([change], cancel=Cancel())
+    first, _, rest = (tmp_path / "Dockerfile").read_text().partition("\n")
+    assert first.endswith(": --python 3.12")
+    assert rest == edited.partition("\n")[2]
+    again = one(tmp_path, told)
+    assert (again.action, again.writes) == ("kept", False)
 
 
 def test_what_nobody_edited_is_renewed(tmp_path: Path) -> None:
