@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubekit.pod import debugging, serving
+    from kubekit.pod import debugging, early, serving
     from kubekit.pod.loop import Loop
     from kubekit.pod.program import Program
 else:
-    debugging, serving = (sys.modules[f"_kubekit_{one}"] for one in ("debugging", "serving"))
+    debugging, early, serving = (
+        sys.modules[f"_kubekit_{one}"] for one in ("debugging", "early", "serving")
+    )
 
 _SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "supervisor.py")
 _NOT_FOUND, _NOT_RUN = 127, 126
@@ -136,10 +138,7 @@ class Generation:
     def refuse(self) -> None:
         """Refuse connections as long as it does not serve; what waits by now is broken off."""
         for sock in self.early:
-            if not self.ready:
-                with contextlib.suppress(OSError):
-                    sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
+            sock.close() if self.ready else early.refuse(sock)
         self.early = []
 
 
@@ -154,7 +153,8 @@ class Processes:
         again: the command line of this process for one that is to become the program.
         heard: called with each message of a program.
         debugger: the folder of debugpy if programs are to be debugged.
-        early: whether the first of them listens before it is loaded.
+        early: the socket of the first of them, and where it listens before it is loaded; None if
+            none is to.
     """
 
     def __init__(
@@ -165,7 +165,7 @@ class Processes:
         heard: Heard,
         debugger: str = "",
         *,
-        early: bool = False,
+        early: dict[serving.Key, socket.socket] | None = None,
     ) -> None:
         self._loop, self._program, self._again, self._heard = loop, program, again, heard
         self._debugger = debugger
@@ -193,8 +193,10 @@ class Processes:
         self.join(generation, ours)
         keys = [[*key, len(fds)] for key, fds in self._held.items()]
         fds = [fd for each in self._held.values() for fd in each]
-        early = self._early and self._number == 1
-        ours.tell({"do": "start", "held": keys, "debug": debug, "early": early}, fds)
+        early, self._early = self._early, None
+        generation.early = [*(early or {}).values()]
+        message = {"do": "start", "held": keys, "debug": debug, "early": early and [*early]}
+        ours.tell(message, [*fds, *(sock.fileno() for sock in generation.early)])
         return generation
 
     def _fork(self, ours: serving.Channel, theirs: serving.Channel) -> int:
@@ -209,6 +211,8 @@ class Processes:
             for each in self._held.values():
                 for fd in each:
                     os.close(fd)
+            for sock in (self._early or {}).values():
+                sock.close()
         raise Forked(theirs)
 
     def _spawn(self, words: list[str], env: dict[str, str]) -> int:

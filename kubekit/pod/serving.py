@@ -12,8 +12,14 @@ import os
 import select
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kubekit.pod import early
+else:
+    early = sys.modules["_kubekit_early"]
 
 Message = dict[str, Any]
 Key = tuple[str, int, str]
@@ -74,7 +80,7 @@ class Serving:
         channel: to the supervisor.
         held: listening sockets of programs before this one, which it takes over.
         news: what `warm.Modules.news` tells.
-        early: whether to listen before the program is loaded.
+        listening: the sockets that do so before the program is loaded; None if none is to.
     """
 
     def __init__(
@@ -82,14 +88,13 @@ class Serving:
         channel: Channel,
         held: dict[Key, list[int]],
         news: Callable[[], Message],
-        *,
-        early: bool = False,
+        listening: dict[Key, socket.socket] | None = None,
     ) -> None:
         self._channel = channel
         self._held = held
         self._news = news
-        self._early = early
-        self._listening: dict[Key, socket.socket] = {}
+        self._listening = listening
+        self._guessed = bool(listening)
         self._servers: dict[Key, _Served] = {}
         self.leaving = False
         self.errors: list[str] = []
@@ -97,34 +102,35 @@ class Serving:
     # ---- what uvicorn calls
 
     def listen(self, config: Any) -> None:
-        """Listen already: who asks now is answered as soon as the program serves.
-
-        The kubelet's first probe comes about when a program starts, and after a refusal the next
-        one only a period later. A host with a name is left to uvicorn, which may make several
-        sockets of it; and so is what cannot be bound, to be told by it.
-        """
-        host, port, uds = key = key_of(config)
-        named = host.strip("0123456789.") and ":" not in host
-        known = key in self._held or key in self._listening
-        if not self._early or known or config.fd is not None or uds or named:
+        """Listen already: who asks now is answered as soon as the program serves."""
+        key = key_of(config)
+        if self._listening is None or key in self._held or key in self._listening:
             return
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        if port and host:
-            with contextlib.suppress(OSError):
-                sock = socket.create_server((host, port), family=family, backlog=config.backlog)
+        self._drop_guess()
+        if config.fd is None and not config.uds:
+            sock = early.listen(key[:2], config.backlog)
+            if sock is not None:
                 self._listening[key] = sock
                 self._channel.tell({"say": "early"}, [sock.fileno()])
 
     def is_listening(self, config: Any) -> bool:
-        """Whether what this server is to listen on is bound by `listen`."""
-        return key_of(config) in self._listening
+        """Whether what this server is to listen on does so by now."""
+        return key_of(config) in (self._listening or {})
+
+    def _drop_guess(self) -> None:
+        """What the command line told was not so: the port may be wanted for something else."""
+        if self._listening and self._guessed:
+            for sock in self._listening.values():
+                early.refuse(sock)
+            self._listening.clear()
+        self._guessed = False
 
     def sockets(self, config: Any) -> list[socket.socket] | None:
         """The sockets to serve on, None if uvicorn is to bind its own."""
         key = key_of(config)
         if key in self._held:
             return [socket.socket(fileno=os.dup(fd)) for fd in self._held[key]]
-        if key in self._listening:
+        if self._listening and key in self._listening:
             return [self._listening.pop(key)]
         if config.uds:
             # Bound here, because a server that made it removes it from the disk at its end.
@@ -138,6 +144,7 @@ class Serving:
         key = key_of(config)
         if key in self._held:
             return socket.socket(fileno=os.dup(self._held[key][0]))
+        self._drop_guess()
         sock = bind(config)
         self._hold(key, [sock])
         return sock

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         asking,
         changes,
         debugging,
+        early,
         families,
         processes,
         serving,
@@ -48,15 +49,11 @@ else:
         spec.loader.exec_module(module)
         return module
 
-    programs, serving, warm, changes, loops, asking, families, debugging, processes, whereabouts = (
-        map(
-            _beside,
-            (
-                *("program", "serving", "warm", "changes", "loop", "asking", "families"),
-                *("debugging", "processes", "whereabouts"),
-            ),
-        )
+    programs, early, serving, warm, changes, loops, asking, families = map(
+        _beside,
+        ("program", "early", "serving", "warm", "changes", "loop", "asking", "families"),
     )
+    debugging, processes, whereabouts = map(_beside, ("debugging", "processes", "whereabouts"))
 
 START_SECONDS = 60.0
 """How long a new program may take until it serves; then the old one is kept."""
@@ -100,7 +97,7 @@ class Supervisor:
             options.again,
             self._told,
             options.debugger,
-            early=options.early > 0,
+            early=_listening(program) if options.early and self._manner == "warm" else None,
         )
         self._door = debugging.Door(self._loop, options.debug) if options.debug else None
         self.current: processes.Generation | None = None
@@ -127,7 +124,9 @@ class Supervisor:
             sys.stderr.flush()
         if self._options.debug:
             debugging.prepare(self._options.debugger, forks=self._manner == "warm")
-        self._serve(self._processes.start(self._manner))
+        first = self._processes.start(self._manner)
+        self._loop.later(self._options.early, first.refuse)
+        self._serve(first)
         while self._ended is None:
             self._loop.turn(idle=not self.preload.busy)
             if self.preload.busy:
@@ -472,6 +471,13 @@ class Supervisor:
             self._ended = processes.exit_code(code)
 
 
+def _listening(program: programs.Program) -> dict[serving.Key, socket.socket]:
+    """Listen where the program will, as far as its command line tells."""
+    at = early.address(program, os.environ)
+    sock = early.listen(at) if at else None
+    return {(*at, ""): sock} if at and sock else {}
+
+
 # ---- the program
 
 
@@ -485,9 +491,13 @@ def run_program(
     atexit.register(end.end.close)  # the last of them: not left to a warning in `-X dev`
     fds = iter(heard[1])
     held = {tuple(one[:3]): [next(fds) for _ in range(one[3])] for one in heard[0]["held"]}
+    ahead = heard[0]["early"]
+    listening = (
+        None if ahead is None else {tuple(k): socket.socket(fileno=next(fds)) for k in ahead}
+    )
     sys.path[:] = programs.search_path(program, path)
     modules = warm.Modules(options.synced)
-    serves = serving.Serving(end, held, modules.news, early=heard[0]["early"])
+    serves = serving.Serving(end, held, modules.news, listening)
     warm.load_fresh(options.synced)
     warm.reseed()
     changes.hook(serves)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from kubekit.pod import early
+from kubekit.pod.program import MODULE, SCRIPT, Program
 from tests.unit.supervised import (
     NEWEST_TESTED,
     PATIENCE,
@@ -105,6 +107,54 @@ def test_code_that_comes_meanwhile_is_started_on_the_same_port(box: Container) -
     box.write("main.py", APP.replace("served", "mended").replace('"go"', '"/"'))
     assert box.reload()["state"] == "ready"
     assert box.get() == '"mended"'
+
+
+def test_what_its_command_line_does_not_tell_is_left_to_the_program(box: Container) -> None:
+    """A program called `uvicorn` that listens elsewhere, while another one wants the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        elsewhere = server.getsockname()[1]
+    script = box.folder / "uvicorn"
+    script.write_text(
+        f"#!{box.venv}/bin/python\nimport socket, sys, uvicorn\nsys.path.insert(0, 'src')\n"
+        f"config = uvicorn.Config('main:app', port={elsewhere})\n"
+        "uvicorn.Server(config).run()\n"
+    )
+    script.chmod(0o755)
+    box.options = ("--early", str(LONG))
+    box.start(str(script), "main:app", "--host", "127.0.0.1", "--port", str(box.port))
+    assert until(lambda: "loading" in box.output())
+    assert not connected(box)
+    box.port = elsewhere
+    assert connected(box)
+    go(box)
+    assert box.get() == '"served"'
+
+
+@pytest.mark.parametrize(
+    ("command", "environ", "at"),
+    [
+        ("uvicorn main:app --host 0.0.0.0 --port 80", {}, ("0.0.0.0", 80)),
+        ("uvicorn main:app --host=:: --port=80", {}, ("::", 80)),
+        ("python -m uvicorn main:app --host 0.0.0.0", {}, ("0.0.0.0", 8000)),
+        ("uvicorn main:app", {"UVICORN_PORT": "80"}, ("127.0.0.1", 80)),
+        ("uvicorn main:app", {"UVICORN_HOST": "::"}, ("::", 8000)),
+        ("fastapi run app/main.py --port 80", {}, ("0.0.0.0", 80)),
+        ("fastapi dev app/main.py", {}, None),
+        ("uvicorn main:app --port $PORT", {}, None),
+        ("uvicorn main:app --workers 2", {}, None),
+        ("uvicorn main:app --uds=/tmp/s", {}, None),
+        ("uvicorn main:app", {"WEB_CONCURRENCY": "2"}, None),
+        ("python main.py --port 80", {}, None),
+    ],
+)
+def test_where_a_program_will_listen_is_read_from_its_command(
+    command: str, environ: dict[str, str], at: tuple[str, int] | None
+) -> None:
+    name, *words = command.split()
+    program = Program(SCRIPT, name, [name, *words])
+    if words[0] == "-m":
+        program = Program(MODULE, words[1], words[1:])
+    assert early.address(program, environ) == at
 
 
 def test_a_port_that_another_has_is_told_by_uvicorn(box: Container) -> None:
