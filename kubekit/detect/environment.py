@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from kubekit.detect.backend import Variable
 from kubekit.detect.symbols import Defined, External, Modules
 from kubekit.detect.texts import text_of
+from kubekit.redact import looks_secret
 
 _NEEDLES = (b"environ", b"getenv", b"Settings", b"decouple", b"starlette.config")
 _WORTH = re.compile(
@@ -29,16 +30,11 @@ _SHELL = frozenset(
 )
 """Set by the system or by a framework, never by a person in `.env`."""
 
-_SECRET = re.compile(
-    r"(?:^|_)(?:SECRETS?|PASSWORD|PASSWD|PASSPHRASE|PWD|PASS|TOKENS?|KEYS?|APIKEY|CREDENTIALS?|JWT|DSN|"
-    r"BEARER|SALT|COOKIE|PRIVATE|SIGNING|WEBHOOK)(?:_|$)|(?:DATABASE|DB|REDIS|BROKER|MONGO\w*|AMQP|"
-    r"POSTGRES\w*|RABBITMQ|CELERY\w*|RESULT_BACKEND)_(?:URL|URI|DSN)$|CONNECTION_STRING"
+_ADDRESS = re.compile(
+    r"(?:^|_)(?:DSN|WEBHOOK(?:_UR[IL])?)$|(?:DATABASE|DB|REDIS|BROKER|MONGO\w*|AMQP|POSTGRES\w*|"
+    r"RABBITMQ|CELERY\w*|RESULT_BACKEND)_UR[IL]$"
 )
-_HARMLESS = re.compile(
-    r"_(?:DIR|PATH|FILE|NAME|HEADER|ALGORITHM|ALG|ISSUER|AUDIENCE|LENGTH|SIZE|LIMIT|COUNT|TTL|PREFIX|"
-    r"EXPIRE\w*|EXPIRY|EXPIRATION|MINUTES|SECONDS|HOURS|DAYS|TIMEOUT|LIFETIME|TYPE|ENABLED|URL_PREFIX|"
-    r"VERSION|VAULT_URL)$|^MAX_|^MIN_|^KEY_VAULT_URL$"
-)
+"""Addresses in which there is a login, or that whoever knows them may use."""
 _CREDENTIALS = re.compile(r"://[^/@\s]*:[^/@\s]*@")
 
 
@@ -73,8 +69,7 @@ def find_variables(modules: Modules, paths: Iterable[str]) -> list[Read]:
 
 def is_secret(name: str) -> bool:
     """Whether a variable holds something that nobody should see, by its name."""
-    upper = name.upper()
-    return bool(_SECRET.search(upper)) and not _HARMLESS.search(upper)
+    return looks_secret(name) or _ADDRESS.search(name.upper()) is not None
 
 
 def _in(modules: Modules, path: str, parsed: ast.Module) -> Iterator[Read]:

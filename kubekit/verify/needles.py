@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from kubekit.lint.secrets import only_about
 from kubekit.redact import has_password, hidden, looks_secret
 from kubekit.verify.tree import in_libraries
 
@@ -14,8 +13,6 @@ _KEY = re.compile(rb"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16
 _LONGEST_KEY = 96
 _SHORTEST = 6
 _PACKAGES = ("usr/share/", "usr/lib/")
-_PUBLIC = frozenset({"GPG_KEY"})
-"""Names that look secret, and are not: the official Python images have that of a public key."""
 _NO_VALUE = re.compile(r"^[\"']?(\$|/|[\"']?$)")
 """A variable, a command's output, a path of a file, or empty."""
 _RANDOM = re.compile(r"(?=.*[0-9])(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9+/=_.-]{20,}")
@@ -28,13 +25,13 @@ def is_secret(name: str, value: str) -> bool:
     """
     if has_password(value):
         return True
-    if name in _PUBLIC or name.endswith(("_FILE", "_PATH", "_DIR", "_URL")) or "://" in value:
+    if name.endswith(("_FILE", "_PATH", "_DIR", "_URL")) or "://" in value:
         return False
     if _RANDOM.fullmatch(value):  # base64 may begin with a slash, as a path does
         return True
     if _NO_VALUE.match(value) or not any(hidden([value], public="")):
         return False
-    return looks_secret(name) and not only_about(name)
+    return looks_secret(name)
 
 
 def _shapes(value: str, public: str) -> list[str]:

@@ -13,6 +13,7 @@ from kubekit.lint.secrets import is_secret
         *("API_KEY", "SECRET_KEY", "DB_PASSWORD", "DBPASSWORD", "JWT", "JWT_SECRET", "A_TOKEN"),
         *("AWS_SECRET_ACCESS_KEY", "TLS.KEY", "BETTER_AUTH_SECRET", "NPM_AUTH", "PASSPHRASE"),
         *("db-password", "accessToken", "client.secret", "TOKEN_V2", "PASSWORD_OLD"),
+        *("CACHE_PASSWORD", "PUBLIC_API_TOKEN", "AUDIT_SECRET", "DB_PASS", "API_TOKENS"),
     ],
 )
 def test_a_secret_by_its_name(name: str) -> None:
@@ -32,6 +33,7 @@ def test_a_secret_by_its_name(name: str) -> None:
             "AUTH_BACKEND",
             "MONKEY",
             "key",
+            "auth",
             "TOKENIZER",
             "COMPASS",
         ),
@@ -46,3 +48,5 @@ def test_the_password_in_a_url_counts_and_not_what_only_refers_to_one() -> None:
     assert is_secret("nginx.conf", "proxy_pass http://app:a4Kd0@up/;")
     for password in ("$(DB_PASSWORD)", "${DB_PASSWORD}", "$DB_PASSWORD"):
         assert not is_secret("DATABASE_URL", f"postgresql://app:{password}@db/app")
+    assert is_secret("CONNECTION_STRING", "AccountName=app;AccountKey=a4Kd0")
+    assert not is_secret("CONNECTION_STRING", "redis://cache:6379/0")
