@@ -67,8 +67,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def one(config: pytest.Config, name: str, parts: Sequence[_Part]) -> _Part | None:
     """The part of a series that this run plays; None if it is to play them all."""
-    lot = config.stash[_LOT]
-    return None if lot is None else random.Random(f"{lot} {name}").choice(parts)
+    return None if config.stash[_LOT] is None else chance(config, name).choice(parts)
+
+
+def chance(config: pytest.Config, name: str) -> random.Random:
+    """What is by chance in this run, and the same each time it is drawn again."""
+    return random.Random(f"{config.stash[_LOT]} {name}")
 
 
 def _lot(config: pytest.Config) -> int | None:

@@ -33,7 +33,12 @@ _MODEST = 5
 
 _OWN_PROFILE = re.compile(r"/cluster/.*[\[-](containerd|two-node)\]|/test_profiles\.py::")
 _SCENARIOS = re.compile("/scenarios/test_scenarios.py::")
-_ORDER = (_SCENARIOS, _OWN_PROFILE, re.compile("/cluster/"), re.compile("/cli/"))
+_LONG = re.compile(
+    r"/cluster/(dev|projects)/"
+    r"|/cluster/test_(chaos|faults|images|postgres|push|rollback|secrets|teardown|turns|verify)\.py"
+)
+"""Modules of minutes: one that is begun last keeps the others waiting."""
+_ORDER = (_SCENARIOS, _OWN_PROFILE, _LONG, re.compile("/cluster/"), re.compile("/cli/"))
 _ELSEWHERE = re.compile("/scenarios/|/test_(profiles|lab_profiles|nodes).py::")
 """On profiles of their own; and scenarios, played before their tests look at them, see to it."""
 
