@@ -87,6 +87,8 @@ class Backend:
         packages: folders and modules below `source` that are copied, such as ("app",).
         data: further folders, and files such as alembic.ini, that exist and belong into the image.
         documents: folders in these in which the app keeps Markdown, such as "app/prompts".
+        collected: Django's settings module by which the build collects static files; None where
+            whitenoise serves none.
         installed: whether the project itself is a distribution that is installed.
         port: that the container listens on.
         native: Debian packages that its dependencies need to be compiled; usually none.
@@ -111,6 +113,7 @@ class Backend:
     packages: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
+    collected: str | None = None
     installed: bool = False
     port: int = 8000
     health: Health = Health()

@@ -1,4 +1,4 @@
-"""Django: its settings module, and the routes that its URL configuration lists."""
+"""Django: its settings, as far as an image needs them, and the routes of its URLs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import ast
 import re
 from collections.abc import Iterator
 
+from kubekit.detect.report import Report
 from kubekit.detect.routes import Route
 from kubekit.detect.symbols import Modules
 from kubekit.detect.texts import text_of
 from kubekit.detect.tree import names_module
 
 _CONF = re.compile(rb"^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']", re.MULTILINE)
+_SETTINGS = re.compile(rb"setdefault\(\s*[\"']DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([\w.]+)[\"']")
+_STATIC_ROOT = re.compile(rb"^STATIC_ROOT\s*[=:]", re.MULTILINE)
+_LOCAL = frozenset({"localhost", ".localhost", "*"})
 _DEEP = 12
 _REGEX = re.compile(r"[\^$]|\\Z|\\A")
 
@@ -24,6 +28,59 @@ def django_routes(modules: Modules) -> list[Route]:
             if file is not None:
                 return list(dict.fromkeys(_patterns(modules, file, "/", 0)))
     return []
+
+
+def find_collected(
+    report: Report, modules: Modules, path: str, names: frozenset[str]
+) -> str | None:
+    """The settings by which static files are collected; None where whitenoise serves none.
+
+    Args:
+        report: takes the note.
+        modules: the source.
+        path: the module of the application.
+        names: what is installed.
+    """
+    if "whitenoise" not in names:
+        return None
+    for settings in modules.tree.having(b"STATIC_ROOT"):
+        if at := _STATIC_ROOT.search(modules.tree.files[settings]):
+            for one in (path, "manage.py"):
+                if said := _SETTINGS.search(modules.tree.files.get(one, b"")):
+                    line = modules.tree.files[settings].count(b"\n", 0, at.start()) + 1
+                    text = "static files are collected in the build, for whitenoise"
+                    report.found(text, settings, line)
+                    return said[1].decode()
+    return None
+
+
+def check_hosts(report: Report, modules: Modules) -> None:
+    """Tell of an ALLOWED_HOSTS that refuses every probe: they ask for `localhost`."""
+    for path in modules.tree.having(b"ALLOWED_HOSTS"):
+        module = modules.get(path)
+        values = module.scopes[""].values if module is not None else {}
+        hosts = [_literal(value) for value in values.get("ALLOWED_HOSTS", [])]
+        known = [one for one in hosts if one is not None]
+        if not hosts or len(known) < len(hosts) or _LOCAL & frozenset().union(*known):
+            continue
+        # Where nothing is listed, DEBUG lets in what is asked of this machine.
+        debug = [_is_true(value) for value in values.get("DEBUG", [])]
+        if any(known) or True not in debug:
+            line = values["ALLOWED_HOSTS"][0].lineno
+            report.found("ALLOWED_HOSTS has no `localhost`, by which probes ask", path, line)
+
+
+def _literal(value: ast.expr) -> frozenset[str] | None:
+    """The texts of a list; None where it has anything else."""
+    if not isinstance(value, ast.List | ast.Tuple):
+        return None
+    texts = [one.value for one in value.elts if isinstance(one, ast.Constant)]
+    strings = frozenset(text for text in texts if isinstance(text, str))
+    return strings if len(texts) == len(value.elts) else None
+
+
+def _is_true(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is True
 
 
 def _file(modules: Modules, dotted: str) -> str | None:

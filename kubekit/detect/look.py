@@ -11,7 +11,7 @@ from kubekit.detect.backend import Backend, Looked
 from kubekit.detect.choose import choose
 from kubekit.detect.closure import Closure
 from kubekit.detect.databases import find_database
-from kubekit.detect.django import django_routes
+from kubekit.detect.django import check_hosts, django_routes, find_collected
 from kubekit.detect.environment import find_variables
 from kubekit.detect.health import find_health, is_about
 from kubekit.detect.hints import Hint, Hints, read_hints
@@ -169,7 +169,12 @@ def _copying(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
     data = find_data(seen.report, root, packages)
     source = packages if root == "." else (root,)
     documents = find_documents(seen.report, (*source, *data))
-    return replace(backend, packages=packages, data=data, documents=documents)
+    backend = replace(backend, packages=packages, data=data, documents=documents)
+    if backend.framework != "django":
+        return backend
+    names = seen.installs.names
+    collected = find_collected(seen.report, seen.modules, seen.app.path, names)
+    return replace(backend, collected=collected)
 
 
 def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
@@ -177,6 +182,8 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
     report, modules, app = seen.report, seen.modules, seen.app
     server = find_server(report, modules, app, backend.source)
     variables = find_variables(modules, closure.paths)
+    if backend.framework == "django":
+        check_hosts(report, modules)
     health = find_health(report, _routes(modules, app))
     names = seen.installs.names | closure.drivers()
     database = find_database(report, modules, closure.paths, variables=variables, names=names)

@@ -213,7 +213,19 @@ def _next(backend: Backend, root: Path) -> tuple[str, ...]:
             hints.append(copy_hint(root / ".env.example", root / ".env"))
         if not _ignored(root):
             hints.append("write `.env` into .gitignore: it will hold secrets")
+        hints += _hosts(backend)
     return (*hints, "then `kubekit build-and-apply`" if hints else "run `kubekit build-and-apply`")
+
+
+def _hosts(backend: Backend) -> list[str]:
+    """For Django's ALLOWED_HOSTS out of `.env`; a default that lets probes in may stay."""
+    return [
+        f"let `{one.name}` in .env have `localhost` in it: by that name probes ask"
+        for one in variables(backend)
+        if backend.framework == "django"
+        and one.name.endswith("ALLOWED_HOSTS")
+        and not re.search(r"\*|localhost", one.default or "")
+    ]
 
 
 def _ignored(root: Path) -> bool:

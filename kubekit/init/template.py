@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -60,6 +61,11 @@ def _words(command: Sequence[str]) -> str:
     return json.dumps(list(command), ensure_ascii=False)
 
 
+def _copied(words: Sequence[str]) -> str:
+    """What COPY is given: in the form of JSON where a blank would make two names of one."""
+    return _words(words) if any(" " in word for word in words) else " ".join(words)
+
+
 def _env_value(value: str) -> str:
     """A value as `.env` takes it."""
     if not value or _BARE.fullmatch(value):
@@ -86,6 +92,8 @@ def _environment() -> Environment:
     environment.filters |= {
         "word": yaml_word,
         "list_of_words": _words,
+        "copied": _copied,
+        "shell_word": shlex.quote,
         "env_value": _env_value,
         "rows": lambda text: str(text).rstrip("\n"),
     }

@@ -31,6 +31,7 @@ _HEAVY = frozenset(
         *("torch", "tensorflow", "jax", "transformers", "cv2", "spacy", "pyarrow"),
     }
 )
+_DATABASE_URLS = frozenset({"DATABASE_URL", "DB_URL"})
 _RELATIVE_FILE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?:\./)?(?P<path>[^?]+)")
 
 
@@ -85,6 +86,7 @@ def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
         "project_files": layout.by_folder(further),
         "build_copies": layout.build_copies(backend),
         "copies": layout.copies(backend),
+        "collecting": _collecting(backend),
         "python_path": layout.python_path(backend),
         "imports": _imports(backend),
         "sqlite": backend.database == "sqlite",
@@ -121,6 +123,16 @@ def _imports(backend: Backend) -> list[str]:
     libraries = [] if backend.framework == "django" else list(backend.imports)
     server = [] if backend.server == "module" else [backend.server]
     return sorted({*libraries, *server})
+
+
+def _collecting(backend: Backend) -> list[str]:
+    """What Django's settings read when static files are collected, each with a value for that."""
+    if backend.collected is None:
+        return []
+    needed = [one.name for one in variables(backend) if one.default is None]
+    # 0 is a key, a number, a text and a false.
+    values = [f"{one}={'sqlite://' if one in _DATABASE_URLS else '0'}" for one in needed]
+    return [f"DJANGO_SETTINGS_MODULE={backend.collected}", *values]
 
 
 def _image(python: str, base: str) -> str:

@@ -151,6 +151,23 @@ def test_djangos_own_sqlite_would_lie_where_nothing_can_be_written(world: World)
 
 
 @pytest.mark.parametrize(
+    ("read", "told"),
+    [
+        ("os.environ['DJANGO_ALLOWED_HOSTS'].split()", True),
+        ("os.getenv('DJANGO_ALLOWED_HOSTS', 'shop.example').split()", True),
+        ("os.getenv('DJANGO_ALLOWED_HOSTS', 'localhost').split()", False),
+    ],
+)
+def test_djangos_hosts_have_to_let_the_probes_in(world: World, read: str, told: bool) -> None:
+    world.write("requirements.txt", "django==5.2\ngunicorn==23.0\n")
+    world.write("shop/settings.py", f"import os\nALLOWED_HOSTS = {read}\n")
+    source = "from django.core.wsgi import get_wsgi_application\napplication = {}()\n"
+    world.write("shop/wsgi.py", source.format("get_wsgi_application"))
+    hints = world.run("init", "-o", "json").of("ended")[0]["hints"]
+    assert any("`DJANGO_ALLOWED_HOSTS` in .env have `localhost`" in one for one in hints) == told
+
+
+@pytest.mark.parametrize(
     ("config", "unread"),
     [
         ("manifests: [deploy]\nbuild: {context: ., dockerfile: docker/Dockerfile}\n", 2),

@@ -23,7 +23,7 @@ from kubekit.manifests.render import render
 from kubekit.model import Settings
 from kubekit.pod.program import shell_words
 from kubekit.text.envfile import parse as parse_env
-from tests.unit.backends import SHAPES
+from tests.unit.backends import SHAPES, variable
 
 DIALECTS: tuple[Dialect, ...] = ("plain", "buildkit")
 every_shape = pytest.mark.parametrize("backend", SHAPES.values(), ids=SHAPES)
@@ -124,6 +124,40 @@ def test_no_group_is_installed_whichever_the_project_takes_by_default() -> None:
     """`--no-dev` leaves out `dev` alone, though `default-groups` of uv may name further ones."""
     (sync,) = [line for line in of(SHAPES["uv"], "Dockerfile").splitlines() if "uv sync" in line]
     assert sync.endswith(" --no-default-groups")
+
+
+def test_static_files_are_collected_with_values_for_what_the_settings_read() -> None:
+    env = (
+        *(variable("DATABASE_URL", secret=True), variable("SECRET_KEY", secret=True)),
+        *(variable("HOSTS", "localhost"), variable("PORT")),
+    )
+    made = replace(SHAPES["django"], collected="site.settings", env=env)
+    runtime = parsed(made).stages[1].body
+    (at,) = [i for i, step in enumerate(runtime) if "collectstatic" in step.text]
+    assert shlex.split(runtime[at].text) == [
+        *("DJANGO_SETTINGS_MODULE=site.settings", "DATABASE_URL=sqlite://", "SECRET_KEY=0"),
+        *("python", "-m", "django", "collectstatic", "--noinput"),
+    ]
+    keywords = [step.keyword for step in runtime]
+    assert at > max(i for i, keyword in enumerate(keywords) if keyword == "COPY")
+    assert at < keywords.index("USER")
+    assert "collectstatic" not in of(SHAPES["django"], "Dockerfile")
+
+
+@every_dialect
+def test_a_blank_in_a_name_makes_no_two_of_it(dialect: Dialect) -> None:
+    files = ("reqs/all of it.txt", "reqs/base.txt")
+    made = replace(SHAPES["pip"], requirements=files, source="my app", packages=("svc",))
+    file = parsed(made, dialect)
+    copied = [step.text for step in file.instructions if step.keyword == "COPY"]
+    assert [json.loads(text) for text in copied if " of it" in text or "my" in text] == [
+        [*files, "reqs/"],
+        ["my app", "/app/my app"],
+    ]
+    (install,) = [step.text for step in file.instructions if " -r " in step.text]
+    assert shlex.split(install)[-1] == files[0]
+    assert 'PYTHONPATH="/app/my app" \\\n' in of(made, "Dockerfile", dialect)
+    assert parsed(SHAPES["pip"]).stages[0].body[-2].text == "requirements.txt ./"
 
 
 @every_shape
@@ -300,6 +334,14 @@ def test_sqlite_is_one_pod_with_a_volume_unless_a_server_is_named(tmp_path: Path
     assert server["Deployment"]["spec"]["replicas"] == 3
     assert "PersistentVolumeClaim" not in server
     assert container(server)["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+@every_shape
+def test_there_is_room_for_an_upload(backend: Backend, tmp_path: Path) -> None:
+    """Starlette keeps one in /tmp, and a pod with more there than the volume's limit is evicted."""
+    volumes = applied(backend, tmp_path)["Deployment"]["spec"]["template"]["spec"]["volumes"]
+    (tmp,) = [one["emptyDir"] for one in volumes if one["name"] == "tmp"]
+    assert tmp == {"sizeLimit": "256Mi"}
 
 
 @every_shape
