@@ -22,6 +22,7 @@ from kubekit.image.docker.engine import on_host
 from kubekit.manifests.phases import is_before
 from kubekit.model import Applied, BuiltImage, Cancel, ClusterTarget, Manifests, Settings
 from kubekit.publish import provide
+from kubekit.rollout.forced import unblock
 from kubekit.rollout.preflight import foresee
 from kubekit.rollout.revisions import remember
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
@@ -241,6 +242,7 @@ def await_ready(
 ) -> Rollout:
     """Wait until what was applied is ready."""
     try:
+        unblock(kube, applied, namespace=settings.namespace, emit=run.emit, clock=run.clock)
         return wait(
             kube,
             applied,

@@ -1,10 +1,11 @@
-"""`kubekit rollback`: the Deployments whose pods were changed last, as they were before.
+"""`kubekit rollback`: the workloads whose pods were changed last, as they were before.
 
-What a release has changed of other kinds stays: nothing in the cluster knows how that was.
+They are Deployments, StatefulSets and DaemonSets. What a release has changed of other kinds stays:
+nothing in the cluster knows how that was.
 
 The old pod template is applied as any other, by the same field manager, so that the next
 build-and-apply simply goes forward again. It names the old image, and the old Secrets and
-ConfigMaps, which are kept for as long as a ReplicaSet names them.
+ConfigMaps, which are kept for as long as one of their revisions names them.
 """
 
 from __future__ import annotations
@@ -16,25 +17,27 @@ from kubekit.api.apply import Step, write
 from kubekit.api.difference import comparable
 from kubekit.api.fields import applied_by
 from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
-from kubekit.api.ownership import OwnedSet, members
+from kubekit.api.ownership import Member, OwnedSet, members, read_kinds
 from kubekit.api.references import references
 from kubekit.api.refusals import explained
-from kubekit.api.resources import DEPLOYMENTS, KNOWN, REPLICA_SETS, ref
+from kubekit.api.resources import KNOWN, Resource, ref
 from kubekit.errors import Place, UsageError, WorkloadError
 from kubekit.events import Emit, Warned
 from kubekit.image import cleanup
 from kubekit.model import Applied, ClusterTarget, Manifest, Object, Settings
 from kubekit.release import await_ready
-from kubekit.rollout.revisions import Revision, remember, revisions
+from kubekit.rollout.kinds import by_hand
+from kubekit.rollout.revisions import KEPT_AS, Revision, history, remember, revisions
 from kubekit.rollout.wait import Rollout
 from kubekit.session import Run, open_store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Back:
-    """One Deployment, and the revision it goes back to."""
+    """One workload, and the revision it goes back to."""
 
-    deployment: Object
+    resource: Resource
+    live: Object
     revision: Revision
 
     @property
@@ -42,7 +45,7 @@ class Back:
         """In words, as ``Deployment/web to revision 3, image tasks:kk-..., ready at 2026-...``."""
         one = self.revision
         images = ", ".join(one.images)
-        return f"{ref(self.deployment)} to revision {one.number}, image {images}, {one.told}"
+        return f"{ref(self.live)} to revision {one.number}, image {images}, {one.told}"
 
 
 def choose(kube: Kube, owned: OwnedSet, *, emit: Emit) -> list[Back]:
@@ -57,16 +60,17 @@ def choose(kube: Kube, owned: OwnedSet, *, emit: Emit) -> list[Back]:
     known = _known(kube, owned)
     times = [found[0].ready_at for _, found in known]
     last = max(times) if all(times) else ""
-    wanted = [(obj, found) for obj, found in known if found[0].ready_at == last]
+    wanted = [(member, found) for member, found in known if found[0].ready_at == last]
     chosen, stays = [], []
-    for obj, (_, *before) in wanted:
+    for (resource, obj), (_, *before) in wanted:
         good = next((one for one in before if one.ready_at), None)
         if good is None:
             stays.append(ref(obj))
         else:
-            chosen.append(Back(deployment=obj, revision=good))
+            chosen.append(Back(resource=resource, live=obj, revision=good))
     if not chosen:
-        raise _nowhere(*wanted[0])
+        (_, obj), found = wanted[0]
+        raise _nowhere(obj, found)
     hint = "a `kubekit build-and-apply` of files without it takes it away"
     for name in stays:
         text = f"{name} stays as it is: it has no earlier revision that was ready"
@@ -74,18 +78,21 @@ def choose(kube: Kube, owned: OwnedSet, *, emit: Emit) -> list[Back]:
     return chosen
 
 
-def _known(kube: Kube, owned: OwnedSet) -> list[tuple[Object, list[Revision]]]:
-    """The project's Deployments, each with its revisions.
+def _known(kube: Kube, owned: OwnedSet) -> list[tuple[Member, list[Revision]]]:
+    """The project's workloads, each with its revisions; not those whose pods go by hand.
 
     Raises:
         UsageError: there are none.
     """
-    live = [obj for _, obj in members(kube, owned, [DEPLOYMENTS.group_kind])]
-    sets = kube.list(REPLICA_SETS.path(owned.namespace))
-    known = [(obj, found) for obj in live if (found := revisions(sets, obj))]
+    wanted = {KNOWN["apps/v1", kind].group_kind for kind in KEPT_AS}
+    found = members(kube, owned, wanted & (read_kinds(kube, owned) or frozenset()))
+    live = [member for member in found if not by_hand(member[1])]
+    kept = history(kube, owned.namespace, [obj for _, obj in live])
+    known = [(member, own) for member in live if (own := revisions(kept, member[1]))]
     if not known:
         raise UsageError(
-            f"no Deployment of `{owned.project}` is in namespace `{owned.namespace}`",
+            f"no workload of `{owned.project}` that can go back is in namespace "
+            f"`{owned.namespace}`",
             hints=("`kubekit status` shows what is there",),
             id="nothing-to-roll-back",
         )
@@ -125,7 +132,7 @@ def _apply(settings: Settings, chosen: list[Back], kube: Kube, run: Run) -> Appl
 def _tried(kube: Kube, back: Back, settings: Settings) -> Step:
     """What is to be written, after a trial that went well."""
     manifest = Manifest(data=_sent(back), origin=Place(file=settings.file))
-    path = DEPLOYMENTS.path(settings.namespace, manifest.name)
+    path = back.resource.path(settings.namespace, manifest.name)
     try:
         answer = kube.apply(path, manifest.data, dry_run=True)
     except ApiError as error:
@@ -136,23 +143,23 @@ def _tried(kube: Kube, back: Back, settings: Settings) -> Step:
         raise refusal from error
     return Step(
         manifest=manifest,
-        resource=DEPLOYMENTS,
+        resource=back.resource,
         action="configured",
         sent=manifest.data,
-        live=comparable(back.deployment),  # without its managers: nobody's fields are taken over
+        live=comparable(back.live),  # without its managers: nobody's fields are taken over
         date=answer.date,
     )
 
 
 def _sent(back: Back) -> Object:
     """What kubekit has applied, with the old template instead of the present one."""
-    live = back.deployment
+    live = back.live
     mine = applied_by(live, FIELD_MANAGER)
     metadata = {**(mine.get("metadata") or {}), "name": live["metadata"]["name"]}
     metadata["namespace"] = live["metadata"]["namespace"]
     return {
-        "apiVersion": DEPLOYMENTS.api_version,
-        "kind": DEPLOYMENTS.kind,
+        "apiVersion": back.resource.api_version,
+        "kind": back.resource.kind,
         "metadata": metadata,
         "spec": {**(mine.get("spec") or {}), "template": back.revision.template},
     }
@@ -174,7 +181,7 @@ def _check(settings: Settings, back: Back, target: ClusterTarget, kube: Kube, ru
     if missing:
         verb = "which was deleted" if len(missing) == 1 else "which were deleted"
         raise WorkloadError(
-            f"revision {back.revision.number} of {ref(back.deployment)} needs "
+            f"revision {back.revision.number} of {ref(back.live)} needs "
             f"{' and '.join(dict.fromkeys(missing))}, {verb}",
             hints=("check out the files of that time, and run `kubekit build-and-apply`",),
             id="rollback-needs-missing",

@@ -12,11 +12,11 @@ from kubekit.api.kube import FIELD_MANAGER, Kube
 from kubekit.api.lineage import is_of
 from kubekit.api.ownership import OwnedSet, members, read_kinds
 from kubekit.api.podsecrets import of_set, of_templates
-from kubekit.api.resources import PODS, REPLICA_SETS, ref
+from kubekit.api.resources import PODS, ref
 from kubekit.api.withheld import Withheld
 from kubekit.model import Object
 from kubekit.rollout.kinds import REVISION, settled
-from kubekit.rollout.revisions import past_of, revisions
+from kubekit.rollout.revisions import KEPT_AS, history, past_of, revisions
 
 _CONTROLLERS = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"})
 
@@ -37,11 +37,11 @@ def describe(
         text = f"nothing of `{owned.project}` is in namespace `{owned.namespace}`"
         return text, {**data, "objects": [], "pods": []}
     found = [obj for _, obj in members(kube, owned, kinds)]
-    sets = kube.list(REPLICA_SETS.path(owned.namespace)) if _has_deployments(found) else []
+    kept = history(kube, owned.namespace, found)
     withheld = Withheld(
         lambda: {*secrets, *of_set(kube, owned), *of_templates(kube, owned.namespace, found)}
     )
-    objects = [_row(obj, sets, withheld) for obj in found]
+    objects = [_row(obj, kept, withheld) for obj in found]
     pods = _pods(kube, owned, {row["ref"] for row in objects})
     width = max(len(row["ref"]) for row in (*objects, *pods)) if objects else 0
     lines = [f"{owned.project} in namespace {owned.namespace}"]
@@ -72,13 +72,9 @@ def drift(obj: Object, withheld: Withheld) -> list[dict[str, Any]]:
     ]
 
 
-def _has_deployments(found: list[Object]) -> bool:
-    return any(obj["kind"] == "Deployment" for obj in found)
-
-
-def _row(obj: Object, sets: list[Object], withheld: Withheld) -> dict[str, Any]:
+def _row(obj: Object, kept: list[Object], withheld: Withheld) -> dict[str, Any]:
     row: dict[str, Any] = {"ref": ref(obj), "state": _state(obj), "drift": drift(obj, withheld)}
-    if obj["kind"] == "Deployment":
+    if obj["kind"] in KEPT_AS:
         row["revisions"] = [
             {
                 "revision": one.number,
@@ -87,7 +83,7 @@ def _row(obj: Object, sets: list[Object], withheld: Withheld) -> dict[str, Any]:
                 "present": one.present,
                 "of_dev": one.of_dev,
             }
-            for one in revisions(sets, obj)
+            for one in revisions(kept, obj)
         ]
     return row
 

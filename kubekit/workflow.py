@@ -141,7 +141,7 @@ def rollback(settings: Settings, run: Run) -> Rollout:
         hidden = {
             value
             for back in chosen
-            for template in (back.revision.template, back.deployment["spec"]["template"])
+            for template in (back.revision.template, back.live["spec"]["template"])
             for value in secrets.hidden(settings.namespace, template, name=settings.name)
         }
         redactor = Redactor(hidden)

@@ -46,8 +46,10 @@ CONFIG_MAP = Resource(api_version="v1", kind="ConfigMap", plural="configmaps")
 PODS = Resource(api_version="v1", kind="Pod", plural="pods")
 EVENTS = Resource(api_version="v1", kind="Event", plural="events")
 SERVICES = Resource(api_version="v1", kind="Service", plural="services")
-DEPLOYMENTS = Resource(api_version="apps/v1", kind="Deployment", plural="deployments")
 REPLICA_SETS = Resource(api_version="apps/v1", kind="ReplicaSet", plural="replicasets")
+CONTROLLER_REVISIONS = Resource(
+    api_version="apps/v1", kind="ControllerRevision", plural="controllerrevisions"
+)
 LEASES = Resource(api_version="coordination.k8s.io/v1", kind="Lease", plural="leases")
 SLICES = Resource(api_version="discovery.k8s.io/v1", kind="EndpointSlice", plural="endpointslices")
 
@@ -79,7 +81,7 @@ POD_MAKERS = (
     *(resource for (_, kind), resource in KNOWN.items() if kind in _WITH_TEMPLATES),
     REPLICA_SETS,
     Resource(api_version="v1", kind="ReplicationController", plural="replicationcontrollers"),
-    Resource(api_version="apps/v1", kind="ControllerRevision", plural="controllerrevisions"),
+    CONTROLLER_REVISIONS,
 )
 """Pods, and all that has a template of one: also what a workload can be rolled back to."""
 

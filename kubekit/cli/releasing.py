@@ -101,8 +101,8 @@ def _push(
 def _rollback(settings: "Settings", run: "Run") -> None:
     """Bring back what ran before the pods changed last, with its `.env`; wait until it is ready.
 
-    Each Deployment whose pods changed then goes to its last revision that was once ready. Objects
-    of other kinds stay as they are, and so do the files.
+    Each Deployment, StatefulSet and DaemonSet whose pods changed then goes to its last revision
+    that was once ready. Objects of other kinds stay as they are, and so do the files.
 
     \b
     kubekit rollback                the next build-and-apply goes forward again

@@ -64,6 +64,11 @@ def settled(live: Object) -> str | None:
     return rule(live) if rule else "nothing to wait for"
 
 
+def by_hand(live: Object) -> bool:
+    """Whether its pods are replaced only when somebody deletes them."""
+    return (live["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
+
+
 def wanted(live: Object) -> int:
     """How many pods the workload is to have."""
     if live["kind"] == "DaemonSet":
@@ -87,12 +92,10 @@ def _stateful(live: Object) -> str | None:
     count, new = wanted(live), int(status.get("updatedReplicas") or 0)
     ready = int(status.get("availableReplicas", status.get("readyReplicas")) or 0)
     partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
-    # Its pods are replaced only when somebody deletes them.
-    by_hand = strategy.get("type") == "OnDelete"
-    if ready < count or (not by_hand and new < count - partition):
+    if ready < count or (not by_hand(live) and new < count - partition):
         return None
     if (
-        not by_hand
+        not by_hand(live)
         and not partition
         and status.get("currentRevision") != status.get("updateRevision")
     ):
@@ -102,11 +105,10 @@ def _stateful(live: Object) -> str | None:
 
 def _daemons(live: Object) -> str | None:
     status, count = live.get("status") or {}, wanted(live)
-    by_hand = (live["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
     new, ready = (
         int(status.get(key) or 0) for key in ("updatedNumberScheduled", "numberAvailable")
     )
-    if ready < count or (new < count and not by_hand):
+    if ready < count or (new < count and not by_hand(live)):
         return None
     return f"{ready} of {count} ready" if count else "no node is meant to run it"
 

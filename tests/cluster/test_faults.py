@@ -1,7 +1,7 @@
 """A fault at each request of each run that changes something: nothing twice, none lost.
 
-What changes something goes wrong in every way, what only asks in one each, drawn by lot. A seeded
-sample of them in `make test`, all of them with `--rounds 3`.
+What changes something goes wrong in every way, what only asks in one each, drawn by lot. A few of
+them in `make test`, others at each commit (`tests/drawn.py`); all of them with `--rounds 3`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import pytest
 from kubekit import workflow
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import MEMBER_LABEL
-from kubekit.api.resources import DEPLOYMENTS, KNOWN, LEASES, NAMESPACE
+from kubekit.api.resources import KNOWN, LEASES, NAMESPACE
 from kubekit.errors import KubekitError, UnreachableError
 from kubekit.session import Run
+from tests import drawn
 from tests.cluster.conftest import Project
 from tests.cluster.plain import without_image
 from tests.cluster.scenarios import access
@@ -66,7 +67,7 @@ class Act:
     before: Deed
     run: Deed
     left: set[str]
-    sample: int = 4
+    sample: int = 2
 
 
 def fresh(stand: Stand) -> None:
@@ -122,7 +123,7 @@ def two_releases(stand: Stand) -> None:
 def roll_back(stand: Stand) -> None:
     # One that was cut off half-way has brought back the first of them, and goes on with the rest.
     kube = stand.kube()
-    live = kube.list(DEPLOYMENTS.path(stand.namespace))
+    live = kube.list(KNOWN["apps/v1", "Deployment"].path(stand.namespace))
     if {told({"kind": "Deployment", **one})[0] for one in live} != {"first"}:
         workflow.rollback(stand.settings(), Run(emit=stand.told.append))
 
@@ -157,7 +158,7 @@ ACTS = {
         before=two_releases,
         run=roll_back,
         left=BASE | {"Deployment/one", "Deployment/two"},
-        sample=2,
+        sample=1,
     ),
     "teardown": Act(before=deployed, run=tear_down, left=set(), sample=2),
 }
@@ -255,7 +256,7 @@ def test_a_request_that_goes_wrong_is_made_good(
     assert len(changes) >= 3
     cases = [(kind, which) for kind in (*BRIEF, LASTING) for which in changes]
     if pytestconfig.getoption("--rounds") == 1:
-        cases = random.Random(f"faults-{name}").sample(cases, act.sample)
+        cases = drawn.chance(pytestconfig, f"faults-{name}").sample(cases, act.sample)
     for kind, which in cases:
         met = made_good(faulty, name, kind, which, wanted)
         assert met, f"{which} of {len(changes)} was not asked for"

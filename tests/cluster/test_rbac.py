@@ -93,3 +93,18 @@ def test_every_command_works_and_nothing_is_missed(
     kept = {"ServiceAccount/narrow", "Role/narrow", "RoleBinding/narrow"}
     narrow.env = owner
     assert leftovers(narrow) == kept
+
+
+def test_a_stateful_set_goes_back_and_nothing_is_missed(
+    limited: tuple[Project, dict[str, str]],
+) -> None:
+    narrow, _ = limited
+    own = "kind: StatefulSet", "serviceName: web\n  replicas: 1"
+    narrow.edit("manifests/app.yaml.j2", "kind: Deployment", own[0])
+    narrow.edit("manifests/app.yaml.j2", "replicas: 1", own[1])
+    well(narrow, "build-and-apply")
+    narrow.write("app/server.py", "import sys\nsys.exit('broken')\n")
+    assert narrow.fail()["id"] == "crash-loop"
+    told = well(narrow, "rollback")
+    assert any((it.get("ref"), it.get("action")) == ("Pod/web-0", "deleted") for it in told)
+    assert narrow.run("status").code == 0

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.cluster.conftest import SERVER, Project
+from tests.cluster.plain import POD, without_image
 from tests.cluster.scenarios.running import dev
 
 pytestmark = pytest.mark.cluster
@@ -150,3 +151,61 @@ def test_what_dev_has_left_is_nowhere_to_go_back_to(project: Project) -> None:
     assert project.answer() == "hello 1"
     (deployment,) = project.objects("deployments")
     assert not deployment["spec"]["template"]["spec"].get("volumes")
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_a_set_goes_back_though_its_new_pod_never_becomes_ready(
+    project: Project, kind: str
+) -> None:
+    """A StatefulSet waits for such a pod for ever: it is only replaced once somebody deletes it."""
+    project.edit("manifests/app.yaml.j2", "kind: Deployment", f"kind: {kind}")
+    own = "serviceName: web\n  replicas: 2" if kind == "StatefulSet" else "minReadySeconds: 0"
+    project.edit("manifests/app.yaml.j2", "replicas: 1", own)
+    project.apply()
+    good(project, "howdy", "second")
+    assert project.answer() == "howdy 1"
+
+    project.write(".env", "GREETING=never\n")
+    project.write("app/server.py", "import sys\nsys.exit('broken')\n")
+    assert project.fail()["id"] == "crash-loop"
+    assert "ready at" in project.run("status").out
+    back = project.run("rollback", "-o", "json")
+    assert back.code == 0, back.out
+    assert project.answer() == "howdy 1"
+    blocked = [("Pod/web-1", "deleted")] if kind == "StatefulSet" else []
+    changed = [(event["ref"], event["action"]) for event in back.of("object")]
+    assert changed == [(f"{kind}/web", "configured"), *blocked]
+
+    again = project.run("rollback", "-o", "json")
+    assert again.code == 0, again.out
+    assert project.answer() == "hello 1"
+    assert [event["ref"] for event in again.of("object")] == [f"{kind}/web"]
+    shown = project.kubectl("get", f"{kind}/web", "-o", "json", "--show-managed-fields")
+    managers = {entry["manager"] for entry in json.loads(shown)["metadata"]["managedFields"]}
+    assert managers == {"kubekit", "kube-controller-manager"}
+
+
+SET = f"""\
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: web}}
+spec:
+  serviceName: web
+  selector: {{matchLabels: {{app: web}}}}
+  template:
+    metadata: {{labels: {{app: web}}}}
+    spec:
+{POD}\
+          command: [python, -c, "import time; time.sleep(1e6)"]
+"""
+
+
+def test_forward_too_a_pod_that_never_becomes_ready_holds_nothing_up(project: Project) -> None:
+    plain = without_image(project)
+    plain.write("manifests/web.yaml", SET.replace("time.sleep(1e6)", "exit(1)"))
+    assert plain.fail()["id"] == "crash-loop"
+    plain.write("manifests/web.yaml", SET)
+    changed = {(event["ref"], event["action"]) for event in plain.apply().of("object")}
+    assert ("Pod/web-0", "deleted") in changed
+    quiet = {event["action"] for event in plain.apply().of("object")}
+    assert quiet == {"unchanged"}

@@ -1,4 +1,4 @@
-"""Which revision a rollback goes back to, and of which Deployments: by when each became ready."""
+"""Which revision a rollback goes back to, and of which workloads: by when each became ready."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from kubekit import rollback
 from kubekit.api.kube import ApiError
 from kubekit.api.ownership import KINDS_ANNOTATION, OwnedSet
-from kubekit.api.resources import DEPLOYMENTS
+from kubekit.api.resources import KNOWN, Resource
 from kubekit.errors import Place, RefusedError, UnreachableError, UsageError
 from kubekit.events import Event, Warned
 from kubekit.model import Applied, AppliedObject, Manifest, Object, Settings
@@ -20,12 +20,13 @@ from kubekit.rollout.revisions import DEV_VOLUME, READY_ANNOTATION, remember, re
 from kubekit.session import Run
 
 FILE = Path("/p/kubekit.yaml")
+KIND = KNOWN["apps/v1", "Deployment"]
 OWNED = OwnedSet(project="x", namespace="x")
 
 
-def deployment(name: str) -> Object:
+def deployment(name: str, kind: str = "Deployment") -> Object:
     metadata = {"name": name, "namespace": "x", "uid": name}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": {}}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {}}
 
 
 def replica_set(owner: str, number: int, ready_at: str = "") -> Object:
@@ -38,6 +39,15 @@ def replica_set(owner: str, number: int, ready_at: str = "") -> Object:
         },
         "spec": {"template": {"spec": {"containers": [{"name": "app", "image": f"i:{number}"}]}}},
     }
+
+
+def controller_revision(owner: str, number: int, ready_at: str = "") -> Object:
+    """The same as what a StatefulSet or a DaemonSet has: a patch that brings it back."""
+    one = replica_set(owner, number, ready_at)
+    del one["metadata"]["annotations"][REVISION]
+    template = {**one.pop("spec")["template"], "$patch": "replace"}
+    template["metadata"] = {"creationTimestamp": None, "labels": {"app": owner}}
+    return {**one, "revision": number, "data": {"spec": {"template": template}}}
 
 
 class Cluster:
@@ -62,8 +72,9 @@ class Cluster:
     def get(self, _path: str) -> Object:
         return {"metadata": {"annotations": {KINDS_ANNOTATION: "Deployment.apps"}}}
 
-    def list(self, _path: str) -> list[Object]:
-        return self.sets
+    def list(self, path: str) -> list[Object]:
+        kept = "data" if path.endswith("controllerrevisions") else "spec"
+        return [one for one in self.sets if kept in one]
 
     def request(self, _method: str, path: str, **_: object) -> None:
         self.changed.append(path.rpartition("/")[2])
@@ -93,7 +104,7 @@ def chosen(
     """What goes back, and to which revision; nothing else is `told`."""
     said: list[Event] = []
     owners = dict.fromkeys(str(one["metadata"]["ownerReferences"][0]["uid"]) for one in sets)
-    live = [(DEPLOYMENTS, deployment(name)) for name in owners]
+    live = [(KIND, deployment(name)) for name in owners]
     monkeypatch.setattr(rollback, "members", lambda *_: live)
     kube: Any = Cluster(*sets)
     backs = choose(kube, OWNED, emit=said.append)
@@ -101,7 +112,7 @@ def chosen(
         assert said == []
     else:
         told += said
-    return {back.deployment["metadata"]["name"]: back.revision.number for back in backs}
+    return {back.live["metadata"]["name"]: back.revision.number for back in backs}
 
 
 def test_those_of_the_last_release_go_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +196,11 @@ SETTINGS = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=(
 def backs_of(names: str) -> list[Back]:
     sets = [replica_set(name, 1, "T1") for name in names]
     return [
-        Back(deployment=deployment(name), revision=revisions(sets, deployment(name))[0])
+        Back(
+            resource=KIND,
+            live=deployment(name),
+            revision=revisions(sets, deployment(name))[0],
+        )
         for name in names
     ]
 
@@ -216,10 +231,78 @@ def test_fields_of_kubectl_apply_are_not_taken_over() -> None:
     """Its `replicas` would be gone with the next apply."""
     (back,) = backs_of("a")
     entry = {"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsV1": {}}
-    back.deployment["metadata"]["managedFields"] = [entry]
+    back.live["metadata"]["managedFields"] = [entry]
     kube: Any = Cluster()
     rollback._apply(SETTINGS, [back], kube, Run(emit=lambda _: None))
     assert kube.changed == ["a"]
+
+
+def member(name: str, kind: str) -> tuple[Resource, Object]:
+    return KNOWN["apps/v1", kind], deployment(name, kind)
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_sets_go_back_by_their_controller_revisions(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kube: Any = Cluster(
+        *(replica_set("web", number, "T1") for number in (1, 2)),
+        *(controller_revision("db", 9, "T1"), controller_revision("db", 10, "")),
+    )
+    monkeypatch.setattr(rollback, "read_kinds", lambda *_: frozenset({"Pod", f"{kind}.apps"}))
+    asked: list[frozenset[str]] = []
+
+    def members(_kube: object, _owned: object, kinds: frozenset[str]) -> list[Any]:
+        asked.append(kinds)
+        return [member("web", "Deployment"), member("db", kind)]
+
+    monkeypatch.setattr(rollback, "members", members)
+    (back,) = choose(kube, OWNED, emit=lambda _: None)
+    assert asked == [{f"{kind}.apps"}], "who may not list the others need not"
+    assert back.told == f"{kind}/db to revision 9, image i:9, ready at T1"
+    sent = rollback._sent(back)
+    assert (sent["apiVersion"], sent["kind"]) == ("apps/v1", kind)
+    containers = [{"name": "app", "image": "i:9"}]
+    metadata = {"labels": {"app": "db"}}
+    assert sent["spec"]["template"] == {"metadata": metadata, "spec": {"containers": containers}}
+
+
+def test_who_may_not_write_on_controller_revisions_can_take_deployments_back() -> None:
+    class Narrow(Cluster):
+        def list(self, path: str) -> list[Object]:
+            if path.endswith("controllerrevisions"):
+                raise ApiError(status=403, reason="Forbidden", message="no", causes=())
+            return super().list(path)
+
+    live = (deployment("db", "StatefulSet"), deployment("web"))
+    kube: Any = Narrow(replica_set("web", 1), controller_revision("db", 1))
+    items = tuple(
+        AppliedObject(
+            manifest=Manifest(data=one, origin=Place(file=FILE)), action="configured", live=one
+        )
+        for one in live
+    )
+    remember(kube, Applied(objects=items, since=0.0), namespace="x")
+    assert kube.changed == ["web-1"]
+
+
+def test_what_is_replaced_by_hand_is_no_good_revision_and_does_not_go_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All may be well with it while no pod runs its new template yet."""
+    kube: Any = Cluster(controller_revision("db", 1), controller_revision("db", 2))
+    resource, live = member("db", "StatefulSet")
+    for strategy, noted in (("RollingUpdate", ["db-2"]), ("OnDelete", [])):
+        live["spec"] = {"updateStrategy": {"type": strategy}}
+        item = AppliedObject(
+            manifest=Manifest(data=live, origin=Place(file=FILE)), action="configured", live=live
+        )
+        remember(kube, Applied(objects=(item,), since=0.0), namespace="x")
+        assert kube.changed == noted
+        kube.changed.clear()
+    monkeypatch.setattr(rollback, "members", lambda *_: [(resource, live)])
+    with pytest.raises(UsageError, match="no workload of `x` that can go back"):
+        choose(kube, OWNED, emit=lambda _: None)
 
 
 def test_what_goes_back_is_told_with_when_it_was_ready() -> None:
