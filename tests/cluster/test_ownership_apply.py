@@ -7,7 +7,12 @@ import subprocess
 
 import pytest
 
-from tests.cluster.conftest import Project
+from kubekit import workflow
+from kubekit.config.load import load
+from kubekit.errors import RefusedError
+from kubekit.events import Event, ObjectChanged, Warned
+from kubekit.session import Run
+from tests.cluster.conftest import PROFILE, Project
 from tests.cluster.plain import CONFIG, DEPLOYMENT, feed, job, live, without_image
 from tests.conftest import KUBEKIT
 
@@ -116,6 +121,42 @@ def test_a_namespace_that_is_being_deleted_is_waited_for(plain: Project) -> None
     assert after["uid"] != before
     assert "deletionTimestamp" not in after
     assert live(plain, "configmap/settings")["data"] == {"colour": "red"}
+
+
+REFUSED = """\
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: both}
+spec: {minAvailable: 1, maxUnavailable: 1, selector: {matchLabels: {app: web}}}
+"""
+
+
+@pytest.mark.parametrize("used", [False, True], ids=["empty", "another's"])
+def test_of_a_refused_run_the_namespace_goes_unless_somebody_uses_it(
+    plain: Project, used: bool
+) -> None:
+    plain.write("manifests/budget.yaml", REFUSED)
+    told: list[Event] = []
+
+    def emit(event: Event) -> None:
+        told.append(event)
+        made = ObjectChanged(ref=f"Namespace/{plain.name}", action="created")
+        if used and event == made:
+            plain.kubectl("create", "configmap", "of-another")
+
+    flags = {"profile": PROFILE}
+    given = load(flags=flags, environ={}, cwd=plain.folder, active_profile=lambda: None)
+    with pytest.raises(RefusedError, match="minAvailable"):
+        workflow.build_and_apply(given, Run(emit=emit))
+    gone = ObjectChanged(ref=f"Namespace/{plain.name}", action="deleted") in told
+    assert gone != used
+    if used:
+        assert live(plain, "configmap/of-another")
+        assert "deletionTimestamp" not in live(plain, f"namespace/{plain.name}")["metadata"]
+        why = "ConfigMap/of-another may be another's"
+        assert any(isinstance(event, Warned) and why in event.text for event in told)
+    else:
+        plain.kubectl("wait", "--for=delete", f"namespace/{plain.name}", "--timeout=90s")
 
 
 def test_an_object_that_is_being_deleted_is_waited_for(plain: Project) -> None:
