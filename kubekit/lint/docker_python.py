@@ -12,10 +12,10 @@ from kubekit.lint.docker_files import copies
 from kubekit.lint.rule import Book, Hit
 from kubekit.lint.shell import commands
 from kubekit.lint.source import Source, exec_form, pairs
+from kubekit.text.scripts import shell_script
 
 _MODULE = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):\w+(\(\))?")
 _SERVERS = frozenset({"uvicorn", "gunicorn", "hypercorn", "granian", "daphne"})
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 _VARIABLES = {"--port": "PORT", "--host": "HOST", "--workers": "WORKERS", "-w": "WORKERS"}
 _DEPENDENCIES = ("requirements.txt", "requirements.in", "pyproject.toml", "uv.lock", "setup.cfg")
 
@@ -39,11 +39,11 @@ def _started(source: Source) -> tuple[Instruction, tuple[str, ...]] | None:
 
 def _program(words: tuple[str, ...]) -> tuple[str, ...]:
     """What a `sh -c` runs in the end; the words themselves without one."""
-    shell = len(words) > 2 and posixpath.basename(words[0]) in _SHELLS  # noqa: PLR2004
-    if shell and re.fullmatch(r"-[a-z]*c", words[1]):
-        found = commands(words[2])
-        return found[-1].words if found else ("",)
-    return words
+    script = shell_script(words)
+    if script is None:
+        return words
+    found = commands(script)
+    return found[-1].words if found else ("",)
 
 
 def _environment(source: Source) -> dict[str, str]:
@@ -197,8 +197,8 @@ def _exec(source: Source) -> Iterator[Hit]:
     if started is None or exec_form(started[0].text) is None:
         return
     one, words = started
-    script = words[2] if _program(words) is not words else "exec "
-    if not re.search(r"(^|[;&|\n]\s*)exec\s", script):
+    script = shell_script(words)
+    if script is not None and not re.search(r"(^|[;&|\n]\s*)exec\s", script):
         text = f"`{words[0]} -c` stays process 1 and keeps SIGTERM from the app"
         yield source.hit(one, text, "write `exec` before the last command in it")
 

@@ -15,12 +15,12 @@ from kubekit.manifests.hashed import decoded
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.manifests.workloads import SELECTING, Container, Finding, Workload, items, whole
 from kubekit.model import Manifest
+from kubekit.text.scripts import shell_script
 from kubekit.text.strictyaml import FieldPath
 
 _GRACE = 30
 _DEADLINE = 600
 _SLEEP = re.compile(r"\bsleep\s+(\d+)\b")
-_SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 # A dialect may name its driver: https://docs.sqlalchemy.org/en/20/core/engines.html#sqlite
 _SQLITE = re.compile(r"sqlite3?(\+\w+)?:", re.IGNORECASE)
 
@@ -168,10 +168,8 @@ def _slept(command: Any) -> int:
     if not isinstance(command, list) or not all(isinstance(part, str) for part in command):
         return 0
     program = str(command[0]).rpartition("/")[2] if command else ""
-    if program == "sleep" or (program in _SHELLS and len(command) > 2):  # noqa: PLR2004 - sh -c X
-        script = " ".join(command[1:] if program in _SHELLS else ["sleep", *command[1:]])
-        return sum(int(seconds) for seconds in _SLEEP.findall(script))
-    return 0
+    script = " ".join(["sleep", *command[1:]]) if program == "sleep" else shell_script(command)
+    return sum(int(seconds) for seconds in _SLEEP.findall(script or ""))
 
 
 def sqlite_shared(workload: Workload, manifests: Iterable[Manifest]) -> Iterator[Finding]:

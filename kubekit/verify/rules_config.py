@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 
+from kubekit.text.scripts import shell_script
 from kubekit.verify.model import Check, Outcome, Subject, failed, passed, skipped, told
 from kubekit.verify.units import bytes_said
-
-SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh"})
-_SCRIPT = 3
-_FLAG = re.compile(r"-[a-z]*c")
-"""By which a shell takes a script: `-c`, `-ec`, `-lc`."""
 
 
 def _user(subject: Subject) -> str:
@@ -56,12 +51,12 @@ def _command(subject: Subject) -> Outcome:
     command = subject.image.command
     if not command:
         return failed("it has neither CMD nor ENTRYPOINT")
-    shell = posixpath.basename(command[0]) in SHELLS
-    if not shell or len(command) < _SCRIPT or not _FLAG.fullmatch(command[1]):
+    script = shell_script(command)
+    if script is None:
         return passed(f"`{' '.join(command)}`")
-    if command[2].lstrip().startswith("exec "):
-        return passed(f"the shell hands over by `exec`: `{command[2]}`")
-    return failed(f"a shell stays process 1, and SIGTERM is lost: `{command[2]}`")
+    if script.lstrip().startswith("exec "):
+        return passed(f"the shell hands over by `exec`: `{script}`")
+    return failed(f"a shell stays process 1, and SIGTERM is lost: `{script}`")
 
 
 def _exposes(subject: Subject) -> Outcome:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from http import HTTPStatus
 
+from kubekit.text.scripts import shell_script
 from kubekit.verify.model import Check, Outcome, Subject, Usual, failed, passed, skipped, told
 from kubekit.verify.routes import candidates, first, says_well
-from kubekit.verify.rules_config import SHELLS
 from kubekit.verify.units import bytes_said
 
 _ERROR = re.compile(
@@ -42,7 +41,7 @@ def _first_process(subject: Subject) -> Outcome:
     if one is None or not one.command:
         return skipped("process 1 cannot be seen")
     text = f"`{short(' '.join(one.command))}`"
-    if posixpath.basename(one.command[0]) in SHELLS and "-c" in one.command:
+    if shell_script(one.command) is not None:
         return failed(f"it is a shell: {text}")
     return passed(text)
 

@@ -122,7 +122,7 @@ def test_a_selector_of_expressions_is_read(selector: str, found: bool, tmp_path:
     assert ("budget-missing" in {one.id for one in told}) is found
 
 
-@pytest.mark.parametrize("flag", ["-c", "-ec", "-lc"])
+@pytest.mark.parametrize("flag", ["-c", "-ec", "-lc", '-o", "pipefail", "-c'])
 def test_a_shell_that_stays_by_whatever_flag_it_has_its_script(flag: str) -> None:
     text = 'FROM python:3.13-slim\nUSER 10001\nCMD ["bash", "FLAG", "RUN uvicorn a:b"]\n'
     text = text.replace("FLAG", flag)
