@@ -102,6 +102,7 @@ SHAPES = {
         server="gunicorn",
         app="site.wsgi:application",
         packages=("site", "manage.py"),
+        collected="site.settings",
         health=PLAIN,
         env=(variable("SECRET_KEY", "insecure", secret=True),),
     ),
