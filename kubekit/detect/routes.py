@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kubekit.detect.symbols import Defined, File, Module, Modules, Scope
 from kubekit.detect.texts import text_of
@@ -24,6 +24,16 @@ class Route:
     path: str
     file: str
     line: int
+
+
+@dataclass(frozen=True)
+class _Here:
+    """Where a walk is: at a router, in a function or module that uses it, and how it got there."""
+
+    node: Defined
+    scope: str
+    prefix: str
+    seen: tuple[Defined, ...]
 
 
 class Router:
@@ -54,15 +64,16 @@ class Router:
             return
         seen = (*seen, node)
         scope = module.scopes.get(node.scope, Scope())
+        here = _Here(node, node.scope, prefix, seen)
         for value in scope.values.get(node.name, []):
-            yield from self._value(node, value, prefix, seen)
+            yield from self._value(here, value)
         prefix += "" if replaced else self._own(node, module)
         for name, inner in module.scopes.items():
             # A function's own name hides the module's.
             hidden = not node.scope and name and node.name in inner.values
             if (name == node.scope or not node.scope) and not hidden:
                 yield from self._decorated(node, name, inner, prefix)
-                yield from self._called(node, name, inner, prefix, seen)
+                yield from self._called(_Here(node, name, prefix, seen), inner)
 
     def _own(self, node: Defined, module: Module) -> str:
         for value in module.scopes.get(node.scope, Scope()).values.get(node.name, []):
@@ -72,17 +83,13 @@ class Router:
                         return text_of(self._modules, node.path, keyword.value, node.scope) or ""
         return ""
 
-    def _value(
-        self, node: Defined, value: ast.expr, prefix: str, seen: tuple[Defined, ...]
-    ) -> Iterator[Route]:
+    def _value(self, here: _Here, value: ast.expr) -> Iterator[Route]:
         if isinstance(value, ast.Call):
             for argument in [*value.args, *(one.value for one in value.keywords)]:
-                yield from self._listed(node, argument, prefix, seen)
-            for part in self._targets(node.path, value, node.scope):
-                yield from self._walk(part, prefix, seen)
-        elif isinstance(value, ast.Name | ast.Attribute):
-            for part in self._targets(node.path, value, node.scope):
-                yield from self._walk(part, prefix, seen)
+                yield from self._listed(here, argument)
+        if isinstance(value, ast.Call | ast.Name | ast.Attribute):
+            for part in self._targets(here.node.path, value, here.scope):
+                yield from self._walk(part, here.prefix, here.seen)
 
     def _decorated(self, node: Defined, name: str, scope: Scope, prefix: str) -> Iterator[Route]:
         for function in scope.functions:
@@ -93,25 +100,22 @@ class Router:
                     ):
                         yield from self._route(node.path, name, decorator, prefix)
 
-    def _called(
-        self, node: Defined, name: str, scope: Scope, prefix: str, seen: tuple[Defined, ...]
-    ) -> Iterator[Route]:
+    def _called(self, here: _Here, scope: Scope) -> Iterator[Route]:
+        node = here.node
         for call in scope.calls:
             match call.func:
                 case ast.Attribute(value=ast.Name(id=owner), attr=kind) if owner == node.name:
                     if kind in _ADDED:
-                        yield from self._route(node.path, name, call, prefix)
+                        yield from self._route(node.path, here.scope, call, here.prefix)
                     elif kind in _PARTS and call.args:
-                        given = self._prefix(node.path, name, call)
+                        given = self._prefix(node.path, here.scope, call)
                         # Flask takes the prefix of the registration instead of the blueprint's.
                         flask = kind == "register_blueprint"
-                        yield from self._include(
-                            node, name, call.args[0], prefix, given, seen, replaces=flask
-                        )
+                        yield from self._include(here, call.args[0], given, replaces=flask)
                     elif kind == "mount":
-                        yield from self._mount(node, name, call, prefix, seen)
+                        yield from self._mount(here, call)
                 case _:
-                    yield from self._passed(node, name, call, prefix, seen)
+                    yield from self._passed(here, call)
 
     def _route(self, path: str, scope: str, call: ast.Call, prefix: str) -> Iterator[Route]:
         named = [one.value for one in call.keywords if one.arg in {"path", "rule"}]
@@ -130,23 +134,16 @@ class Router:
         return ""
 
     def _include(
-        self,
-        node: Defined,
-        scope: str,
-        what: ast.expr,
-        prefix: str,
-        given: str | None,
-        seen: tuple[Defined, ...],
-        *,
-        replaces: bool = False,
+        self, here: _Here, what: ast.expr, given: str | None, *, replaces: bool = False
     ) -> Iterator[Route]:
         if given is None:
             return  # the prefix is not known, and a wrong path is worse than none
-        if not self._promises(node.path, what):
+        if not self._promises(here.node.path, what):
             return
-        for part in self._targets(node.path, what, scope):
+        replaced = replaces and bool(given)
+        for part in self._targets(here.node.path, what, here.scope):
             self.parts.add(part)
-            yield from self._walk(part, prefix + given, seen, replaced=replaces and bool(given))
+            yield from self._walk(part, here.prefix + given, here.seen, replaced=replaced)
 
     def _promises(self, path: str, what: ast.expr) -> bool:
         """Whether it is worth parsing the module that something was imported from."""
@@ -165,30 +162,27 @@ class Router:
             return True
         return self._worth(self._modules.tree.files[found[0]])
 
-    def _mount(
-        self, node: Defined, scope: str, call: ast.Call, prefix: str, seen: tuple[Defined, ...]
-    ) -> Iterator[Route]:
+    def _mount(self, here: _Here, call: ast.Call) -> Iterator[Route]:
         named = {one.arg: one.value for one in call.keywords}
         at = call.args[0] if call.args else named.get("path")
         what = call.args[1] if len(call.args) > 1 else named.get("app")
         if at is not None and what is not None:
-            given = text_of(self._modules, node.path, at, scope)
+            given = text_of(self._modules, here.node.path, at, here.scope)
             given = given.rstrip("/") if given is not None else None
-            yield from self._include(node, scope, what, prefix, given, seen)
+            yield from self._include(here, what, given)
 
-    def _passed(
-        self, node: Defined, scope: str, call: ast.Call, prefix: str, seen: tuple[Defined, ...]
-    ) -> Iterator[Route]:
+    def _passed(self, here: _Here, call: ast.Call) -> Iterator[Route]:
         """`register_routes(app)`: the application by another name in another function."""
         for position, argument in enumerate(call.args):
-            if isinstance(argument, ast.Name) and argument.id == node.name:
-                match self._modules.meaning(node.path, call.func, scope):
+            if isinstance(argument, ast.Name) and argument.id == here.node.name:
+                match self._modules.meaning(here.node.path, call.func, here.scope):
                     case Defined(path, "", called):
                         module = self._modules.get(path)
                         function = module.functions.get(called) if module else None
                         if function and position < len(function.args.args):
                             inner = function.args.args[position].arg
-                            yield from self._walk(Defined(path, called, inner), prefix, seen)
+                            other = Defined(path, called, inner)
+                            yield from self._walk(other, here.prefix, here.seen)
                     case _:
                         pass
 
@@ -209,32 +203,35 @@ class Router:
         elif isinstance(meaning, File):
             yield Defined(meaning.path, "", "router")
 
-    def _listed(
-        self, node: Defined, value: ast.expr, prefix: str, seen: tuple[Defined, ...]
-    ) -> Iterator[Route]:
+    def _listed(self, here: _Here, value: ast.expr) -> Iterator[Route]:
         """`routes=[Route("/health", ...), Mount("/api", ...)]`, in place or by a name."""
+        path = here.node.path
         if isinstance(value, ast.Name):
-            meaning = self._modules.named(node.path, value.id, node.scope)
-            if isinstance(meaning, Defined) and meaning not in seen:
-                module = self._modules.get(meaning.path)
-                scope = module.scopes.get(meaning.scope, Scope()) if module else Scope()
-                for inner in scope.values.get(meaning.name, []):
-                    if isinstance(inner, ast.List):
-                        yield from self._listed(meaning, inner, prefix, (*seen, meaning))
+            meaning = self._modules.named(path, value.id, here.scope)
+            if isinstance(meaning, Defined) and meaning not in here.seen:
+                yield from self._named(here, meaning)
             return
         for one in value.elts if isinstance(value, ast.List | ast.Tuple) else []:
             match one:
                 case ast.Call(func=ast.Name(id="Route") | ast.Attribute(attr="Route")):
-                    yield from self._route(node.path, node.scope, one, prefix)
+                    yield from self._route(path, here.scope, one, here.prefix)
                 case ast.Call(func=ast.Name(id="Mount") | ast.Attribute(attr="Mount")):
-                    yield from self._mount(node, node.scope, one, prefix, seen)
-                    at = text_of(self._modules, node.path, one.args[0], "") if one.args else None
+                    yield from self._mount(here, one)
+                    at = text_of(self._modules, path, one.args[0], "") if one.args else None
                     for keyword in one.keywords:
                         if keyword.arg == "routes" and at is not None:
-                            inner_prefix = prefix + at.rstrip("/")
-                            yield from self._listed(node, keyword.value, inner_prefix, seen)
+                            below = replace(here, prefix=here.prefix + at.rstrip("/"))
+                            yield from self._listed(below, keyword.value)
                 case _:
                     pass
+
+    def _named(self, here: _Here, list_: Defined) -> Iterator[Route]:
+        module = self._modules.get(list_.path)
+        scope = module.scopes.get(list_.scope, Scope()) if module else Scope()
+        there = _Here(list_, list_.scope, here.prefix, (*here.seen, list_))
+        for inner in scope.values.get(list_.name, []):
+            if isinstance(inner, ast.List):
+                yield from self._listed(there, inner)
 
 
 def _texts(value: ast.expr) -> set[str | None]:

@@ -38,8 +38,10 @@ _RELATIVE_FILE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?:\./)?(?P<path>[^?]+)
 def values(backend: Backend, *, dialect: Dialect) -> dict[str, Any]:
     """Everything that the templates name."""
     return {
-        **_dockerfile(backend, dialect),
+        **_builder(backend, dialect),
+        **_runtime(backend),
         **_manifests(backend),
+        "dialect": dialect,
         "name": backend.name,
         "port": backend.port,
         "framework": backend.framework,
@@ -65,19 +67,15 @@ def variables(backend: Backend) -> list[Variable]:
     return [one for one in backend.env if one.name not in _PLATFORM]
 
 
-def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
+def _builder(backend: Backend, dialect: Dialect) -> dict[str, Any]:
     cache = "pip" if backend.packaging == "pip-venv" else "uv"
     files = layout.dependencies(backend)
     further = [one for one in backend.manifests if one not in files]
     buildkit = dialect == "buildkit"
     return {
-        "dialect": dialect,
-        "image": _image(backend.python, backend.base),
-        "other_image": _image(backend.other_python, backend.base) if backend.other_python else "",
         "uv": UV,
         "packaging": backend.packaging,
         "native": backend.native,
-        "libraries": backend.libraries,
         "dependencies": layout.by_folder(files),
         "requirements": next(iter(backend.requirements), ""),
         "cached": f"--mount=type=cache,target=/root/.cache/{cache} " if buildkit else "",
@@ -85,6 +83,15 @@ def _dockerfile(backend: Backend, dialect: Dialect) -> dict[str, Any]:
         "installed": backend.installed,
         "project_files": layout.by_folder(further),
         "build_copies": layout.build_copies(backend),
+    }
+
+
+def _runtime(backend: Backend) -> dict[str, Any]:
+    other = backend.other_python
+    return {
+        "image": _image(backend.python, backend.base),
+        "other_image": _image(other, backend.base) if other else "",
+        "libraries": backend.libraries,
         "copies": layout.copies(backend),
         "collecting": _collecting(backend),
         "python_path": layout.python_path(backend),
