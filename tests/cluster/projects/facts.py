@@ -16,6 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from kubekit.detect.look import look
 from kubekit.image.docker.engine import Engine
 from kubekit.image.files import dockerfile, dockerignore, walk
 from kubekit.image.files.dockerfile import Dockerfile, Stage
@@ -151,7 +152,11 @@ class Facts:
         file = self.copy.parent / f"{self.copy.name}.env"
         file.write_text((self.five.folder / ".env.example").read_text())
         file.chmod(0o600)
-        known = known_of(env_file=file, folders=(self.five.folder, self.five.context))
+        known = known_of(
+            env_file=file,
+            folders=(self.five.folder, self.five.context),
+            backend=look(self.five.context, root=self.five.folder).backend,
+        )
         with contextlib.closing(Engine(self.endpoint)) as engine:
             return verify(
                 engine,
@@ -162,8 +167,9 @@ class Facts:
                 cancel=Cancel(),
             )
 
+    @cached_property
     def edited(self) -> tuple[str, float]:
-        """Build it again after an edit of its main module: what BuildKit said, and the seconds."""
+        """Built again after an edit of its main module: what BuildKit said, and the seconds."""
         main = self.copy / self.five.main
         main.write_text(f"{main.read_text()}\n# {uuid.uuid4().hex}\n")
         tag = f"{self.tag.partition(':')[0]}:edited"

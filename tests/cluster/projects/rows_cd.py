@@ -8,6 +8,7 @@ import re
 from tests.cluster.projects.facts import PLANTED, Facts
 from tests.cluster.projects.pushing import push_version
 from tests.cluster.projects.rows import Row, own, says
+from tests.conftest import until
 
 _AWAY = "postgresql://nobody@127.0.0.1:9/none"
 _C_LISTED = (
@@ -39,7 +40,7 @@ def context_size(facts: Facts) -> str:
 
 def cached(facts: Facts, step: str) -> str:
     """After an edit of the source the step is not run again, and the seconds that it took."""
-    log, seconds = facts.edited()
+    log, seconds = facts.edited
     (number,) = set(re.findall(rf"^#(\d+) \[[^\]]*\] RUN {re.escape(step)}", log, re.MULTILINE))
     assert f"#{number} CACHED" in log, log
     return f"after an edit `{step[:44]}` is cached; rebuilt in {seconds:.1f} s"
@@ -131,13 +132,8 @@ def c9(facts: Facts) -> str:
     with facts.running() as running:
         answer = running.ask("/health")
         assert (answer.status, json.loads(answer.body)) == (200, {"status": "ok"})
-        log = running.exec("true") or running.log()
-        for _ in range(100):
-            if log.count("cannot be reached") == 2:
-                break
-            running.ask("/health")
-            log = running.log()
-        assert log.count("WARNING") == 2
+        until(lambda: running.log().count("cannot be reached") == 2)
+        assert running.log().count("WARNING") == 2
         assert running.inspect()["State"]["Running"]
     return f"{answer.body}; 2 warnings, and it runs on"
 
