@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kubekit.detect.requirements import normalized
 from kubekit.verify.tree import Tree
 
 _METADATA = re.compile(r"[^/]+\.dist-info/METADATA$")
@@ -35,11 +36,6 @@ class PythonPackage:
     def normalized(self) -> str:
         """Its name as PyPI compares names."""
         return normalized(self.name)
-
-
-def normalized(name: str) -> str:
-    """A distribution's name as PyPI compares names (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def python_packages(tree: Tree) -> list[PythonPackage]:

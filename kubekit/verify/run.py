@@ -14,7 +14,7 @@ from kubekit.image.docker.engine import Engine
 from kubekit.model import Cancel
 from kubekit.verify import archive
 from kubekit.verify.judge import chosen, judge, scenes
-from kubekit.verify.model import Image, Known, Report, Seen, Subject
+from kubekit.verify.model import Check, Image, Known, Report, Seen, Subject
 from kubekit.verify.needles import Needles
 from kubekit.verify.owner import owned
 from kubekit.verify.sbom import sbom
@@ -54,22 +54,18 @@ def verify(
     checks = chosen(only, skip)
     with _containers(engine, key) as containers:
         image = read(containers, reference, known, cancel)
+        python = python_of(image) or ""
+        stage = Stage(image=image, known=known, containers=containers, python=python, cancel=cancel)
         why = unable(image, engine)
-        seen = Seen(why=why)
-        if not why:
-            stage = Stage(
-                image=image,
-                known=known,
-                containers=containers,
-                python=python_of(image) or "",
-                cancel=cancel,
-            )
-            seen = play(stage, scenes(checks), emit)
-    subject = Subject(image=image, known=known, seen=seen)
-    usual = seen.usual
+        seen = Seen(why=why) if why else play(stage, scenes(checks), emit)
+    return _report(Subject(image=image, known=known, seen=seen), checks)
+
+
+def _report(subject: Subject, checks: Collection[Check]) -> Report:
+    image, usual = subject.image, subject.seen.usual
     up = usual is not None and usual.start.up
     return Report(
-        image=reference,
+        image=image.reference,
         id=image.id,
         size=image.size,
         checks=judge(checks, subject),

@@ -251,6 +251,16 @@ def test_requirements_for_development(tmp_path: Path) -> None:
     assert found.development == ("hypothesis", "pytest", "ruff")
 
 
+def test_groups_and_extras_for_development(tmp_path: Path) -> None:
+    extras = "[project.optional-dependencies]\ndev = ['ruff']\npostgres = ['psycopg']\n"
+    groups = "[dependency-groups]\ntest = ['Pytest>=9', 'fastapi', {include-group = 'lint'}]\n"
+    groups += "lint = ['mypy']\n"
+    files = {"main.py": APP, "requirements.txt": PINNED}
+    pyproject = f"[project]\nname = 'x'\n{extras}{groups}"
+    found = backend(tmp_path, {**files, "pyproject.toml": pyproject})
+    assert found.development == ("mypy", "pytest", "ruff")
+
+
 def test_data_beside_the_source(tmp_path: Path) -> None:
     files = {
         "requirements.txt": PINNED,

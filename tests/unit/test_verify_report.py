@@ -15,7 +15,7 @@ from kubekit.errors import UsageError
 from kubekit.image.docker.containers import output
 from kubekit.verify.model import Checked, Report
 from kubekit.verify.owner import owned
-from kubekit.verify.project import development, known_of
+from kubekit.verify.project import known_of
 from kubekit.verify.sbom import sbom
 from kubekit.verify.table import WIDTH, data, table
 from kubekit.verify.units import bytes_said, parse_size
@@ -163,33 +163,13 @@ def test_a_size_is_said_in_decimal() -> None:
     assert [bytes_said(200_000_000), bytes_said(1500)] == ["200.0 MB", "1.5 kB"]
 
 
-def test_what_only_developing_needs(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("fastapi==1\nUvicorn[standard]>=0.5\n")
-    dev = "-r requirements.txt\npytest\nhttpx>=0.28  # for tests\nuvicorn\n"
-    (tmp_path / "requirements-dev.txt").write_text(dev)
-    assert development(tmp_path) == {"pytest", "httpx"}
-
-
-def test_groups_of_pyproject_are_for_developing_too(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text(
-        '[project]\nname = "x"\ndependencies = ["httpx"]\n'
-        '[project.optional-dependencies]\ndev = ["ruff"]\npostgres = ["psycopg"]\n'
-        '[dependency-groups]\ntest = ["pytest>=9", "httpx", {include-group = "lint"}]\n'
-    )
-    assert development(tmp_path) == {"ruff", "pytest"}
-
-
-@pytest.mark.parametrize("text", ["[", "project = 3", "[project]\ndependencies = 3\n"])
-def test_a_pyproject_of_another_shape_says_nothing(tmp_path: Path, text: str) -> None:
-    (tmp_path / "pyproject.toml").write_text(text)
-    assert development(tmp_path) == frozenset()
-
-
 def test_what_the_files_and_the_look_at_them_say(tmp_path: Path) -> None:
     env = tmp_path / ".env"
     env.write_text("PORT=9100\nAPI_TOKEN=correct-horse\n")
     env.chmod(0o600)
     (tmp_path / ".env.example").write_text("HOST=0.0.0.0\n")
+    # What is for development is told by the look alone.
+    (tmp_path / "requirements-dev.txt").write_text("ruff\n")
     backend = Backend(
         name="x",
         packaging="uv-sync",
