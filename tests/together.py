@@ -2,14 +2,16 @@
 
 Most of a test on the cluster is waiting, so `make test` has several workers. Each takes a whole
 module at a time, for its fixtures; a profile beside the lab's is there once at a time, so whatever
-needs one is left to one worker. Two use the cluster: with a third, what must be told within seconds
-is told too late. Any more take what needs no cluster, and step back behind those two.
+needs one is left to one worker. Two use the cluster: with a third, what a scenario must tell within
+seconds is told too late. Any more take what needs no cluster, and step back behind those two; once
+all scenarios are played, they help with the rest.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import os
 import re
 from collections.abc import Generator, Iterator
@@ -26,7 +28,7 @@ _WORKS = "PYTEST_XDIST_WORKER" in os.environ
 """Whether this is one of several workers."""
 
 _ON_CLUSTER = 2
-"""How many of them take tests on the cluster: those that were started first."""
+"""How many of them take tests on the cluster from the beginning: those that were started first."""
 
 _MODEST = 5
 """By how much the others step back behind all else that runs here."""
@@ -57,20 +59,40 @@ class Scheduling(LoadScopeScheduling):
 
     def _assign_work_unit(self, node: WorkerController) -> None:
         if off_cluster(node.gateway.id):
-            scope = next((scope for scope in self.workqueue if self._is_off_cluster(scope)), None)
-            if scope is None:
-                node.shutdown()
-                return
-            self.workqueue.move_to_end(scope, last=False)
+            known = (scope for scope in self.workqueue if _needs_none(self.config.rootpath / scope))
+            scope = next(known, None)
+            if scope is not None:
+                self.workqueue.move_to_end(scope, last=False)
+            elif self._plays():
+                return  # asked again after each test that ends
         super()._assign_work_unit(node)
 
-    def _is_off_cluster(self, scope: str) -> bool:
-        file = Path(self.config.rootpath, scope)
-        return file.is_file() and "mark.cluster" not in file.read_text("utf-8")
+    def _plays(self) -> bool:
+        """Whether there are scenarios that have not been played."""
+        begun = (unit for units in self.assigned_work.values() for unit in units.values())
+        return any(
+            _SCENARIOS.search(nodeid) and not over
+            for unit in (*self.workqueue.values(), *begun)
+            for nodeid, over in unit.items()
+        )
+
+    def mark_test_complete(
+        self, node: WorkerController, item_index: int, duration: float = 0
+    ) -> None:
+        super().mark_test_complete(node, item_index, duration)
+        for other in self.nodes:
+            if other is not node and off_cluster(other.gateway.id):
+                self._reschedule(other)
+
+
+@functools.cache
+def _needs_none(module: Path) -> bool:
+    """Whether no test of it is on the cluster; a profile's are many modules, and all are."""
+    return module.is_file() and "mark.cluster" not in module.read_text("utf-8")
 
 
 def off_cluster(worker: str) -> bool:
-    """Whether a worker of this name leaves the cluster to others."""
+    """Whether a worker of this name leaves the cluster to others, while scenarios are played."""
     return int(worker.removeprefix("gw")) >= _ON_CLUSTER
 
 

@@ -96,23 +96,45 @@ def test_only_what_is_on_the_cluster_is_run_once_more_and_told(
     assert "2 unsteady" in told
 
 
-def test_a_third_worker_leaves_the_cluster_to_the_first_two(tmp_path: Path) -> None:
-    (tmp_path / "conftest.py").write_text(CONFTEST)
-    waits = "import pytest, time\n@pytest.mark.cluster\ndef test_it():\n    time.sleep(0.5)\n"
+PLAYS = """\
+import pytest, time
+@pytest.mark.cluster
+@pytest.mark.parametrize("number", range(4))
+def test_it(number):
+    time.sleep(0.5)
+"""
+
+
+def ran(folder: Path) -> list[tuple[str, str]]:
+    """Which worker ran what of four modules on the cluster and four that need none, in order."""
+    (folder / "conftest.py").write_text(CONFTEST)
     for number in range(4):
-        (tmp_path / f"test_on_{number}.py").write_text(waits)
-        (tmp_path / f"test_off_{number}.py").write_text("def test_it(): pass\n")
+        (folder / f"test_on_{number}.py").write_text(PLAYS)
+        (folder / f"test_off_{number}.py").write_text("def test_it(): pass\n")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", tmp_path, tmp_path],
+        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", folder, folder],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    ran = re.findall(r"^\[gw(\d)\].* PASSED \S*/test_(on|off)_", done.stdout, re.MULTILINE)
-    assert len(ran) == 8, done.stdout
-    assert {kind for worker, kind in ran if worker == "2"} == {"off"}
-    assert {worker for worker, kind in ran if kind == "on"} == {"0", "1"}
+    pattern = r"^\[gw(\d)\].* PASSED \S*/test_(on|off|scenarios)[_.]"
+    found = re.findall(pattern, done.stdout, re.MULTILINE)
+    assert done.returncode == 0, done.stdout
+    return found
+
+
+def test_a_third_worker_leaves_the_cluster_to_others_until_the_scenarios_are_played(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "of/scenarios").mkdir(parents=True)
+    (tmp_path / "of/scenarios/test_scenarios.py").write_text(PLAYS.replace("4", "12"))
+    found = ran(tmp_path)
+    assert next(kind for worker, kind in found if worker == "2") == "off"
+    played = [place for place, (_, kind) in enumerate(found) if kind == "scenarios"]
+    assert len(played) == 12
+    by_third = [place for place, one in enumerate(found) if one == ("2", "on")]
+    assert all(place > played[-1] for place in by_third)
 
 
 class Worker:
