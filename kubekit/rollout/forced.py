@@ -23,7 +23,8 @@ _SECONDS = 60.0
 def unblock(kube: Kube, applied: Applied, *, namespace: str, emit: Emit, clock: Clock) -> None:
     """Delete the pods of another revision that are not ready, where the StatefulSet will not."""
     for item in applied.objects:
-        if item.manifest.kind != _SETS.kind or not _in_order(item.live):
+        # One that is new has no older pods.
+        if item.manifest.kind != _SETS.kind or item.action == "created" or not _in_order(item.live):
             continue
         wait = Wait(_SECONDS, emit=emit, clock=clock, cancel=kube.cancel, stage="rollout")
         live = _seen(kube, item.live, namespace, wait)

@@ -70,6 +70,7 @@ def unblocked(
     *pods: Object,
     live: Object,
     looks: tuple[Object | None, ...] = (),
+    action: str = "configured",
     refuses: bool = False,
 ) -> tuple[list[str], list[Event]]:
     """What was deleted, and what was said."""
@@ -77,7 +78,7 @@ def unblocked(
     manifest = Manifest(
         data={**live, "apiVersion": "apps/v1"}, origin=Place(file=Path("/p/x.yaml"))
     )
-    item = AppliedObject(manifest=manifest, action="configured", live=live)
+    item = AppliedObject(manifest=manifest, action=action, live=live)
     said: list[Event] = []
     applied = Applied(objects=(item,), since=0.0)
     unblock(kube, applied, namespace="x", emit=said.append, clock=Clock())
@@ -115,6 +116,10 @@ def test_only_what_it_would_wait_for_goes() -> None:
 )
 def test_the_others_replace_such_a_pod_by_themselves_or_are_to_keep_it(live: Object) -> None:
     assert unblocked(BLOCKING, live=live) == ([], [])
+
+
+def test_one_that_is_new_is_not_waited_for() -> None:
+    assert unblocked(live=stateful(), looks=(stateful(seen=0), None), action="created") == ([], [])
 
 
 def test_its_controller_must_have_seen_that_it_goes_back() -> None:
