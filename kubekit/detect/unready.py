@@ -17,8 +17,23 @@ _LOOKED_FOR = (
 
 def error(report: Report, project: Project) -> FilesError:
     """What is said when neither uv.lock nor a requirements file is there."""
-    folder = report.folder
-    data = project.pyproject
+    if (of_tools := _of_tools(report, project)) is not None:
+        return of_tools
+    if (above := _workspace(report)) is not None:
+        name = text_at(project.pyproject, "project", "name") or "NAME"
+        return _of(
+            "uv.lock is the workspace's, and the image is built from this folder alone",
+            f"run `uv export --package {name} --no-default-groups --no-emit-workspace "
+            f"--output-file {_relative(report, 'requirements.txt')}`, and again whenever uv.lock "
+            "changes",
+            Place(file=above),
+        )
+    return _of_sources(report, project)
+
+
+def _of_tools(report: Report, project: Project) -> FilesError | None:
+    """Of another tool than pip and uv, which has them."""
+    folder, data = report.folder, project.pyproject
     if (folder / "poetry.lock").is_file() or table(data, "tool", "poetry"):
         line = line_of(project.text, "name", "tool.poetry")
         return _of(
@@ -41,15 +56,7 @@ def error(report: Report, project: Project) -> FilesError:
             "Pipfile.lock changes",
             report.place("Pipfile"),
         )
-    if (above := _workspace(report)) is not None:
-        name = text_at(data, "project", "name") or "NAME"
-        return _of(
-            "uv.lock is the workspace's, and the image is built from this folder alone",
-            f"run `uv export --package {name} --no-dev --no-emit-workspace --output-file "
-            f"{_relative(report, 'requirements.txt')}`, and again whenever uv.lock changes",
-            Place(file=above),
-        )
-    return _of_sources(report, project)
+    return None
 
 
 def _of_sources(report: Report, project: Project) -> FilesError:

@@ -99,7 +99,8 @@ def test_a_member_of_a_workspace(tmp_path: Path) -> None:
     write(tmp_path / "api", {"pyproject.toml": PROJECT, "main.py": APP})
     with pytest.raises(FilesError, match="workspace") as caught:
         look(tmp_path / "api", root=tmp_path)
-    assert "`uv export --package x " in caught.value.hints[0]
+    # `--no-dev` leaves out `dev` alone, whatever `default-groups` of uv names.
+    assert "`uv export --package x --no-default-groups " in caught.value.hints[0]
     assert "--output-file api/requirements.txt`" in caught.value.hints[0]
 
 
