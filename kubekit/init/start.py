@@ -19,7 +19,14 @@ from kubekit.init.files import Change, decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
-from kubekit.init.telling import Outlet, Telling, report, warn_of_others, warn_of_unread
+from kubekit.init.telling import (
+    Outlet,
+    Telling,
+    report,
+    warn_of_others,
+    warn_of_said,
+    warn_of_unread,
+)
 from kubekit.init.values import Dialect, mode, variables
 
 Ask = Callable[[Question], str]
@@ -75,6 +82,8 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     _warn_of_own(changes, out)
     write(changes, cancel=out.cancel)
     warn_of_others(root, changes, out)
+    if not wanted.force:
+        warn_of_said(said.answers, wanted.answers, out)
     warn_of_unread(root, changes, out)
     report(changes, out, start, hints=_next(backend, root))
 

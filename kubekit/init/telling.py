@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,6 +79,14 @@ def warn_of_others(root: Path, changes: list[Change], out: Outlet) -> None:
             text = f"`{shown(file)}` is of an earlier `init`, and not needed any more"
             hint = f"delete it: `rm {shown(file)}`"
         out.emit(Warned(text=text, hints=(hint,)))
+
+
+def warn_of_said(said: Mapping[str, str], wanted: Mapping[str, str], out: Outlet) -> None:
+    """Tell of arguments that hold for this run alone, as a kubekit.yaml of a person's own says."""
+    for key, value in said.items():
+        if wanted.get(key, value) != value:
+            text = f"`kubekit.yaml` says {key} `{value}`, and a later run of `init` goes by it"
+            out.emit(Warned(text=text, hints=(f"write `{wanted[key]}` there, too",)))
 
 
 def warn_of_unread(root: Path, changes: list[Change], out: Outlet) -> None:

@@ -90,6 +90,9 @@ def test_it_holds_also_where_kubekit_yaml_was_edited(world: World) -> None:
     assert again.of("ended")[0]["text"] == "nothing changed"
     assert "python:3.12" in (world.folder / "Dockerfile").read_text()
     assert {one["action"] for one in again.of("file")} == {"unchanged", "kept"}
+    other = world.run("init", "--port", "9000", "-o", "json").of("warning")
+    text = "`kubekit.yaml` says port `8000`, and a later run of `init` goes by it"
+    assert text in [one["text"] for one in other]
 
 
 def test_what_an_overwritten_dockerfile_said_is_kept(world: World) -> None:
