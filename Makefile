@@ -14,7 +14,6 @@ demo: setup up .env ## the main job, and the backend's answer
 	$(LAB) $(BIN)/python -m lab.demo
 
 test: setup backend/.venv/ready up ## all tests, on the real Minikube
-	backend/.venv/bin/python -m pytest backend
 	$(BIN)/python -m pytest -n 3
 
 soak: setup ## what must not fail, three times over, 200 builds, and all of what `test` samples
