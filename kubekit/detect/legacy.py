@@ -6,9 +6,10 @@ import ast
 import configparser
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from kubekit.detect.report import Report
-from kubekit.errors import FilesError, shown
+from kubekit.errors import FilesError, Place, shown
 from kubekit.text.read import read_text
 
 
@@ -37,20 +38,7 @@ def read_setup_cfg(report: Report) -> Said | None:
     if not file.is_file():
         return None
     text = read_text(file)
-    parser = configparser.RawConfigParser()
-    try:
-        parser.read_string(text)
-    except configparser.Error as error:
-        errors = getattr(error, "errors", None)
-        line = errors[0][0] if errors else getattr(error, "lineno", None)
-        cause = "a line that is neither a section nor `key = value`"
-        if isinstance(
-            error, configparser.DuplicateSectionError | configparser.DuplicateOptionError
-        ):
-            cause = "something that stands twice"
-        raise FilesError(
-            f"`{shown(file)}` has {cause}", place=report.place("setup.cfg", line)
-        ) from None
+    parser = _parsed(file, text)
     if not (parser.has_section("metadata") or parser.has_section("options")):
         return None
     said = Said("setup.cfg", installable=True)
@@ -63,6 +51,23 @@ def read_setup_cfg(report: Report) -> Said | None:
     said.folder = _folder(parser)
     said.lines = _lines(text)
     return said
+
+
+def _parsed(file: Path, text: str) -> configparser.RawConfigParser:
+    parser = configparser.RawConfigParser()
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        errors = getattr(error, "errors", None)
+        line = errors[0][0] if errors else getattr(error, "lineno", None)
+        cause = "a line that is neither a section nor `key = value`"
+        if isinstance(
+            error, configparser.DuplicateSectionError | configparser.DuplicateOptionError
+        ):
+            cause = "something that stands twice"
+        place = Place(file=file, line=line)
+        raise FilesError(f"`{shown(file)}` has {cause}", place=place) from None
+    return parser
 
 
 def _lines(text: str) -> dict[str, int]:
