@@ -21,7 +21,9 @@ def ask(port: int, path: str, timeout: float = 5) -> tuple[int, str]:
     """The status and body of a route; status 0 where nobody answers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        connection.request("GET", path, headers={"Accept": "application/json"})
+        # By the name that `init` lets probes ask by: Django refuses an address as Host.
+        headers = {"Accept": "application/json", "Host": "localhost"}
+        connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read(4000).decode("utf-8", "replace")
     except (OSError, http.client.HTTPException) as error:
