@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from watchdog.observers.inotify import InotifyObserver
+from watchdog.events import FileSystemEvent
+from watchdog.observers.inotify import InotifyEmitter, InotifyObserver
 
 from kubekit.dev import watch
 from kubekit.dev.watch import Watch
@@ -68,6 +69,37 @@ def test_reading_is_no_touch(told: Told, tmp_path: Path) -> None:
     list(tmp_path.iterdir())
     (tmp_path / "written.py").write_text("1")
     assert tmp_path / "read.py" not in told.until(tmp_path / "written.py")
+
+
+def test_of_files_that_are_read_the_system_tells_nothing(
+    told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[FileSystemEvent] = []
+    queue_event = InotifyEmitter.queue_event
+
+    def hear(self: InotifyEmitter, event: FileSystemEvent) -> None:
+        heard.append(event)
+        queue_event(self, event)
+
+    monkeypatch.setattr(InotifyEmitter, "queue_event", hear)
+    (tmp_path / "read.py").write_text("1")
+    told.watch.on({tmp_path: True})
+    (tmp_path / "read.py").read_text()
+    (tmp_path / "written.py").write_text("1")
+    told.until(tmp_path / "written.py")
+    assert heard
+    assert str(tmp_path / "read.py") not in {event.src_path for event in heard}
+
+
+def test_a_new_link_to_a_watched_folder_takes_nothing_from_it(told: Told, tmp_path: Path) -> None:
+    (tmp_path / "pkg").mkdir()
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made/link").symlink_to(tmp_path / "pkg")
+    told.watch.on({tmp_path: True})
+    shutil.copytree(tmp_path / "made", tmp_path / "copied", symlinks=True)
+    told.until(tmp_path / "copied")
+    (tmp_path / "pkg/a.py").write_text("1")
+    told.until(tmp_path / "pkg/a.py")
 
 
 def test_what_is_not_deep_is_watched_at_its_top_alone(told: Told, tmp_path: Path) -> None:
