@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from kubekit.lint.objects import LONG_RUNNING, Objects, at, hit
+from kubekit.lint.objects import LONG_RUNNING, Objects, at, hit, selects
 from kubekit.lint.rule import Book, Hit
 from kubekit.lint.secrets import is_secret
 from kubekit.manifests.objects import mapping, mappings
@@ -61,11 +61,7 @@ def _blocks(item: Manifest, objects: Objects) -> Iterator[Hit]:
     if item.kind != "PodDisruptionBudget":
         return
     spec = mapping(item.data, "spec")
-    replicas = [
-        one.replicas
-        for one in objects.workloads
-        if any(found is item for found in objects.selecting(item.kind, one))
-    ]
+    replicas = [one.replicas for one in objects.workloads if selects(item, one)]
     least, most = spec.get("minAvailable"), spec.get("maxUnavailable")
     whole = isinstance(least, int) and bool(replicas) and least >= max(replicas)
     if most in (0, "0%") or least == "100%" or whole:

@@ -62,16 +62,21 @@ class Objects:
 
     def selecting(self, kind: str, workload: Workload) -> Iterator[Manifest]:
         """The objects of a kind whose selector matches the pods of the workload."""
-        key = "podSelector" if kind == "NetworkPolicy" else "selector"
-        for item in self.near(kind, workload):
-            selector = at(item.data, "spec", key)
-            if not isinstance(selector, dict) or (kind == "Service" and not selector):
-                continue  # an empty one of any other kind selects all pods
-            wanted = selector if kind == "Service" else mapping(selector, "matchLabels")
-            rules = [] if kind == "Service" else mappings(selector.get("matchExpressions"))
-            equal = all(workload.labels.get(name) == value for name, value in wanted.items())
-            if equal and all(matches(rule, workload.labels) for rule in rules):
-                yield item
+        return (item for item in self.of(kind) if selects(item, workload))
+
+
+def selects(item: Manifest, workload: Workload) -> bool:
+    """Whether the selector of the object matches the pods of the workload."""
+    service = item.kind == "Service"
+    selector = at(item.data, "spec", "podSelector" if item.kind == "NetworkPolicy" else "selector")
+    if not isinstance(selector, dict) or (service and not selector):
+        return False  # an empty one of any other kind selects all pods
+    if not _same(namespace(item), namespace(workload.manifest)):
+        return False
+    wanted = selector if service else mapping(selector, "matchLabels")
+    rules = [] if service else mappings(selector.get("matchExpressions"))
+    equal = all(workload.labels.get(name) == value for name, value in wanted.items())
+    return equal and all(matches(rule, workload.labels) for rule in rules)
 
 
 def namespace(item: Manifest) -> object:
