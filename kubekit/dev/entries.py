@@ -91,10 +91,9 @@ class Entries(Mapping[str, Entry]):
         self.parts = tuple(parts)
 
     def __getitem__(self, path: str) -> Entry:
-        for part in reversed(self.parts):
-            if (kept := part.get(path)) is not None:
-                return entry(kept[_LENGTH:])
-        raise KeyError(path)
+        if (fingerprint := self._fingerprint(path)) is None:
+            raise KeyError(path)
+        return entry(fingerprint)
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted({path for part in self.parts for path in part}))
@@ -121,9 +120,15 @@ class Entries(Mapping[str, Entry]):
         parts = [part.patched([path for path in part if is_out(path)], {}) for part in self.parts]
         return Entries(parts)
 
-    def fingerprints(self) -> dict[str, str]:
-        """What stands at each path, as a build plan has it."""
-        return {path: kept[_LENGTH:] for part in self.parts for path, kept in part.items()}
+    def hold(self, fingerprints: Mapping[str, str]) -> bool:
+        """Whether it is these paths, and at each what a build plan says of it."""
+        return len(self) == len(fingerprints) and all(
+            self._fingerprint(path) == one for path, one in fingerprints.items()
+        )
+
+    def _fingerprint(self, path: str) -> str | None:
+        kept = (part.get(path) for part in reversed(self.parts))
+        return next((one[_LENGTH:] for one in kept if one is not None), None)
 
 
 class Sources:

@@ -56,7 +56,7 @@ class Images:
         self._paths[image] = paths
         for old in [*self._paths][:-_KEPT]:
             del self._paths[old]
-        same = placed == entries.fingerprints()
+        same = entries.hold(placed)
         recipe = _recipe(plan)
         self._latest = _Latest(image=image, recipe=recipe, entries=entries) if same else None
 

@@ -91,17 +91,6 @@ def test_of_files_that_are_read_the_system_tells_nothing(
     assert str(tmp_path / "read.py") not in {event.src_path for event in heard}
 
 
-def test_a_new_link_to_a_watched_folder_takes_nothing_from_it(told: Told, tmp_path: Path) -> None:
-    (tmp_path / "pkg").mkdir()
-    (tmp_path / "made").mkdir()
-    (tmp_path / "made/link").symlink_to(tmp_path / "pkg")
-    told.watch.on({tmp_path: True})
-    shutil.copytree(tmp_path / "made", tmp_path / "copied", symlinks=True)
-    told.until(tmp_path / "copied")
-    (tmp_path / "pkg/a.py").write_text("1")
-    told.until(tmp_path / "pkg/a.py")
-
-
 def test_what_is_not_deep_is_watched_at_its_top_alone(told: Told, tmp_path: Path) -> None:
     (tmp_path / "node_modules").mkdir()
     told.watch.on({tmp_path: False})
