@@ -253,12 +253,14 @@ class BuiltImage:
         ids: what a pod that runs it may report as its imageID: ``sha256:...`` each, or of an image
             in a registry ``NAME@sha256:...``.
         reason: why it was built, or why not, for people.
+        config: what it runs; None if that was not asked.
     """
 
     reference: str
     ids: frozenset[str]
     built: bool
     reason: str
+    config: ImageConfig | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

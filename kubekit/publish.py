@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 
 from kubekit.cluster.target import read_profile, resolve
 from kubekit.errors import UsageError
@@ -24,7 +25,12 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 
 
 def provide(
-    settings: Settings, plan: BuildPlan, opened: AbstractContextManager[Store], run: Run
+    settings: Settings,
+    plan: BuildPlan,
+    opened: AbstractContextManager[Store],
+    run: Run,
+    *,
+    asks_config: bool = False,
 ) -> BuiltImage:
     """Build the image, and push it if it belongs into a registry, unless it is there.
 
@@ -33,6 +39,7 @@ def provide(
         plan: what the image is made of.
         opened: where it is to be.
         run: of this command.
+        asks_config: whether to ask what it runs, too.
 
     Raises:
         KubekitError: as `ensure` does.
@@ -53,6 +60,8 @@ def provide(
         what = ("pushed" if settings.registry else "built") if image.built else "is there"
         by = f" by {by}" if by and image.built else ""
         stage.did(f"`{image.reference}` {what}{by}: {image.reason}", changed=image.built)
+        if asks_config:
+            image = replace(image, config=store.config(image.reference))
     return image
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from kubekit.ahead import Ahead
 from kubekit.api.apply import Step, halfway, prepare_namespace, trial, write
+from kubekit.api.feed import Feed
 from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import prune, take_back_namespace
@@ -58,6 +59,9 @@ def release(
     expected: Manifests | None = None,
     adapt: Adapt = lambda manifests, _: manifests,
     accepted: Callable[[], None] = lambda: None,
+    feed: Feed | None = None,
+    asks_config: bool = False,
+    tidies: bool = True,
 ) -> Released:
     """Build the image, apply the objects, wait until they are ready, prune what is gone.
 
@@ -71,24 +75,29 @@ def release(
         expected: the objects as they will probably be applied; None where there is no telling.
         adapt: what becomes of the objects before they are applied.
         accepted: is called when the API server takes all of them, before the first is written.
+        feed: of the namespace, where it is followed anyway.
+        asks_config: whether `adapt` is to be told what a new image runs.
+        tidies: whether to `tidy` after a build.
 
     Raises:
         KubekitError: a stage failed; its class says which kind of failure.
     """
+    waits = functools.partial(await_ready, settings, kube, run=run, feed=feed)
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
     asks = functools.partial(_asked_ahead, settings, kube, owned)
     with (
         cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel),
         contextlib.closing(Ahead(expected, asks, run.cancel)) as ahead,
     ):
-        image, rendered = _image(settings, prepared, target, run, built)
+        image, rendered = _image(settings, prepared, target, run, built, asks_config=asks_config)
         rendered = adapt(rendered, image)
-        applied = _apply(settings, kube, rendered, owned, image, run, accepted, ahead)
+        waits = functools.partial(waits, image=image)
+        applied = _apply(settings, kube, rendered, owned, waits, run, accepted, ahead)
     with run.stage("rollout", "waiting until it is ready") as stage:
-        rollout = await_ready(settings, kube, _unfinished(applied), image, run)
+        rollout = waits(_unfinished(applied))
         stage.did(rollout.told or "nothing to wait for", changed=bool(applied.writes))
-        if image is not None and image.built:
-            stage.text += _tidy(settings, kube, target, run)
+        if tidies and image is not None and image.built:
+            stage.text += tidy(settings, kube, target, run)
         remember(kube, applied, namespace=owned.namespace)
     pruned = prune(kube, applied, owned=owned, emit=run.emit)
     return Released(
@@ -105,13 +114,15 @@ def _image(
     target: ClusterTarget,
     run: Run,
     built: BuiltImage | None,
+    *,
+    asks_config: bool,
 ) -> tuple[BuiltImage | None, Manifests]:
     """The image, if there is one to build, and the objects that name it."""
     if prepared.image is None:
         return None, prepared.manifests
     if prepared.plan is not None:
         opened = open_store(target, run, repository=settings.repository)
-        built = provide(settings, prepared.plan, opened, run)
+        built = provide(settings, prepared.plan, opened, run, asks_config=asks_config)
     if built is None or built.reference == prepared.image:
         return built, prepared.manifests
     return built, objects(settings, image=built.reference, env=prepared.env)
@@ -122,7 +133,7 @@ def _apply(
     kube: Kube,
     rendered: Manifests,
     owned: OwnedSet,
-    image: BuiltImage | None,
+    waits: Callable[[Applied], Rollout],
     run: Run,
     accepted: Callable[[], None],
     ahead: Ahead,
@@ -135,7 +146,7 @@ def _apply(
         applied = write(kube, first, owned=owned, emit=run.emit, later=rest)
         _say_written(applied, stage)
     if any(is_before(item.manifest) for item in applied.objects):
-        _go_before(settings, kube, applied, rest, image, run)
+        _go_before(applied, rest, waits, run)
     if not rest:
         return applied
     with run.stage("apply", "the other objects") as stage:
@@ -192,18 +203,13 @@ def _phases(steps: Sequence[Step]) -> tuple[Sequence[Step], Sequence[Step]]:
 
 
 def _go_before(
-    settings: Settings,
-    kube: Kube,
-    applied: Applied,
-    rest: Sequence[Step],
-    image: BuiltImage | None,
-    run: Run,
+    applied: Applied, rest: Sequence[Step], waits: Callable[[Applied], Rollout], run: Run
 ) -> None:
     """Wait for what runs before the rest, to the end of it if it has one."""
     objects = tuple(item for item in applied.objects if is_before(item.manifest))
     with run.stage("before", ", ".join(item.manifest.ref for item in objects)) as stage:
         try:
-            rollout = await_ready(settings, kube, replace(applied, objects=objects), image, run)
+            rollout = waits(replace(applied, objects=objects))
         except KubekitError as error:
             error.details += halfway(applied.objects, None, rest)
             raise
@@ -238,9 +244,15 @@ def _take_back(kube: Kube, owned: OwnedSet, uid: str, run: Run) -> None:
 
 
 def await_ready(
-    settings: Settings, kube: Kube, applied: Applied, image: BuiltImage | None, run: Run
+    settings: Settings,
+    kube: Kube,
+    applied: Applied,
+    *,
+    image: BuiltImage | None,
+    run: Run,
+    feed: Feed | None = None,
 ) -> Rollout:
-    """Wait until what was applied is ready."""
+    """Wait until what was applied is ready; `feed` as in `release`."""
     try:
         unblock(kube, applied, namespace=settings.namespace, emit=run.emit, clock=run.clock)
         return wait(
@@ -253,7 +265,9 @@ def await_ready(
                 tolerate=frozenset(settings.tolerate),
             ),
             around=Surroundings(
-                images={} if image is None else {image.reference: image.ids}, on_host=on_host
+                images={} if image is None else {image.reference: image.ids},
+                on_host=on_host,
+                feed=feed,
             ),
             emit=run.emit,
             clock=run.clock,
@@ -264,7 +278,7 @@ def await_ready(
         raise
 
 
-def _tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
+def tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
     """Delete the project's old images, now that its new one runs; what to say of it."""
     opened = open_store(target, run, repository=settings.repository)
     cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)

@@ -116,7 +116,7 @@ def roll_back(
         applied = _apply(settings, chosen, kube, run)
         stage.did("; ".join(back.told for back in chosen), changed=True)
     with run.stage("rollout", "waiting until it is ready") as stage:
-        rollout = await_ready(settings, kube, applied, None, run)
+        rollout = await_ready(settings, kube, applied, image=None, run=run)
         stage.did(rollout.told, changed=True)
         remember(kube, applied, namespace=settings.namespace)
     return rollout

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from kubekit import workflow
-from kubekit.api.follow import Follower, stop
+from kubekit.api.feed import Feed
 from kubekit.api.kube import Kube
 from kubekit.api.lease import Lease
 from kubekit.api.ownership import OwnedSet
@@ -218,6 +218,8 @@ class _Session:
         stack.callback(self._logs.close)
         self._watch = Watch(self._saved, emit=run.emit)
         stack.callback(self._watch.close)
+        self._feed = Feed(kube, settings.namespace)
+        stack.callback(self._feed.close)
         self._loop = Loop(
             load,
             target,
@@ -227,6 +229,7 @@ class _Session:
             url=self._listener.url,
             watch=self._watch.on,
             changed=self._changed,
+            feed=self._feed,
             hide=masked.hide,
             debugger=debugger,
         )
@@ -249,11 +252,8 @@ class _Session:
     def go_on(self, keys: _Keys, lease: Lease) -> None:
         """Until somebody wants it to end, another run takes over, or a thread dies of a defect."""
         self._stack.enter_context(_watched_threads(self._loop.queue.put))
-        pods = Follower(
-            self._kube, kind="Pod", path=PODS.path(self._namespace), deliver=self._loop.queue.put
-        )
-        pods.start()
-        self._stack.callback(stop, [pods])
+        pods = self._feed.following({"Pod": PODS}, self._loop.queue.put)
+        self._stack.enter_context(pods)
         lease.on_lost(lambda error: self._loop.queue.put(Crashed(error=error)))
         self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
         keys.take = self._pressed

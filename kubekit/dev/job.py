@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kubekit.api.feed import Feed
 from kubekit.api.kube import Kube
 from kubekit.checks import Prepared, check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
@@ -20,8 +22,11 @@ from kubekit.model import (
     Manifests,
     Settings,
 )
-from kubekit.release import release
-from kubekit.session import Run, open_store
+from kubekit.release import release, tidy
+from kubekit.session import Run
+
+_TIDY_SECONDS = 1.0
+"""To look for old images costs the node what the app's first answers need just then."""
 
 _TRIES = 4
 """So often files may be saved in the moment in which they are sent."""
@@ -42,7 +47,6 @@ class Made:
     job: Job
     adapted: Adapted
     built: BuiltImage | None
-    config: ImageConfig | None
     plan: BuildPlan | None
 
 
@@ -71,6 +75,7 @@ class Job:
         syncs: whether the containers are to be synced into.
         deliver: gets Made, Accepted, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
+        feed: of the namespace.
         debugger: see `adapt`.
     """
 
@@ -86,6 +91,7 @@ class Job:
         syncs: bool,
         deliver: Callable[[Made | Accepted | Ended], None],
         hide: Callable[[frozenset[str]], None],
+        feed: Feed,
         debugger: bytes | None = None,
     ) -> None:
         self.builds = built is None
@@ -94,12 +100,14 @@ class Job:
         self._target = target
         self._cancel = Cancel()
         self._kube = kube.until(self._cancel)
-        self._run_of = run
+        self._run_here = Run(emit=run.emit, clock=run.clock, cancel=self._cancel)
+        self._has_built = False
         self._built = built
         self._config = config
         self._syncs = syncs
         self._deliver = deliver
         self._hide = hide
+        self._feed = feed
         self._debugger = debugger
         self._thread = threading.Thread(target=self._work, name="release", daemon=True)
         self._thread.start()
@@ -119,6 +127,9 @@ class Job:
             self._deliver(Ended(job=self, error=error))
         else:
             self._deliver(Ended(job=self))
+            if self._has_built and not self._cancel.wait(_TIDY_SECONDS):
+                with contextlib.suppress(KubekitError):
+                    tidy(self._settings, self._kube, self._target, self._run_here)
 
     def _steadily(self) -> None:
         """Begin anew where a file was saved while it was sent: nobody else would."""
@@ -128,7 +139,9 @@ class Job:
             except FilesError as error:
                 if error.id != "context-changed" or not left:
                     raise
-                self._run_of.emit(Progress(stage="image", text=f"{error.message}: beginning anew"))
+                self._run_here.emit(
+                    Progress(stage="image", text=f"{error.message}: beginning anew")
+                )
             else:
                 return
 
@@ -137,33 +150,34 @@ class Job:
         check_tolerated(settings)
         prepared = prepare(settings, built=self._built.reference if self._built else None)
         self._hide(prepared.manifests.secret_values)
-        run = Run(emit=self._run_of.emit, clock=self._run_of.clock, cancel=self._cancel)
 
         made: list[Adapted] = []
 
         def adapted(manifests: Manifests, built: BuiltImage | None) -> Manifests:
-            one = self._adapt(manifests, built, run)
+            one = self._adapt(manifests, built)
             made.append(one)
-            self._deliver(
-                Made(job=self, adapted=one, built=built, config=self._config, plan=prepared.plan)
-            )
+            self._deliver(Made(job=self, adapted=one, built=built, plan=prepared.plan))
             return one.manifests
 
         def accepted() -> None:
             self.made = True
             self._deliver(Accepted(job=self, adapted=made[-1]))
 
-        release(
+        released = release(
             settings,
             prepared,
             self._target,
             self._kube,
-            run,
+            self._run_here,
             built=self._built,
             expected=self._expected(prepared),
             adapt=adapted,
             accepted=accepted,
+            feed=self._feed,
+            asks_config=True,
+            tidies=False,
         )
+        self._has_built = released.built is not None and released.built.built
 
     def _expected(self, prepared: Prepared) -> Manifests | None:
         """The objects, if the image will run what the one before did."""
@@ -173,14 +187,12 @@ class Job:
             return None
         return self._adapted(prepared.manifests, prepared.image, self._config).manifests
 
-    def _adapt(self, manifests: Manifests, built: BuiltImage | None, run: Run) -> Adapted:
+    def _adapt(self, manifests: Manifests, built: BuiltImage | None) -> Adapted:
         if built is None or not self._syncs or not self._settings.dev.sync:
             return Adapted(manifests=manifests, containers=())
-        if self._config is None or self._built is None:  # what is built anew runs what it likes
-            repository = self._settings.repository
-            with open_store(self._target, run, repository=repository) as store:
-                self._config = store.config(built.reference)
-        return self._adapted(manifests, built.reference, self._config)
+        if built.config is None:
+            raise AssertionError("what an image runs is asked of each")
+        return self._adapted(manifests, built.reference, built.config)
 
     def _adapted(self, manifests: Manifests, image: str, config: ImageConfig) -> Adapted:
         return adapt(

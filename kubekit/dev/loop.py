@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from kubekit.api.feed import Feed
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
 from kubekit.dev.adapt import Adapted
@@ -26,7 +27,7 @@ from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError
 from kubekit.image.files.context import ignore_path
-from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, ImageConfig, Settings
+from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
 from kubekit.session import Run
 
 _RENEW_SECONDS = 2.0
@@ -44,6 +45,7 @@ class Loop:
         url: where the app answers on this machine.
         watch: is told which folders to watch.
         changed: is called whenever other pods may serve, or run.
+        feed: of the namespace, kept over all releases.
         hide: is given the secret values of the files before anything is told.
         debugger: debugpy for the pods, None to run them without.
     """
@@ -59,6 +61,7 @@ class Loop:
         url: str | None,
         watch: Callable[[Mapping[Path, bool]], None],
         changed: Callable[[], None],
+        feed: Feed,
         hide: Callable[[frozenset[str]], None],
         debugger: bytes | None = None,
     ) -> None:
@@ -72,6 +75,7 @@ class Loop:
         self._url = url
         self._watch = watch
         self._changed = changed
+        self._feed = feed
         self._hide = hide
         self._debugger = debugger
         self._voice = Voice(run.emit, self._settings.root)
@@ -81,7 +85,6 @@ class Loop:
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
         self._built: BuiltImage | None = None
-        self._config: ImageConfig | None = None  # of that image
         self._plan: BuildPlan | None = None
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
@@ -213,7 +216,8 @@ class Loop:
             self._kube,
             self._run,
             built=None if build else self._built,
-            config=self._config,
+            config=self._built.config if self._built else None,
+            feed=self._feed,
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,
@@ -221,7 +225,7 @@ class Loop:
         )
 
     def _take_made(self, event: Made) -> None:
-        self._built, self._config = event.built, event.config
+        self._built = event.built
         if event.job.builds:
             self._plan = held(event.plan) if event.plan else None
             if event.built is not None and event.plan is not None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from kubekit.api.feed import Feed
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.resources import PODS, SLICES
 from kubekit.errors import (
@@ -75,10 +77,12 @@ class Surroundings:
     Attributes:
         images: reference -> IDs that a pod may report of the image this run has provided.
         on_host: whether this machine's own Docker has an image.
+        feed: of the namespace, where it is followed anyway.
     """
 
     images: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_host: Callable[[str], bool] = lambda _image: False
+    feed: Feed | None = None
 
 
 def wait(
@@ -108,17 +112,22 @@ def wait(
     over_all = len(over) == len(workloads) and all(over.values())
     if over_all and _proved(kube, applied, namespace, around):
         return Rollout(workloads={ref: text or "" for ref, text in over.items()})
-    watcher = Watcher(
-        kube,
-        namespace,
-        emit=emit,
-        clock=clock,
-        cancel=cancel,
-        on_host=around.on_host,
-        patience=patience.factor,
-    )
-    kinds_here = frozenset(item.manifest.kind for item in workloads)
-    with watcher.following(kinds_here):
+    with contextlib.ExitStack() as stack:
+        feed = around.feed
+        if feed is None:
+            feed = Feed(kube, namespace)
+            stack.callback(feed.close)
+        watcher = Watcher(
+            kube,
+            namespace,
+            feed=feed,
+            emit=emit,
+            clock=clock,
+            cancel=cancel,
+            on_host=around.on_host,
+            patience=patience.factor,
+        )
+        stack.enter_context(watcher.following(frozenset(item.manifest.kind for item in workloads)))
         waiting = _Wait(watcher, applied, patience=patience, emit=emit)
         return Rollout(workloads=waiting.until_ready(_targets(applied, namespace, around)))
 

@@ -6,7 +6,8 @@ import contextlib
 import queue
 from collections.abc import Callable, Iterator
 
-from kubekit.api.follow import Changed, Follower, Found, Listed, Lost, Update, stop
+from kubekit.api.feed import Feed
+from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import PATIENCE_SECONDS, ApiError, Kube
 from kubekit.api.resources import EVENTS, KNOWN, NAMESPACE, PODS, REPLICA_SETS, SLICES, Resource
 from kubekit.errors import CancelledError, UnreachableError
@@ -39,6 +40,12 @@ class Watcher:
     Attributes:
         facts: what the judge has asked for.
         unseen: what this user may not read here, in words.
+
+    Args:
+        kube: whose clock counts, and where facts are asked for.
+        namespace: what is watched.
+        feed: of that namespace.
+        patience: by how much each waiting window is longer than usual.
     """
 
     def __init__(
@@ -46,6 +53,7 @@ class Watcher:
         kube: Kube,
         namespace: str,
         *,
+        feed: Feed,
         emit: Emit,
         clock: Clock,
         cancel: Cancel,
@@ -53,7 +61,7 @@ class Watcher:
         patience: float = 1.0,
     ) -> None:
         self._kube = kube
-        self._namespace = namespace
+        self._feed = feed
         self._emit = emit
         self._clock = clock
         self._cancel = cancel
@@ -70,22 +78,8 @@ class Watcher:
     def following(self, kinds: frozenset[str]) -> Iterator[None]:
         """Follow these kinds of workloads and all that belongs to them."""
         resources = {kind: _resource(kind) for kind in kinds} | _ALWAYS
-        followers = [
-            Follower(
-                self._kube,
-                kind=kind,
-                path=resource.path(self._namespace),
-                deliver=self._updates.put,
-                only=self._namespace if kind == "Namespace" else "",
-            )
-            for kind, resource in resources.items()
-        ]
-        for follower in followers:
-            follower.start()
-        try:
+        with self._feed.following(resources, self._updates.put):
             yield
-        finally:
-            stop(followers)
 
     def elapsed(self) -> float:
         """Seconds since the watcher was made."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kubekit.api.feed import Feed
 from kubekit.dev import job as jobs
 from kubekit.dev.job import Ended, Job
 from kubekit.errors import FilesError, KubekitError
@@ -32,9 +33,10 @@ def test_files_that_change_while_they_are_sent_are_sent_anew(
 ) -> None:
     left = list(met)
 
-    def release(*_: object, **__: object) -> None:
+    def release(*_: object, **__: object) -> Any:
         if left:
             raise left.pop(0)
+        return SimpleNamespace(built=None)
 
     manifests = SimpleNamespace(secret_values=frozenset())
     nothing: Any = SimpleNamespace(image=None, manifests=manifests)
@@ -53,6 +55,7 @@ def test_files_that_change_while_they_are_sent_are_sent_anew(
         syncs=True,
         deliver=ended.put,
         hide=lambda _: None,
+        feed=Feed(None, "x"),  # type: ignore[arg-type]
     )
     assert ended.get(timeout=90) == Ended(job=job, error=ends)
     assert len(told) == min(len(met), 3) * (ends is not OTHER)

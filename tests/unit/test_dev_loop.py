@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from kubekit.api.feed import Feed
 from kubekit.api.follow import Found, Listed, Lost
 from kubekit.dev import loop as loops
 from kubekit.dev import sessions
@@ -95,7 +96,6 @@ class Release:
                 job=self,  # type: ignore[arg-type]
                 adapted=adapted,
                 built=BuiltImage(reference=IMAGE, ids=frozenset(), built=True, reason=""),
-                config=None,
                 plan=plan,
             )
         )
@@ -160,6 +160,7 @@ class Stage:
             url="http://localhost:8000",
             watch=self.watched.append,
             changed=lambda: None,
+            feed=Feed(None, "x"),  # type: ignore[arg-type]
             hide=lambda _: None,
         )
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubekit.api.feed import Feed
 from kubekit.api.follow import Changed, Listed
 from kubekit.model import Cancel, Clock, Object
 from kubekit.rollout.catalogue import CATALOGUE
@@ -331,6 +332,7 @@ def watcher() -> Watcher:
     return Watcher(
         kube,
         "web",
+        feed=Feed(kube, "web"),
         emit=lambda _event: None,
         clock=clock,
         cancel=Cancel(),

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kubekit.api.feed import Feed
 from kubekit.api.follow import Changed, Found, Listed, Update
 from kubekit.model import Cancel, Clock, Object
 from kubekit.rollout.judge import judge
@@ -71,6 +72,7 @@ def watcher() -> Watcher:
     return Watcher(
         kube,
         "web",
+        feed=Feed(kube, "web"),
         emit=lambda _event: None,
         clock=Clock(now=lambda: 0.0),
         cancel=Cancel(),

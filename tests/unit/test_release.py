@@ -48,14 +48,13 @@ def test_what_runs_before_is_waited_for_also_where_nothing_comes_after(
         objects = (AppliedObject(manifest=it.manifest, action="created", live={}) for it in steps)
         return Applied(objects=tuple(objects), since=0.0)
 
-    def await_ready(_settings: object, _kube: object, applied: Applied, *_: object) -> Rollout:
+    def waits(applied: Applied) -> Rollout:
         done.append(f"wait for {' '.join(item.manifest.kind for item in applied.objects)}")
         return Rollout(workloads={})
 
     steps = [step("ConfigMap", "v1"), step("Job", "batch/v1", before=True), *beside]
     monkeypatch.setattr(release, "_tried", lambda *_: steps)
     monkeypatch.setattr(release, "write", write)
-    monkeypatch.setattr(release, "await_ready", await_ready)
     settings = Settings(file=FILE, name="x", namespace="x", profile="x", manifests=())
     owned = OwnedSet(project="x", namespace="x")
 
@@ -67,7 +66,7 @@ def test_what_runs_before_is_waited_for_also_where_nothing_comes_after(
     run = Run(emit=lambda _: None)
     rendered, ahead = Manifests(items=()), Ahead(None, lambda *_: None, run.cancel)
     applied = release._apply(
-        settings, kube, rendered, owned, None, run, lambda: done.append("accepted"), ahead
+        settings, kube, rendered, owned, waits, run, lambda: done.append("accepted"), ahead
     )
     assert done == [
         "accepted",
