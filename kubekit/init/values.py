@@ -31,7 +31,17 @@ _HEAVY = frozenset(
         *("torch", "tensorflow", "jax", "transformers", "cv2", "spacy", "pyarrow"),
     }
 )
-_DATABASE_URLS = frozenset({"DATABASE_URL", "DB_URL"})
+_PARSED = (
+    (re.compile(r"DSN$"), ""),
+    (
+        re.compile(r"(?:CACHE|REDIS|BROKER|AMQP|RABBITMQ|CELERY|RESULT)\w*_UR[IL]$"),
+        "redis://localhost",
+    ),
+    (re.compile(r"(?:DATABASE|DB|POSTGRES\w*|PG\w*|MYSQL|SQL\w*)_UR[IL]$"), "sqlite://"),
+    (re.compile(r"_UR[IL]$"), "http://localhost"),
+)
+"""What settings take to pieces while they are imported, and what can be; the first that fits."""
+
 _RELATIVE_FILE = re.compile(r"(sqlite(?:\+\w+)?):///(?!/)(?:\./)?(?P<path>[^?]+)")
 
 
@@ -137,9 +147,14 @@ def _collecting(backend: Backend) -> list[str]:
     if backend.collected is None:
         return []
     needed = [one.name for one in variables(backend) if one.default is None]
-    # 0 is a key, a number, a text and a false.
-    values = [f"{one}={'sqlite://' if one in _DATABASE_URLS else '0'}" for one in needed]
+    values = [f"{one}={_stand_in(one)}" for one in needed]
     return [f"DJANGO_SETTINGS_MODULE={backend.collected}", *values]
+
+
+def _stand_in(name: str) -> str:
+    """A value that no settings stumble over: 0 is a key, a number, a text and a false."""
+    found = (value for pattern, value in _PARSED if pattern.search(name.upper()))
+    return next(found, "0")
 
 
 def _image(python: str, base: str) -> str:

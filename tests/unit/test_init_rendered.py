@@ -126,6 +126,24 @@ def test_no_group_is_installed_whichever_the_project_takes_by_default() -> None:
     assert sync.endswith(" --no-default-groups")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DB_URL", "sqlite://"),
+        ("POSTGRES_URL", "sqlite://"),
+        ("CACHE_URL", "redis://localhost"),
+        ("CELERY_BROKER_URL", "redis://localhost"),
+        ("SITE_URL", "http://localhost"),
+        ("SENTRY_DSN", ""),
+        ("SECRET_KEY", "0"),
+    ],
+)
+def test_what_settings_take_to_pieces_has_a_value_that_can_be(name: str, value: str) -> None:
+    made = replace(SHAPES["django"], env=(variable(name, secret=True),))
+    (step,) = [one for one in parsed(made).stages[1].body if "collectstatic" in one.text]
+    assert f"{name}={value}" in shlex.split(step.text)
+
+
 def test_static_files_are_collected_with_values_for_what_the_settings_read() -> None:
     env = (
         *(variable("DATABASE_URL", secret=True), variable("SECRET_KEY", secret=True)),
