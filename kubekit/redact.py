@@ -25,33 +25,8 @@ _PLAIN_WORDS = frozenset(
     """.split()  # noqa: SIM905 - as a list it would be a line per word
 )
 _SHORTEST_NUMBER = 6  # ports and counts are shorter, and stand in many messages
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|\W")
-_SECRET_NAME = re.compile(
-    # Words end in these, too, as PGPASSWORD and SSHKEY; but MONKEY and HOTKEY are no secrets.
-    r"(?:PASSW(?:OR)?[DT]S?|PASSPHRASE|PWD|SECRETS?|TOKENS?|CREDENTIALS?|(?<!MON|HOT)KEYS?)\d*(?:_|$)"
-    r"|(?:^|_)(?:PASS_PHRASE|CREDS?|SALT|ERLANG_COOKIE|DOCKER_AUTH_CONFIG|CONNECTION_STRING)(?:_|$)"
-    # These say what a variable is only where they are its last word.
-    r"|(?:^|_)(?:(?:DB|PG)?PASS|(?:O|BASIC)?AUTH|AUTHORIZATION|BEARER|JWT|PRIVATE(?:_PEM)?|SIGNING)\d*$"
-)
-_ABOUT_SECRETS = re.compile(
-    r"_(?:ALG|ALGORITHMS?|ARN|ATTEMPTS|AUD|AUDIENCES?|BACKEND|CLASS|COUNT|DAYS|DIR|(?:EN|DIS)ABLED"
-    r"|ENDPOINT|EXPIR[A-Z]*(?:_(?:AFTER|AT|DELTA|IN|TIME))?|FIELD|FILE|FOLDER|FORMAT|HEADERS?|HOST|HOURS"
-    # What a login of Vault has beside its public `ROLE_ID` is a secret.
-    r"|(?<!VAULT_SECRET_)(?<!ROLE_SECRET_)IDS?|ISS|ISSUER|KIND|LEEWAY|LENGTH|LIFETIME|LIMIT|MAX|METHOD"
-    r"|MIN|MINUTES|MODE|NAMES?|PATH|POLICY|PORT|PREFIX|PROVIDER|REF|REQUIRED|ROUNDS|SECONDS|SIZE|SUFFIX"
-    r"|TIMEOUT|TTL|TYPE|UR[IL]|VERSION)$"
-    r"|(?:^|_)(?:CACHE|FOREIGN|GPG|PARTITION|PRIMARY|PUBLIC|PUBLISHABLE|ROUTING|SORT)_KEYS?$"
-    r"|(?:^|_)(?:MAX|MIN)_(?:NEW_)?TOKENS?$|^(?:MAX|MIN)_|^NEXT_PUBLIC_|_APPLICATION_CREDENTIALS$"
-)
-"""Names that have such a word and no secret: how long one is valid, where it is, how many."""
 _PASSWORD_IN_URL = re.compile(r"://[^:/@\s]*:([^/@\s]+)@")
 _T = TypeVar("_T")
-
-
-def looks_secret(name: str) -> bool:
-    """Whether a variable, an argument or a setting of this name probably holds a secret."""
-    words = _BETWEEN_WORDS.sub("_", name).upper()
-    return _SECRET_NAME.search(words) is not None and _ABOUT_SECRETS.search(words) is None
 
 
 def passwords(text: str) -> list[str]:

@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kubekit.redact import Redactor, has_password, looks_secret
+from kubekit.redact import Redactor, has_password
+from kubekit.secretnames import may_be_secret
 
 _NAMED = re.compile(r"(?:^data\.|\.env\[)([^\]]+)")
 
@@ -35,7 +36,7 @@ class Withheld:
         texts = (json.dumps(value), json.dumps(value, ensure_ascii=False))
         named = _NAMED.search(field)
         return (
-            (named is not None and ".valueFrom" not in field and looks_secret(named[1]))
+            (named is not None and ".valueFrom" not in field and may_be_secret(named[1]))
             or _has_variable(value)
             or any(has_password(text) or self._redactor().clean(text) != text for text in texts)
         )
@@ -48,5 +49,5 @@ def _has_variable(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
     name = value.get("name")
-    mine = isinstance(name, str) and bool(value.get("value")) and looks_secret(name)
+    mine = isinstance(name, str) and bool(value.get("value")) and may_be_secret(name)
     return mine or any(map(_has_variable, value.values()))

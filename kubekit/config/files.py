@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kubekit.errors import FilesError, Place, shown
-from kubekit.redact import MASK, looks_secret
+from kubekit.redact import MASK
+from kubekit.secretnames import may_be_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -162,7 +163,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def _masked(key: str, value: Any) -> Any:
-    if looks_secret(key) and not key.startswith("build.secrets."):  # where it is, not what
+    if may_be_secret(key) and not key.startswith("build.secrets."):  # where it is, not what
         return MASK
     if isinstance(value, dict):
         return {name: _masked(str(name), item) for name, item in value.items()}

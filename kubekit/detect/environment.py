@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kubekit.detect.backend import Variable
 from kubekit.detect.symbols import Defined, External, Modules
 from kubekit.detect.texts import text_of
-from kubekit.redact import looks_secret
+from kubekit.secretnames import looks_secret
 
 _NEEDLES = (b"environ", b"getenv", b"Settings", b"decouple", b"starlette.config")
 _WORTH = re.compile(

@@ -13,7 +13,8 @@ from kubekit.image.files import context, dockerfile, weigh
 from kubekit.image.files.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
-from kubekit.redact import Redactor, looks_secret, shapes
+from kubekit.redact import Redactor, shapes
+from kubekit.secretnames import may_be_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +160,7 @@ def _build(order: Order, store: Store, *, emit: Emit, cancel: Cancel) -> str:
     secrets = Redactor(
         shape
         for key, value in order.plan.settings.args.items()
-        if looks_secret(key)
+        if may_be_secret(key)
         for shape in shapes(value)
     )
     try:

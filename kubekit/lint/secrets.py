@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from kubekit.redact import looks_secret, passwords
+from kubekit.redact import passwords
+from kubekit.secretnames import looks_secret
 
 _REFERENCE = re.compile(r"\$\(\w+\)|\$\{[^}]*\}|\$\w+")
 _SWITCHES = frozenset({"true", "false", "yes", "no", "on", "off", "none", "null", "0", "1"})

@@ -9,7 +9,7 @@ from kubekit.errors import UsageError
 from kubekit.redact import Redactor, hidden
 from kubekit.verify import rules_config, rules_files, rules_run, rules_scenes, rules_secrets
 from kubekit.verify.model import Check, Checked, Subject
-from kubekit.verify.needles import is_secret
+from kubekit.verify.needles import is_masked
 
 CHECKS: tuple[Check, ...] = (
     *rules_config.CHECKS,
@@ -51,7 +51,7 @@ def scenes(checks: Collection[Check]) -> frozenset[str]:
 def judge(checks: Collection[Check], subject: Subject) -> tuple[Checked, ...]:
     """What each check makes of it, without the secrets that the image itself sets."""
     image = subject.image
-    own = [value for name, value in image.environment.items() if is_secret(name, value)]
+    own = [value for name, value in image.environment.items() if is_masked(name, value)]
     redactor = Redactor(hidden(own, public=image.reference))
     return redactor.clean(tuple(_one(check, subject) for check in checks))
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from kubekit.redact import has_password, hidden, looks_secret
+from kubekit.redact import has_password, hidden
+from kubekit.secretnames import looks_secret, may_be_secret
 from kubekit.verify.tree import in_libraries
 
 PRIVATE_KEY = "a private key"
@@ -23,6 +24,15 @@ def is_secret(name: str, value: str) -> bool:
 
     A `.env` also has hosts, levels and addresses, which may stand anywhere.
     """
+    return _is_secret(name, value, looks_secret)
+
+
+def is_masked(name: str, value: str) -> bool:
+    """Whether a variable's value is kept out of what is told: by more names than an error."""
+    return _is_secret(name, value, may_be_secret)
+
+
+def _is_secret(name: str, value: str, by_name: Callable[[str], bool]) -> bool:
     if has_password(value):
         return True
     if name.endswith(("_FILE", "_PATH", "_DIR", "_URL")) or "://" in value:
@@ -31,7 +41,7 @@ def is_secret(name: str, value: str) -> bool:
         return True
     if _NO_VALUE.match(value) or not any(hidden([value], public="")):
         return False
-    return looks_secret(name)
+    return by_name(name)
 
 
 def _shapes(value: str, public: str) -> list[str]:

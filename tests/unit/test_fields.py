@@ -110,15 +110,28 @@ def test_what_somebody_else_has_set_to_a_secret_value_is_only_named() -> None:
         "kind": "ConfigMap",
         "metadata": {
             "managedFields": [
-                {"manager": "other", "fieldsV1": {"f:data": {"f:a": {}, "f:b": {}, "f:TOKEN": {}}}}
+                entry(
+                    "other",
+                    {"f:data": {f"f:{key}": {} for key in ("a", "b", "TOKEN", "AUTH_HEADER")}},
+                )
             ]
         },
-        "data": {"a": "is s3cret-value", "b": "plain", "TOKEN": "unknown"},
+        "data": {
+            "a": "is s3cret-value",
+            "b": "plain",
+            "TOKEN": "unknown",
+            "AUTH_HEADER": "Basic x",
+        },
     }
     shown = {
         one["field"]: one.get("value") for one in drift(obj, Withheld(lambda: ["s3cret-value"]))
     }
-    assert shown == {"data.a": None, "data.b": "plain", "data.TOKEN": None}
+    assert shown == {
+        "data.a": None,
+        "data.b": "plain",
+        "data.TOKEN": None,
+        "data.AUTH_HEADER": None,
+    }
 
 
 def test_what_kubectl_notes_of_an_apply_is_no_drift() -> None:

@@ -237,3 +237,10 @@ def test_only_and_skip_take_ids_and_nothing_else() -> None:
     with pytest.raises(UsageError) as caught:
         chosen(only=["stop"])
     assert caught.value.hints == ("did you mean `stops`?",)
+
+
+def test_what_may_be_a_secret_is_masked_though_no_check_calls_it_one() -> None:
+    command = ["/bin/sh", "-c", "uvicorn app.main:app --header hunter22"]
+    config = {"Cmd": command, "Env": ["AUTH_HEADER=hunter22"]}
+    assert "--header ***" in str(check("command-exec", config=config))
+    assert check("secrets-env", config=config).status == "passed"
