@@ -150,6 +150,12 @@ def test_a_probe_that_fails(
     assert words in found.cause
 
 
+def test_what_a_framework_says_to_a_host_it_does_not_know_leads_to_its_setting() -> None:
+    fix = finding(unhealthy(status(400)), after=12).fix
+    assert "`ALLOWED_HOSTS`" in fix
+    assert "`Host`" in fix
+
+
 @pytest.mark.parametrize("said", [status(404), status(401), PLAIN, TIMEOUT, REFUSED])
 def test_twice_is_not_enough(said: str) -> None:
     waits(unhealthy(said, count=2), after=300)

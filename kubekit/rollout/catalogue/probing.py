@@ -138,7 +138,9 @@ PROBING: tuple[Cause, ...] = (
         "10 s, or for the longer start that the fields of the probes ask for",
         find=probe(rf"{_STATUS} (?P<status>40[0135])", times=3, asked=_PATH_SECONDS, field="path"),
         cause="the {probe} probe of container `{container}` gets {status} from `{path}`",
-        fix="probes carry no credentials and the pod's IP as host: give them a path that is open",
+        fix="probes carry no credentials and the pod's IP as host: give them a path that is open; "
+        "if the app refuses the host (400), let `httpHeaders` of the probe send a `Host` that it "
+        "allows (`ALLOWED_HOSTS`)",
         after=_PATH_SECONDS,
     ),
     Cause(
