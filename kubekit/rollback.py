@@ -17,7 +17,7 @@ from kubekit.api.apply import Step, write
 from kubekit.api.difference import comparable
 from kubekit.api.fields import applied_by
 from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
-from kubekit.api.ownership import Member, OwnedSet, members, read_kinds
+from kubekit.api.ownership import OwnedSet, members, read_kinds
 from kubekit.api.references import references
 from kubekit.api.refusals import explained
 from kubekit.api.resources import KNOWN, Resource, ref
@@ -26,7 +26,7 @@ from kubekit.events import Emit, Warned
 from kubekit.image import cleanup
 from kubekit.model import Applied, ClusterTarget, Manifest, Object, Settings
 from kubekit.release import await_ready
-from kubekit.rollout.kinds import by_hand
+from kubekit.rollout.kinds import holds_back
 from kubekit.rollout.revisions import KEPT_AS, Revision, history, remember, revisions
 from kubekit.rollout.wait import Rollout
 from kubekit.session import Run, open_store
@@ -48,47 +48,76 @@ class Back:
         return f"{ref(self.live)} to revision {one.number}, image {images}, {one.told}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """One workload with its revisions, the present one first."""
+
+    resource: Resource
+    live: Object
+    revisions: list[Revision]
+
+    @property
+    def ready_at(self) -> str:
+        """When its present revision became ready; empty if it never did."""
+        return self.revisions[0].ready_at
+
+    @property
+    def good(self) -> Revision | None:
+        """Its last earlier revision that was ready."""
+        return next((one for one in self.revisions[1:] if one.ready_at), None)
+
+
 def choose(kube: Kube, owned: OwnedSet, *, emit: Emit) -> list[Back]:
     """What there is to roll back, each to its last revision that was ready.
 
-    Where a present revision was never ready, those; where all are, those that became ready last.
-    One of them that has nothing to go back to, as a new one, stays, and is told.
+    Of those that have one: where a present revision was never ready, those; where all are, those
+    that became ready last. One that has none stays, and is told if the last release may have
+    changed it. It decides only where nothing else was changed since: that release did not bring
+    what the others would go back from.
 
     Raises:
         UsageError: there is nothing, with what is known.
     """
-    known = _known(kube, owned)
-    times = [found[0].ready_at for _, found in known]
+    known = _known(kube, owned, emit)
+    able = [one for one in known if one.good]
+    stays = [one for one in known if not one.good]
+    wanted = _latest(able or known)
+    last = wanted[0].ready_at
+    newer = [one for one in stays if last and one.revisions[0].made_at > last]
+    if newer or not able:
+        raise _nowhere((newer or wanted)[0])
+    hint = "if it is new, a `kubekit build-and-apply` of files without it takes it away"
+    for one in stays:
+        if not one.ready_at or (last and one.ready_at >= last):
+            text = f"{ref(one.live)} stays as it is: it has no earlier revision that was ready"
+            emit(Warned(text=text, hints=(hint,)))
+    return [
+        Back(resource=one.resource, live=one.live, revision=one.good) for one in wanted if one.good
+    ]
+
+
+def _latest(known: list[_Known]) -> list[_Known]:
+    """Those that are not ready, as far as is known; where all are, those that became so last."""
+    times = [one.ready_at for one in known]
     last = max(times) if all(times) else ""
-    wanted = [(member, found) for member, found in known if found[0].ready_at == last]
-    chosen, stays = [], []
-    for (resource, obj), (_, *before) in wanted:
-        good = next((one for one in before if one.ready_at), None)
-        if good is None:
-            stays.append(ref(obj))
-        else:
-            chosen.append(Back(resource=resource, live=obj, revision=good))
-    if not chosen:
-        (_, obj), found = wanted[0]
-        raise _nowhere(obj, found)
-    hint = "a `kubekit build-and-apply` of files without it takes it away"
-    for name in stays:
-        text = f"{name} stays as it is: it has no earlier revision that was ready"
-        emit(Warned(text=text, hints=(hint,)))
-    return chosen
+    return [one for one in known if one.ready_at == last]
 
 
-def _known(kube: Kube, owned: OwnedSet) -> list[tuple[Member, list[Revision]]]:
-    """The project's workloads, each with its revisions; not those whose pods go by hand.
+def _known(kube: Kube, owned: OwnedSet, emit: Emit) -> list[_Known]:
+    """The project's workloads, each with its revisions; not those whose pods would stay old.
 
     Raises:
         UsageError: there are none.
     """
     wanted = {KNOWN["apps/v1", kind].group_kind for kind in KEPT_AS}
     found = members(kube, owned, wanted & (read_kinds(kube, owned) or frozenset()))
-    live = [member for member in found if not by_hand(member[1])]
-    kept = history(kube, owned.namespace, [obj for _, obj in live])
-    known = [(member, own) for member in live if (own := revisions(kept, member[1]))]
+    live = [member for member in found if not holds_back(member[1])]
+    kept = history(kube, owned.namespace, [obj for _, obj in live], emit=emit)
+    known = [
+        _Known(resource=resource, live=obj, revisions=own)
+        for resource, obj in live
+        if (own := revisions(kept, obj))
+    ]
     if not known:
         raise UsageError(
             f"no workload of `{owned.project}` that can go back is in namespace "
@@ -188,14 +217,14 @@ def _check(settings: Settings, back: Back, target: ClusterTarget, kube: Kube, ru
         )
 
 
-def _nowhere(obj: Object, known: list[Revision]) -> UsageError:
+def _nowhere(known: _Known) -> UsageError:
     details = tuple(
         f"revision {one.number}, image {', '.join(one.images)}: {one.told}"
         + (", the present one" if one.present else "")
-        for one in known
+        for one in known.revisions
     )
     return UsageError(
-        f"{ref(obj)} has no earlier revision that was ready",
+        f"{ref(known.live)} has no earlier revision that was ready",
         hints=("change the files, and run `kubekit build-and-apply`",),
         details=details,
         id="nothing-to-roll-back",

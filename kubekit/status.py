@@ -14,6 +14,7 @@ from kubekit.api.ownership import OwnedSet, members, read_kinds
 from kubekit.api.podsecrets import of_set, of_templates
 from kubekit.api.resources import PODS, ref
 from kubekit.api.withheld import Withheld
+from kubekit.events import Emit
 from kubekit.model import Object
 from kubekit.rollout.kinds import REVISION, settled
 from kubekit.rollout.revisions import KEPT_AS, history, past_of, revisions
@@ -22,13 +23,14 @@ _CONTROLLERS = frozenset({"kube-controller-manager", "kube-scheduler", "kubelet"
 
 
 def describe(
-    kube: Kube, owned: OwnedSet, *, secrets: Iterable[str] = ()
+    kube: Kube, owned: OwnedSet, *, emit: Emit, secrets: Iterable[str] = ()
 ) -> tuple[str, dict[str, Any]]:
     """The inventory as lines and as data: each object with its state, and the pods behind it.
 
     Args:
         kube: the cluster.
         owned: the project and its namespace.
+        emit: is told what this user may not see.
         secrets: what is not to be shown, beside what the Secrets hold.
     """
     kinds = read_kinds(kube, owned)
@@ -37,7 +39,7 @@ def describe(
         text = f"nothing of `{owned.project}` is in namespace `{owned.namespace}`"
         return text, {**data, "objects": [], "pods": []}
     found = [obj for _, obj in members(kube, owned, kinds)]
-    kept = history(kube, owned.namespace, found)
+    kept = history(kube, owned.namespace, found, emit=emit)
     withheld = Withheld(
         lambda: {*secrets, *of_set(kube, owned), *of_templates(kube, owned.namespace, found)}
     )

@@ -92,7 +92,7 @@ def status(settings: Settings, run: Run) -> None:
     """Emit what of this project lives in the namespace, and how it is."""
     _, kube = connect(settings, run)
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    text, data = describe(kube, owned, secrets=of_env(settings))
+    text, data = describe(kube, owned, emit=run.emit, secrets=of_env(settings))
     run.emit(Output(text=text, data=data))
 
 

@@ -69,6 +69,11 @@ def by_hand(live: Object) -> bool:
     return (live["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
 
 
+def holds_back(live: Object) -> bool:
+    """Whether no pod becomes a new one: they go by hand, or a partition keeps all as they are."""
+    return by_hand(live) or 0 < wanted(live) <= _partition(live)
+
+
 def wanted(live: Object) -> int:
     """How many pods the workload is to have."""
     if live["kind"] == "DaemonSet":
@@ -88,10 +93,9 @@ def _deployed(live: Object) -> str | None:
 
 
 def _stateful(live: Object) -> str | None:
-    status, strategy = live.get("status") or {}, live["spec"].get("updateStrategy") or {}
+    status, partition = live.get("status") or {}, _partition(live)
     count, new = wanted(live), int(status.get("updatedReplicas") or 0)
     ready = int(status.get("availableReplicas", status.get("readyReplicas")) or 0)
-    partition = int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
     if ready < count or (not by_hand(live) and new < count - partition):
         return None
     if (
@@ -101,6 +105,12 @@ def _stateful(live: Object) -> str | None:
     ):
         return None
     return f"{ready} of {count} ready" if count else "scaled to 0: nothing runs"
+
+
+def _partition(live: Object) -> int:
+    """The first of a StatefulSet's pods that a new template is for, by its number; 0 is all."""
+    strategy = live["spec"].get("updateStrategy") or {}
+    return int((strategy.get("rollingUpdate") or {}).get("partition") or 0)
 
 
 def _daemons(live: Object) -> str | None:

@@ -3,7 +3,7 @@
 Kubernetes keeps a Deployment's as ReplicaSets, those of a StatefulSet or DaemonSet as
 ControllerRevisions, and forgets how they did: so the time at which the judge found one ready is
 written on it. One of `dev` never counts as such: what it ran was synced into it, and is in no
-image. Nor does any where pods are replaced by hand: those that are ready may be of an older one.
+image. Nor does any where no pod becomes a new one: those that are ready are of an older one.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from kubekit.api.kube import FIELD_MANAGER, ApiError, Kube
-from kubekit.api.resources import CONTROLLER_REVISIONS, REPLICA_SETS, Resource
+from kubekit.api.resources import CONTROLLER_REVISIONS, REPLICA_SETS, Resource, ref
+from kubekit.events import Emit, Warned
 from kubekit.model import Applied, Object
-from kubekit.rollout.kinds import REVISION, by_hand
+from kubekit.rollout.kinds import REVISION, holds_back
 from kubekit.rollout.reading import annotations_of, is_owned
 
 READY_ANNOTATION = "kubekit.dev/ready-at"
@@ -44,6 +45,7 @@ class Revision:
         template: of its pods, as the workload had it.
         present: it is the one that the workload has now.
         of_dev: `dev` has made it, to sync into it.
+        made_at: when it was made first, RFC 3339.
     """
 
     number: int
@@ -52,6 +54,7 @@ class Revision:
     template: Object
     present: bool
     of_dev: bool = False
+    made_at: str = ""
 
     @property
     def told(self) -> str:
@@ -71,14 +74,26 @@ def past_of(ready_at: str | None, *, of_dev: bool) -> str:
     return f"ready at {ready_at}" if ready_at else "never seen ready"
 
 
-def history(kube: Kube, namespace: str, workloads: Iterable[Object]) -> list[Object]:
+def history(kube: Kube, namespace: str, workloads: Iterable[Object], *, emit: Emit) -> list[Object]:
     """What the revisions of all these are kept as; of kinds that none of them is, nothing is asked.
 
-    Raises:
-        ApiError: they may not be listed.
+    What this user may not list is said, and is left out.
     """
-    kept = dict.fromkeys(KEPT_AS[obj["kind"]] for obj in workloads if obj["kind"] in KEPT_AS)
-    return [item for resource in kept for item in kube.list(resource.path(namespace))]
+    found: list[Object] = []
+    asked: dict[Resource, list[str]] = {}
+    for obj in workloads:
+        if obj["kind"] in KEPT_AS:
+            asked.setdefault(KEPT_AS[obj["kind"]], []).append(ref(obj))
+    for resource, names in asked.items():
+        try:
+            found += kube.list(resource.path(namespace))
+        except ApiError as error:
+            if error.id != "api-forbidden":
+                raise
+            text = f"the revisions of {', '.join(names)} are not known: {error.message}"
+            hint = f"ask for the rights to get, list, watch and patch `{resource.plural}`"
+            emit(Warned(text=text, hints=(hint,)))
+    return found
 
 
 def revisions(items: Iterable[Object], workload: Object) -> list[Revision]:
@@ -99,6 +114,7 @@ def _revision(item: Object, *, present: bool) -> Revision:
         template=template,
         present=present,
         of_dev=of_dev,
+        made_at=item["metadata"].get("creationTimestamp") or "",
     )
 
 
@@ -111,7 +127,7 @@ def remember(kube: Kube, applied: Applied, *, namespace: str) -> None:
     # One time for all of them: by it they are known to be of one release.
     now = dt.datetime.fromtimestamp(kube.server_now(), tz=dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     for resource in dict.fromkeys(KEPT_AS.values()):
-        mine = [obj for obj in live if KEPT_AS[obj["kind"]] == resource and not by_hand(obj)]
+        mine = [obj for obj in live if KEPT_AS[obj["kind"]] == resource and not holds_back(obj)]
         with contextlib.suppress(ApiError):
             _note(kube, resource, mine, now, namespace)
 

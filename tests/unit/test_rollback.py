@@ -29,11 +29,12 @@ def deployment(name: str, kind: str = "Deployment") -> Object:
     return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": {}}
 
 
-def replica_set(owner: str, number: int, ready_at: str = "") -> Object:
+def replica_set(owner: str, number: int, ready_at: str = "", made_at: str = "T0") -> Object:
     ready = {READY_ANNOTATION: ready_at} if ready_at else {}
     return {
         "metadata": {
             "name": f"{owner}-{number}",
+            "creationTimestamp": made_at,
             "annotations": {REVISION: str(number), **ready},
             "ownerReferences": [{"uid": owner, "controller": True}],
         },
@@ -139,6 +140,29 @@ def test_what_came_with_the_release_stays_and_the_others_go_back(
         assert warned.text.startswith("Deployment/worker stays as it is")
     with pytest.raises(UsageError, match="Deployment/worker has no earlier revision"):
         chosen(monkeypatch, new, replica_set("web", 1, "T1"))
+
+
+@pytest.mark.parametrize("ready_at", ["", "T3"], ids=["never noted", "noted just now"])
+def test_what_nothing_is_known_of_holds_no_other_back(
+    monkeypatch: pytest.MonkeyPatch, ready_at: str
+) -> None:
+    """Nothing was noted of it before: by an older kubekit, or for want of a right."""
+    web = replica_set("web", 1, "T1"), replica_set("web", 2, "T2")
+    told: list[Event] = []
+    assert chosen(monkeypatch, *web, replica_set("db", 1, ready_at), told=told) == {"web": 1}
+    (warned,) = told
+    assert isinstance(warned, Warned)
+    assert warned.text.startswith("Deployment/db stays as it is")
+    assert chosen(monkeypatch, *web, replica_set("old", 1, "T1")) == {"web": 1}, "it was not in it"
+
+
+@pytest.mark.parametrize("ready_at", ["", "T4"], ids=["crashes", "runs"])
+def test_a_release_that_only_brought_something_takes_nothing_else_back(
+    monkeypatch: pytest.MonkeyPatch, ready_at: str
+) -> None:
+    web = replica_set("web", 1, "T1"), replica_set("web", 2, "T2")
+    with pytest.raises(UsageError, match="Deployment/worker has no earlier revision"):
+        chosen(monkeypatch, *web, replica_set("worker", 1, ready_at, made_at="T3"))
 
 
 def of_dev(one: Object) -> Object:
@@ -265,44 +289,6 @@ def test_sets_go_back_by_their_controller_revisions(
     containers = [{"name": "app", "image": "i:9"}]
     metadata = {"labels": {"app": "db"}}
     assert sent["spec"]["template"] == {"metadata": metadata, "spec": {"containers": containers}}
-
-
-def test_who_may_not_write_on_controller_revisions_can_take_deployments_back() -> None:
-    class Narrow(Cluster):
-        def list(self, path: str) -> list[Object]:
-            if path.endswith("controllerrevisions"):
-                raise ApiError(status=403, reason="Forbidden", message="no", causes=())
-            return super().list(path)
-
-    live = (deployment("db", "StatefulSet"), deployment("web"))
-    kube: Any = Narrow(replica_set("web", 1), controller_revision("db", 1))
-    items = tuple(
-        AppliedObject(
-            manifest=Manifest(data=one, origin=Place(file=FILE)), action="configured", live=one
-        )
-        for one in live
-    )
-    remember(kube, Applied(objects=items, since=0.0), namespace="x")
-    assert kube.changed == ["web-1"]
-
-
-def test_what_is_replaced_by_hand_is_no_good_revision_and_does_not_go_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """All may be well with it while no pod runs its new template yet."""
-    kube: Any = Cluster(controller_revision("db", 1), controller_revision("db", 2))
-    resource, live = member("db", "StatefulSet")
-    for strategy, noted in (("RollingUpdate", ["db-2"]), ("OnDelete", [])):
-        live["spec"] = {"updateStrategy": {"type": strategy}}
-        item = AppliedObject(
-            manifest=Manifest(data=live, origin=Place(file=FILE)), action="configured", live=live
-        )
-        remember(kube, Applied(objects=(item,), since=0.0), namespace="x")
-        assert kube.changed == noted
-        kube.changed.clear()
-    monkeypatch.setattr(rollback, "members", lambda *_: [(resource, live)])
-    with pytest.raises(UsageError, match="no workload of `x` that can go back"):
-        choose(kube, OWNED, emit=lambda _: None)
 
 
 def test_what_goes_back_is_told_with_when_it_was_ready() -> None:
