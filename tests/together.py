@@ -14,7 +14,7 @@ import fcntl
 import functools
 import os
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ _WORKS = "PYTEST_XDIST_WORKER" in os.environ
 """Whether this is one of several workers."""
 
 _ON_CLUSTER = 2
-"""How many of them take tests on the cluster from the beginning: those that were started first."""
+"""How many of them take tests on the cluster from the beginning: the first of those alive."""
 
 _MODEST = 5
 """By how much the others step back behind all else that runs here."""
@@ -57,15 +57,34 @@ class Scheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return "profiles" if _OWN_PROFILE.search(nodeid) else nodeid.partition("::")[0]
 
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+        super().add_node_collection(node, collection)
+        if node not in self.registered_collections:
+            node.shutdown()  # it has other tests than the one it came for: nothing can be given it
+
+    def remove_node(self, node: WorkerController) -> str | None:
+        crashed = super().remove_node(node)
+        self._ask(self.nodes)  # some have moved up
+        return crashed
+
     def _assign_work_unit(self, node: WorkerController) -> None:
-        if off_cluster(node.gateway.id):
+        if node not in self.registered_collections:
+            return  # one that replaces another is asked when it knows its tests
+        if self._off_cluster(node):
             known = (scope for scope in self.workqueue if _needs_none(self.config.rootpath / scope))
             scope = next(known, None)
             if scope is not None:
                 self.workqueue.move_to_end(scope, last=False)
             elif self._plays():
                 return  # asked again after each test that ends
-        super()._assign_work_unit(node)
+        with contextlib.suppress(OSError):  # of a crash that is still to be told: it is given back
+            super()._assign_work_unit(node)
+
+    def _off_cluster(self, node: WorkerController) -> bool:
+        """Whether it leaves the cluster to others, of whom there are enough that work."""
+        alive = (_number(other.gateway.id) for other in self.nodes if not other.shutting_down)
+        mine = _number(node.gateway.id)
+        return sum(other < mine for other in alive) >= _ON_CLUSTER
 
     def _plays(self) -> bool:
         """Whether there are scenarios that have not been played."""
@@ -80,9 +99,12 @@ class Scheduling(LoadScopeScheduling):
         self, node: WorkerController, item_index: int, duration: float = 0
     ) -> None:
         super().mark_test_complete(node, item_index, duration)
-        for other in self.nodes:
-            if other is not node and off_cluster(other.gateway.id):
-                self._reschedule(other)
+        self._ask(other for other in self.nodes if other is not node and self._off_cluster(other))
+
+    def _ask(self, nodes: Iterable[WorkerController]) -> None:
+        for node in nodes:
+            if self.workqueue:
+                self._reschedule(node)
 
 
 @functools.cache
@@ -91,13 +113,13 @@ def _needs_none(module: Path) -> bool:
     return module.is_file() and "mark.cluster" not in module.read_text("utf-8")
 
 
-def off_cluster(worker: str) -> bool:
-    """Whether a worker of this name leaves the cluster to others, while scenarios are played."""
-    return int(worker.removeprefix("gw")) >= _ON_CLUSTER
+def _number(worker: str) -> int:
+    return int(worker.removeprefix("gw"))
 
 
 def pytest_configure() -> None:
-    if _WORKS and off_cluster(os.environ["PYTEST_XDIST_WORKER"]):
+    # Who moves up when another crashes cannot take it back, in a run that has failed by then.
+    if _WORKS and _number(os.environ["PYTEST_XDIST_WORKER"]) >= _ON_CLUSTER:
         os.nice(_MODEST)
 
 

@@ -97,10 +97,23 @@ def test_only_what_is_on_the_cluster_is_run_once_more_and_told(
 
 
 PLAYS = """\
-import pytest, time
+import pytest
+@pytest.mark.cluster
+@pytest.mark.parametrize("number", range(12))
+def test_it(number, pytestconfig):
+    if number == 11:
+        (pytestconfig.rootpath / "played").touch()
+"""
+HELPED = """\
+import os, pytest, time
 @pytest.mark.cluster
 @pytest.mark.parametrize("number", range(4))
-def test_it(number):
+def test_it(number, pytestconfig):
+    end = time.monotonic() + 90
+    while not (pytestconfig.rootpath / "played").exists():
+        assert os.environ["PYTEST_XDIST_WORKER"] != "gw2"
+        assert time.monotonic() < end
+        time.sleep(0.01)
     time.sleep(0.5)
 """
 
@@ -109,7 +122,7 @@ def ran(folder: Path) -> list[tuple[str, str]]:
     """Which worker ran what of four modules on the cluster and four that need none, in order."""
     (folder / "conftest.py").write_text(CONFTEST)
     for number in range(4):
-        (folder / f"test_on_{number}.py").write_text(PLAYS)
+        (folder / f"test_on_{number}.py").write_text(HELPED)
         (folder / f"test_off_{number}.py").write_text("def test_it(): pass\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", folder, folder],
@@ -128,13 +141,41 @@ def test_a_third_worker_leaves_the_cluster_to_others_until_the_scenarios_are_pla
     tmp_path: Path,
 ) -> None:
     (tmp_path / "of/scenarios").mkdir(parents=True)
-    (tmp_path / "of/scenarios/test_scenarios.py").write_text(PLAYS.replace("4", "12"))
+    (tmp_path / "of/scenarios/test_scenarios.py").write_text(PLAYS)
     found = ran(tmp_path)
     assert next(kind for worker, kind in found if worker == "2") == "off"
-    played = [place for place, (_, kind) in enumerate(found) if kind == "scenarios"]
-    assert len(played) == 12
-    by_third = [place for place, one in enumerate(found) if one == ("2", "on")]
-    assert all(place > played[-1] for place in by_third)
+    assert ("2", "on") in found, "it does not help afterwards"
+
+
+CRASHES = """\
+import os, pathlib, pytest
+@pytest.mark.cluster
+@pytest.mark.parametrize("number", range(4))
+def test_it(number):
+    crashed = pathlib.Path(__file__).with_suffix(".crashed")
+    if not crashed.exists():
+        crashed.touch()
+        os._exit(1)
+"""
+
+
+def test_when_both_workers_on_the_cluster_crash_others_play_on(tmp_path: Path) -> None:
+    (tmp_path / "of/scenarios").mkdir(parents=True)
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "of/scenarios/test_scenarios.py").write_text(CRASHES)
+    (tmp_path / "test_on.py").write_text(CRASHES)
+    (tmp_path / "test_off.py").write_text("def test_it(): pass\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", tmp_path, tmp_path],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    # Who replaces the first may take the turn of the second, but never before the third does.
+    assert len(set(re.findall(r"worker '(gw\d)' crashed", done.stdout))) == 2, done.stdout
+    assert "2 failed, 9 passed" in done.stdout, done.stdout + done.stderr
 
 
 class Worker:
