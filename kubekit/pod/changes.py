@@ -10,13 +10,14 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from kubekit.pod.serving import Serving
+    from kubekit.pod.serving import Channel, Serving
 
 _KEPT_ERRORS = 64
 _WILL_NOT_START = 3
@@ -67,12 +68,22 @@ class _Hook:
 
 def _change_server(module: Any, serving: Serving) -> None:
     server, config = module.Server, module.Config
-    startup, shutdown, bind = server.startup, server.shutdown, config.bind_socket
+    serve, startup, shutdown = server.serve, server.startup, server.shutdown
+    bind = config.bind_socket
+
+    async def new_serve(self: Any, sockets: list[socket.socket] | None = None) -> None:
+        serving.listen(self.config, sockets)
+        await serve(self, sockets)
 
     async def new_startup(self: Any, sockets: list[socket.socket] | None = None) -> None:
-        early = serving.is_listening(self.config)
+        early = False
         if sockets is None and self.config.fd is None:
+            early = serving.is_early(self.config)
             sockets = serving.sockets(self.config)
+        if early:
+            # The app itself may hang before uvicorn listens, as when it waits for a database.
+            then = partial(serving.serve, self.config)
+            self.lifespan.startup = _followed(self.lifespan.startup, then)
         await startup(self, sockets)
         if self.started:
             if early:
@@ -84,22 +95,41 @@ def _change_server(module: Any, serving: Serving) -> None:
             await self.kubekit_served.finish()
         await shutdown(self, sockets)
 
-    server.startup, server.shutdown = new_startup, new_shutdown
-    for name in ("load", "load_app"):  # uvicorn.run of old calls the one, of new the other
-        if hasattr(config, name):
-            setattr(config, name, _listening_first(getattr(config, name), serving))
+    server.serve, server.startup, server.shutdown = new_serve, new_startup, new_shutdown
+    if hasattr(config, "load_app"):
+        _change_load(config, serving)
     config.bind_socket = lambda self: serving.bound(self, bind)
     # `reload=True` of the program would start another process that watches for changes.
     config.should_reload = property(lambda _self: False)
     _keep_errors(serving)
 
 
-def _listening_first(load: Callable[[Any], Any], serving: Serving) -> Callable[[Any], Any]:
-    def listening_first(self: Any) -> Any:
-        serving.listen(self)
-        return load(self)
+def _followed(
+    first: Callable[[], Awaitable[None]], then: Callable[[], None]
+) -> Callable[[], Awaitable[None]]:
+    async def followed() -> None:
+        await first()
+        then()
 
-    return listening_first
+    return followed
+
+
+def _change_load(config: Any, serving: Serving) -> None:
+    """Listen before `uvicorn.run` loads the app, which it does before it makes a server.
+
+    It alone calls `load_app` directly. Who calls `load` may have sockets of its own.
+    """
+    load, load_app = config.load, config.load_app
+
+    def new_load(self: Any) -> None:
+        self.load_app = partial(load_app, self)
+        load(self)
+
+    def new_load_app(self: Any) -> Any:
+        serving.listen(self)
+        return load_app(self)
+
+    config.load, config.load_app = new_load, new_load_app
 
 
 def _keep_errors(serving: Serving) -> None:
@@ -159,8 +189,8 @@ class Workers:
     def _start(self) -> None:
         import multiprocessing
 
-        serving = self._serving.worker()
-        process = multiprocessing.get_context("fork").Process(target=self._work, args=(serving,))
+        channel = self._serving.worker()
+        process = multiprocessing.get_context("fork").Process(target=self._work, args=(channel,))
         process.start()
         self._processes.append(process)
 
@@ -175,10 +205,10 @@ class Workers:
                 return
             self._start()
 
-    def _work(self, serving: Serving) -> None:
+    def _work(self, channel: Channel) -> None:
         from uvicorn.server import Server  # type: ignore[import-not-found]
 
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             signal.signal(number, signal.SIG_DFL)
-        self._serving.become(serving)
+        self._serving.become(channel)
         Server(self._config).run(self._sockets)

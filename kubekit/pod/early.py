@@ -1,13 +1,15 @@
 """Where a server of uvicorn will listen, and listening there before it is loaded.
 
 The kubelet's first probe comes about when a program starts, and after a refusal the next one only a
-period later: where somebody listens by then, it waits for the answer of the app instead.
+period later: where somebody listens by then, it waits for the answer of the app instead, for as
+long as its timeout lets it.
 
 Mounted into pods beside `supervisor.py`: standard library only, Python 3.10 and later.
 """
 
 from __future__ import annotations
 
+import _thread
 import contextlib
 import itertools
 import socket
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from kubekit.pod.program import Program
 
 Address = tuple[str, int]
+Key = tuple[str, int, str]
+"""Host, port, and the path of a Unix socket: what a server of uvicorn listens on."""
 
 _HOSTS = {"uvicorn": "127.0.0.1", "fastapi": "0.0.0.0"}  # noqa: S104 - it is `fastapi run`'s own
 _PORT = "8000"
@@ -36,9 +40,11 @@ def address(program: Program, environ: Mapping[str, str]) -> Address | None:
     given |= dict(word.split("=", 1) for word in words if word.startswith("--") and "=" in word)
     if any(one in given for one in _OTHERWISE) or any(environ.get(one) for one in _VARIABLES):
         return None
-    prefix = tool.upper()
-    host = given.get("--host") or environ.get(f"{prefix}_HOST") or _HOSTS[tool]
-    port = given.get("--port") or environ.get(f"{prefix}_PORT") or _PORT
+    if tool == "fastapi" and environ.get("PORT") and "--port" not in given:
+        return None  # newer ones read it, older ones do not
+    variables = environ if tool == "uvicorn" else {}
+    host = given.get("--host") or variables.get("UVICORN_HOST") or _HOSTS[tool]
+    port = given.get("--port") or variables.get("UVICORN_PORT") or _PORT
     return (host, int(port)) if port.isdecimal() else None
 
 
@@ -57,7 +63,81 @@ def listen(at: Address, backlog: int = _BACKLOG) -> socket.socket | None:
 
 
 def refuse(sock: socket.socket) -> None:
-    """Let connections be refused, for all who have this socket: who waits by now is broken off."""
+    """Let connections be refused until it listens again: who waits by now is broken off."""
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-    sock.close()
+
+
+class Waiting:
+    """A socket on which a program listens and does not serve yet, for some seconds at most.
+
+    One that hangs is to be seen from outside as what does not serve, not as what is slow. The
+    program ends that itself, for nobody else knows when it begins to serve on a socket, which must
+    not be shut down then; and by a thread, for it is busy. None is left when it serves.
+    """
+
+    def __init__(self, sock: socket.socket, seconds: float) -> None:
+        self.sock = sock
+        self._served = False
+        self._deciding, self._woken = _thread.allocate_lock(), _thread.allocate_lock()
+        self._woken.acquire()
+        with contextlib.suppress(RuntimeError):  # it may have no more threads
+            _thread.start_new_thread(self._end, (seconds,))
+
+    def serve(self) -> socket.socket:
+        """From now on, somebody serves on it: it is not shut down any more, but may be by now."""
+        with self._deciding:
+            self._served = True
+        self._woken.release()
+        return self.sock
+
+    def _end(self, seconds: float) -> None:
+        self._woken.acquire(timeout=seconds)
+        with self._deciding:
+            if not self._served:
+                refuse(self.sock)
+
+
+class Early:
+    """In a program: where it listens before it serves there.
+
+    Args:
+        seconds: how long it does so; 0 for not at all.
+        guessed: where it does by its command line, which may not tell the truth.
+    """
+
+    def __init__(self, seconds: float, guessed: Mapping[Key, socket.socket]) -> None:
+        self._seconds = seconds
+        self._waiting = {key: Waiting(sock, seconds) for key, sock in guessed.items()}
+        self._guessed = [*guessed]
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._waiting
+
+    def listen(self, key: Key, backlog: int) -> None:
+        """Listen there, if it does not yet; the first call tells whether the guess was right."""
+        if key in self._guessed:
+            self._guessed.clear()
+        self.drop_guess()
+        if self._seconds and key not in self._waiting:
+            sock = listen(key[:2], backlog)
+            if sock is not None:
+                self._waiting[key] = Waiting(sock, self._seconds)
+
+    def drop_guess(self) -> None:
+        """Its port may be wanted for something else, unless a server has come for it."""
+        for key in self._guessed:
+            sock = self.serve(key)
+            if sock is not None:
+                refuse(sock)
+                sock.close()
+        self._guessed.clear()
+
+    def sockets(self, key: Key) -> list[socket.socket]:
+        """What a server is going to serve on, which has not begun to."""
+        return [self._waiting[key].sock]
+
+    def serve(self, key: Key) -> socket.socket | None:
+        """The socket of a server that begins to serve on it; None if there is none."""
+        waiting = self._waiting.pop(key, None)
+        return waiting.serve() if waiting else None

@@ -15,13 +15,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kubekit.pod import debugging, early, serving
+    from kubekit.pod import debugging, serving
     from kubekit.pod.loop import Loop
     from kubekit.pod.program import Program
 else:
-    debugging, early, serving = (
-        sys.modules[f"_kubekit_{one}"] for one in ("debugging", "early", "serving")
-    )
+    debugging, serving = (sys.modules[f"_kubekit_{one}"] for one in ("debugging", "serving"))
 
 _SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "supervisor.py")
 _NOT_FOUND, _NOT_RUN = 127, 126
@@ -90,7 +88,6 @@ class Generation:
         text: why it did not start, as far as it has told.
         debug: the port of its debugger, 0 without one.
         note: the file where it writes down where it is, when it is asked; -1 without one.
-        early: the sockets on which it listens without serving yet.
     """
 
     def __init__(self, number: int, pid: int, mode: str, debug: int) -> None:
@@ -103,7 +100,6 @@ class Generation:
         self.left = 0
         self.text = ""
         self.note = -1
-        self.early: list[socket.socket] = []
 
     def tell(self, message: serving.Message) -> None:
         """Tell each of its processes."""
@@ -134,12 +130,6 @@ class Generation:
     def has_left(self) -> bool:
         """Whether none of its servers takes connections any more."""
         return self.left >= sum(map(len, self.servers.values()))
-
-    def refuse(self) -> None:
-        """Refuse connections as long as it does not serve; what waits by now is broken off."""
-        for sock in self.early:
-            sock.close() if self.ready else early.refuse(sock)
-        self.early = []
 
 
 Heard = Callable[[Generation, "serving.Channel", "serving.Message", "list[int]"], None]
@@ -194,9 +184,11 @@ class Processes:
         keys = [[*key, len(fds)] for key, fds in self._held.items()]
         fds = [fd for each in self._held.values() for fd in each]
         early, self._early = self._early, None
-        generation.early = [*(early or {}).values()]
-        message = {"do": "start", "held": keys, "debug": debug, "early": early and [*early]}
-        ours.tell(message, [*fds, *(sock.fileno() for sock in generation.early)])
+        ahead = None if early is None else [*early]
+        message = {"do": "start", "held": keys, "debug": debug, "early": ahead}
+        ours.tell(message, [*fds, *(sock.fileno() for sock in (early or {}).values())])
+        for sock in (early or {}).values():
+            sock.close()
         return generation
 
     def _fork(self, ours: serving.Channel, theirs: serving.Channel) -> int:
@@ -252,7 +244,6 @@ class Processes:
             self.hear(generation, channel)
             if channel.end.fileno() >= 0:
                 self._loop.forget(channel.end)
-        generation.refuse()
         if generation.note >= 0:
             os.close(generation.note)
             generation.note = -1

@@ -22,8 +22,7 @@ else:
     early = sys.modules["_kubekit_early"]
 
 Message = dict[str, Any]
-Key = tuple[str, int, str]
-"""Host, port, and the path of a Unix socket: what a server of uvicorn listens on."""
+Key = early.Key
 
 _LARGEST = 1 << 20
 _PIECE = 500
@@ -80,7 +79,7 @@ class Serving:
         channel: to the supervisor.
         held: listening sockets of programs before this one, which it takes over.
         news: what `warm.Modules.news` tells.
-        listening: the sockets that do so before the program is loaded; None if none is to.
+        ahead: where the program listens before it serves.
     """
 
     def __init__(
@@ -88,50 +87,44 @@ class Serving:
         channel: Channel,
         held: dict[Key, list[int]],
         news: Callable[[], Message],
-        listening: dict[Key, socket.socket] | None = None,
+        ahead: early.Early,
     ) -> None:
         self._channel = channel
         self._held = held
         self._news = news
-        self._listening = listening
-        self._guessed = bool(listening)
+        self._early = ahead
         self._servers: dict[Key, _Served] = {}
         self.leaving = False
         self.errors: list[str] = []
 
     # ---- what uvicorn calls
 
-    def listen(self, config: Any) -> None:
-        """Listen already: who asks now is answered as soon as the program serves."""
+    def listen(self, config: Any, sockets: list[socket.socket] | None = None) -> None:
+        """Listen already: who asks now is answered as soon as the program serves.
+
+        Not for a server with sockets of its own: one of them may have the port.
+        """
         key = key_of(config)
-        if self._listening is None or key in self._held or key in self._listening:
-            return
-        self._drop_guess()
-        if config.fd is None and not config.uds:
-            sock = early.listen(key[:2], config.backlog)
-            if sock is not None:
-                self._listening[key] = sock
-                self._channel.tell({"say": "early"}, [sock.fileno()])
+        if sockets is not None or config.fd is not None or config.uds:
+            self._early.drop_guess()
+        elif key not in self._held:
+            self._early.listen(key, config.backlog)
 
-    def is_listening(self, config: Any) -> bool:
+    def is_early(self, config: Any) -> bool:
         """Whether what this server is to listen on does so by now."""
-        return key_of(config) in (self._listening or {})
+        return key_of(config) in self._early
 
-    def _drop_guess(self) -> None:
-        """What the command line told was not so: the port may be wanted for something else."""
-        if self._listening and self._guessed:
-            for sock in self._listening.values():
-                early.refuse(sock)
-            self._listening.clear()
-        self._guessed = False
+    def serve(self, config: Any) -> None:
+        """A server begins to serve: what it listened on before is not refused any more."""
+        self._early.serve(key_of(config))
 
     def sockets(self, config: Any) -> list[socket.socket] | None:
         """The sockets to serve on, None if uvicorn is to bind its own."""
         key = key_of(config)
         if key in self._held:
             return [socket.socket(fileno=os.dup(fd)) for fd in self._held[key]]
-        if self._listening and key in self._listening:
-            return [self._listening.pop(key)]
+        if key in self._early:
+            return self._early.sockets(key)
         if config.uds:
             # Bound here, because a server that made it removes it from the disk at its end.
             with contextlib.suppress(FileNotFoundError):
@@ -144,8 +137,10 @@ class Serving:
         key = key_of(config)
         if key in self._held:
             return socket.socket(fileno=os.dup(self._held[key][0]))
-        self._drop_guess()
-        sock = bind(config)
+        sock = self._early.serve(key)
+        if sock is None:
+            self._early.drop_guess()
+            sock = bind(config)
         self._hold(key, [sock])
         return sock
 
@@ -169,15 +164,15 @@ class Serving:
         self._servers[key] = _Served(server, key, loop, self._channel)
         self._channel.tell({"say": "serving", "key": key})
 
-    def worker(self) -> Serving:
-        """The part of it for a worker that is forked next, with a channel of its own."""
+    def worker(self) -> Channel:
+        """A channel of its own for a worker that is forked next."""
         ours, theirs = pair()
         self._channel.tell({"say": "worker"}, [ours.end.fileno()])
-        return Serving(theirs, self._held, self._news)
+        return theirs
 
-    def become(self, other: Serving) -> None:
+    def become(self, channel: Channel) -> None:
         """In a worker that has just been forked: speak on its own channel."""
-        self._channel = other._channel
+        self._channel = channel
         self._servers = {}
 
     def tell(self, message: Message) -> None:

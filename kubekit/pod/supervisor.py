@@ -125,7 +125,6 @@ class Supervisor:
         if self._options.debug:
             debugging.prepare(self._options.debugger, forks=self._manner == "warm")
         first = self._processes.start(self._manner)
-        self._loop.later(self._options.early, first.refuse)
         self._serve(first)
         while self._ended is None:
             self._loop.turn(idle=not self.preload.busy)
@@ -167,18 +166,9 @@ class Supervisor:
             "left": lambda: self._left(of),
             "connection": lambda: self._pass_on(key, fds[0]),
             "failed": lambda: setattr(of, "text", of.text or message["text"]),
-            "early": lambda: self._early(of, fds[0]),
             "whereabouts": lambda: setattr(of, "note", fds[0]),
         }
         told[message["say"]]()
-
-    def _early(self, generation: processes.Generation, fd: int) -> None:
-        """A program listens before it is loaded: for as long as most take, and no longer.
-
-        One that hangs is to be seen from outside as what does not serve, not as what is slow.
-        """
-        generation.early.append(socket.socket(fileno=fd))
-        self._loop.later(self._options.early, generation.refuse)
 
     def _pass_on(self, key: serving.Key, fd: int) -> None:
         """Give a connection to the program that serves now, one worker after the other."""
@@ -491,13 +481,14 @@ def run_program(
     atexit.register(end.end.close)  # the last of them: not left to a warning in `-X dev`
     fds = iter(heard[1])
     held = {tuple(one[:3]): [next(fds) for _ in range(one[3])] for one in heard[0]["held"]}
-    ahead = heard[0]["early"]
-    listening = (
-        None if ahead is None else {tuple(k): socket.socket(fileno=next(fds)) for k in ahead}
+    keys = heard[0]["early"]
+    ahead = early.Early(
+        0 if keys is None else options.early,
+        {tuple(key): socket.socket(fileno=next(fds)) for key in keys or ()},
     )
     sys.path[:] = programs.search_path(program, path)
     modules = warm.Modules(options.synced)
-    serves = serving.Serving(end, held, modules.news, listening)
+    serves = serving.Serving(end, held, modules.news, ahead)
     warm.load_fresh(options.synced)
     warm.reseed()
     changes.hook(serves)
