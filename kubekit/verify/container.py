@@ -35,11 +35,13 @@ class Running:
 
     Attributes:
         python: the path of a Python in it.
+        host: the Host that its app is asked by; empty for its address.
     """
 
     containers: Containers
     id: str
     python: str
+    host: str
     cancel: Cancel
 
     def call(self, function: str, *arguments: Any) -> Any:
@@ -69,7 +71,7 @@ class Running:
 
     def routes(self, port: int, kinds: Iterable[Sequence[str]]) -> dict[str, Answer]:
         """What each route answers; of a kind, those up to the first that is there."""
-        asked = self.call("routes", port, [list(paths) for paths in kinds])
+        asked = self.call("routes", port, [list(paths) for paths in kinds], self.host)
         return {path: Answer(status=status, body=body) for path, status, body in asked}
 
     def listening(self) -> tuple[tuple[str, int], ...]:
@@ -93,7 +95,7 @@ class Running:
                 return self._start(up=False, text=_ended(state)), 0
             why = ""
             try:
-                if found := self.call("wait", port, path, _STEP):
+                if found := self.call("wait", port, path, _STEP, self.host):
                     seconds = max(found[2] - _seconds(state["StartedAt"]), 0.0)
                     return Start(up=True, seconds=seconds), int(found[0])
             except NoAnswerError as error:
@@ -134,7 +136,7 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    containers: Containers, wanted: Wanted, *, python: str, cancel: Cancel
+    containers: Containers, wanted: Wanted, *, python: str, host: str, cancel: Cancel
 ) -> Iterator[Running]:
     """A container of the image, that is gone afterwards.
 
@@ -145,7 +147,7 @@ def running(
         raise CancelledError("interrupted")
     made = containers.run(wanted)
     try:
-        yield Running(containers=containers, id=made, python=python, cancel=cancel)
+        yield Running(containers=containers, id=made, python=python, host=host, cancel=cancel)
     finally:
         containers.remove(made)
 

@@ -17,12 +17,11 @@ _MOST = 400
 _NOT_THERE = (0, 404, 405)
 
 
-def ask(port: int, path: str, timeout: float = 5) -> tuple[int, str]:
-    """The status and body of a route; status 0 where nobody answers."""
+def ask(port: int, path: str, host: str, timeout: float = 5) -> tuple[int, str]:
+    """The status and body of a route, by the name of `host` if given; status 0 for no answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     try:
-        # By the name that `init` lets probes ask by: Django refuses an address as Host.
-        headers = {"Accept": "application/json", "Host": "localhost"}
+        headers = {"Accept": "application/json", **({"Host": host} if host else {})}
         connection.request("GET", path, headers=headers)
         answer = connection.getresponse()
         return answer.status, answer.read(4000).decode("utf-8", "replace")
@@ -32,24 +31,24 @@ def ask(port: int, path: str, timeout: float = 5) -> tuple[int, str]:
         connection.close()
 
 
-def routes(port: int, kinds: list[list[str]]) -> list[tuple[str, int, str]]:
+def routes(port: int, kinds: list[list[str]], host: str) -> list[tuple[str, int, str]]:
     """What each route answers; of a kind, those up to the first that is there."""
     found = []
     for paths in kinds:
         for path in paths:
-            status, body = ask(port, path)
+            status, body = ask(port, path, host)
             found.append((path, status, body))
             if status not in _NOT_THERE:
                 break
     return found
 
 
-def wait(port: int | None, path: str, seconds: float) -> tuple[int, int, float] | None:
+def wait(port: int | None, path: str, seconds: float, host: str) -> tuple[int, int, float] | None:
     """Ask until somebody answers: the port, the status and the time; None if nobody did."""
     end = time.time() + seconds
     while True:
         for one in [port] if port else sorted({number for _, number in listening()}):
-            status, _ = ask(one, path, 2)
+            status, _ = ask(one, path, host, 2)
             if status:
                 return one, status, time.time()
         if time.time() >= end:

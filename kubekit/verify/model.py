@@ -87,6 +87,7 @@ class Known:
         claims: names of variables that the project says it reads.
         development: packages that must not be in the image, by their names on PyPI.
         paths: routes that answer of the app's health, by ``plain``, ``live`` and ``ready``.
+        framework: of the app; None where only the image can tell.
         max_size: bytes the image may have; None without a budget.
         grace: seconds a container has to stop.
         patience: seconds a container has to answer.
@@ -97,6 +98,7 @@ class Known:
     claims: frozenset[str] = frozenset()
     development: frozenset[str] = frozenset()
     paths: Mapping[str, str] = field(default_factory=dict)
+    framework: str | None = None
     max_size: int | None = None
     grace: int = 10
     patience: float = 60.0

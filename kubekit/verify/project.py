@@ -43,6 +43,7 @@ def known_of(
         claims=frozenset(claims),
         development=frozenset(unwanted),
         paths=paths,
+        framework=backend.framework if backend is not None else None,
     )
 
 

@@ -17,6 +17,7 @@ from kubekit.verify.judge import chosen, judge, scenes
 from kubekit.verify.model import Check, Image, Known, Report, Seen, Subject
 from kubekit.verify.needles import Needles
 from kubekit.verify.owner import owned
+from kubekit.verify.packages import python_packages
 from kubekit.verify.sbom import sbom
 from kubekit.verify.scenes import Stage, play
 from kubekit.verify.tree import Tree
@@ -55,7 +56,14 @@ def verify(
     with _containers(engine, key) as containers:
         image = read(containers, reference, known, cancel)
         python = python_of(image) or ""
-        stage = Stage(image=image, known=known, containers=containers, python=python, cancel=cancel)
+        stage = Stage(
+            image=image,
+            known=known,
+            containers=containers,
+            python=python,
+            host=host_of(image, known),
+            cancel=cancel,
+        )
         why = unable(image, engine)
         seen = Seen(why=why) if why else play(stage, scenes(checks), emit)
     return _report(Subject(image=image, known=known, seen=seen), checks)
@@ -104,6 +112,18 @@ def read(containers: Containers, reference: str, known: Known, cancel: Cancel) -
         size_from=size_from,
         tree=tree,
     )
+
+
+def host_of(image: Image, known: Known) -> str:
+    """The Host that the probes of `init` ask such an app by; empty for its address.
+
+    Only Django's: the address of a pod is in no ALLOWED_HOSTS. Any other app that refuses its
+    address refuses a kubelet's probes, too, so that this is what is to be seen.
+    """
+    framework = known.framework
+    if framework is None and any(one.normalized == "django" for one in python_packages(image.tree)):
+        framework = "django"
+    return "localhost" if framework == "django" else ""
 
 
 def unable(image: Image, engine: Engine) -> str:

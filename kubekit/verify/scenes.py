@@ -37,12 +37,17 @@ _LOOK = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """Where containers are run, and what of."""
+    """Where containers are run, and what of.
+
+    Attributes:
+        host: the Host that the app is asked by; empty for its address.
+    """
 
     image: Image
     known: Known
     containers: Containers
     python: str
+    host: str
     cancel: Cancel
 
     def run(
@@ -62,7 +67,9 @@ class Stage:
             locked=locked,
             check_every=1 if checked and self.image.config.get("Healthcheck") else None,
         )
-        return running(self.containers, wanted, python=self.python, cancel=self.cancel)
+        return running(
+            self.containers, wanted, python=self.python, host=self.host, cancel=self.cancel
+        )
 
     @property
     def port(self) -> int | None:

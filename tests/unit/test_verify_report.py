@@ -183,6 +183,7 @@ def test_what_the_files_and_the_look_at_them_say(tmp_path: Path) -> None:
     assert known.claims == {"PORT", "API_TOKEN", "HOST", "WORKERS"}
     assert (known.env["PORT"], known.development) == ("9100", {"black"})
     assert known.paths == {"plain": "/health", "live": "/alive"}
+    assert known.framework == "fastapi"
     assert "correct-horse" not in repr(known)
 
 
