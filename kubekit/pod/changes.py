@@ -67,7 +67,9 @@ class _Hook:
 
 
 def _change_server(module: Any, serving: Serving) -> None:
-    server, config = module.Server, module.Config
+    from uvicorn.config import Config  # type: ignore[import-not-found]
+
+    server, config = module.Server, Config
     serve, startup, shutdown = server.serve, server.startup, server.shutdown
     bind = config.bind_socket
 

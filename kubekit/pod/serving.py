@@ -303,13 +303,14 @@ class _Served:
         server = self.server
         sock = socket.socket(fileno=fd)
         sock.setblocking(False)
+        state = getattr(server.lifespan, "state", None)  # uvicorn of old has none
 
         def protocol() -> Any:
             return server.config.http_protocol_class(
                 config=server.config,
                 server_state=server.server_state,
-                app_state=server.lifespan.state,
                 _loop=self.loop,
+                **({} if state is None else {"app_state": state}),
             )
 
         task = self.loop.create_task(self.loop.connect_accepted_socket(protocol, sock))

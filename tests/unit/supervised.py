@@ -56,12 +56,12 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def environment(version: str, config: pytest.Config) -> Path:
+def environment(version: str, config: pytest.Config, packages: tuple[str, ...] = PACKAGES) -> Path:
     """A virtual environment of this version with all servers in it, made once and kept."""
     python = interpreter(version)
     if python is None:
         pytest.skip(f"UNTESTED: there is no Python {version} on this machine")
-    name = hashlib.sha256("\0".join((python, *PACKAGES)).encode()).hexdigest()[:12]
+    name = hashlib.sha256("\0".join((python, *packages)).encode()).hexdigest()[:12]
     folder = Path(config.cache.mkdir("pythons")) / f"{version}-{name}"
     with (folder.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -70,7 +70,7 @@ def environment(version: str, config: pytest.Config) -> Path:
             shutil.rmtree(folder, ignore_errors=True)
             subprocess.run([uv, "venv", "-q", "--python", python, folder], check=True)
             into = ["--python", str(folder / "bin/python"), "--compile-bytecode"]
-            subprocess.run([uv, "pip", "install", "-q", *into, *PACKAGES], check=True)
+            subprocess.run([uv, "pip", "install", "-q", *into, *packages], check=True)
             (folder / "done").touch()
     return folder
 
