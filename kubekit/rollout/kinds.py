@@ -36,7 +36,7 @@ def is_present(pod: Object, live: Object) -> bool:
             return bool(pod["metadata"]["uid"] == uid)
         case "StatefulSet":
             revision = (live.get("status") or {}).get("updateRevision")
-            return is_owned(pod, uid) and labels.get(_HASH) == revision
+            return is_owned(pod, uid) and revision_of(pod) == revision
         case "DaemonSet":
             # The controller writes both, though it calls them deprecated: its revisions are
             # objects of their own, which nothing in the DaemonSet names.
@@ -44,6 +44,11 @@ def is_present(pod: Object, live: Object) -> bool:
             return is_owned(pod, uid) and labels.get("pod-template-generation") == generation
         case _:
             return is_owned(pod, uid)
+
+
+def revision_of(pod: Object) -> str:
+    """The name of the ControllerRevision that a StatefulSet's pod is of."""
+    return str((pod["metadata"].get("labels") or {}).get(_HASH, ""))
 
 
 def observed(live: Object) -> bool:
