@@ -209,3 +209,17 @@ def test_forward_too_a_pod_that_never_becomes_ready_holds_nothing_up(project: Pr
     assert ("Pod/web-0", "deleted") in changed
     quiet = {event["action"] for event in plain.apply().of("object")}
     assert quiet == {"unchanged"}
+
+
+def test_forward_too_a_pod_that_runs_and_is_never_ready_holds_nothing_up(project: Project) -> None:
+    """It is let become ready for as long as a start may take, though no better one will help it."""
+    plain = without_image(project)
+    probe = "\n          readinessProbe: {httpGet: {path: /, port: 8000}, periodSeconds: 1}\n"
+    served = SET.replace(
+        '-c, "import time; time.sleep(1e6)"]\n', f'-m, http.server, "8000"]{probe}'
+    )
+    plain.write("manifests/web.yaml", served.replace("path: /,", "path: /no,"))
+    assert plain.fail()["id"] == "probe-wrong-path"
+    plain.write("manifests/web.yaml", served)
+    changed = {(event["ref"], event["action"]) for event in plain.apply().of("object")}
+    assert ("Pod/web-0", "deleted") in changed
