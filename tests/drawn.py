@@ -70,6 +70,14 @@ def one(config: pytest.Config, name: str, parts: Sequence[_Part]) -> _Part | Non
     return None if config.stash[_LOT] is None else chance(config, name).choice(parts)
 
 
+def some(config: pytest.Config, name: str, of: Sequence[_Part], count: int) -> list[_Part]:
+    """As many of them as this run plays, in their order; all if it is to play them all."""
+    if config.stash[_LOT] is None:
+        return list(of)
+    places = chance(config, name).sample(range(len(of)), min(count, len(of)))
+    return [of[place] for place in sorted(places)]
+
+
 def chance(config: pytest.Config, name: str) -> random.Random:
     """What is by chance in this run, and the same each time it is drawn again."""
     return random.Random(f"{config.stash[_LOT]} {name}")

@@ -1,13 +1,12 @@
 """A fault at each request of each run that changes something: nothing twice, none lost.
 
 What changes something goes wrong in every way, what only asks in one each, drawn by lot. A few of
-them in `make test`, others at each commit (`tests/drawn.py`); all of them with `--rounds 3`.
+them in `make test`, others at each commit (`tests/drawn.py`); all of them where it is named.
 """
 
 from __future__ import annotations
 
 import contextlib
-import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -255,9 +254,7 @@ def test_a_request_that_goes_wrong_is_made_good(
     changes = [one for one in names if one.startswith(CHANGE)]
     assert len(changes) >= 3
     cases = [(kind, which) for kind in (*BRIEF, LASTING) for which in changes]
-    if pytestconfig.getoption("--rounds") == 1:
-        cases = drawn.chance(pytestconfig, f"faults-{name}").sample(cases, act.sample)
-    for kind, which in cases:
+    for kind, which in drawn.some(pytestconfig, f"faults-{name}", cases, act.sample):
         met = made_good(faulty, name, kind, which, wanted)
         assert met, f"{which} of {len(changes)} was not asked for"
 
@@ -273,9 +270,9 @@ def test_a_question_that_goes_wrong_is_asked_again(
     reads = sorted(one for one in names if one.startswith("GET"))
     assert reads
     assert bool(trials) == (name == "prune")
-    chance = random.Random(f"questions-{name}")
-    if pytestconfig.getoption("--rounds") == 1:
-        trials, reads = chance.sample(trials, min(1, len(trials))), chance.sample(reads, 2)
-    cases = [(chance.choice((*BRIEF, LASTING)), which) for which in (*trials, *reads)]
+    asked = drawn.some(pytestconfig, f"trials-{name}", trials, 1)
+    asked += drawn.some(pytestconfig, f"questions-{name}", reads, 2)
+    chance = drawn.chance(pytestconfig, f"kinds-{name}")
+    cases = [(chance.choice((*BRIEF, LASTING)), which) for which in asked]
     met = [made_good(faulty, name, kind, which, wanted) for kind, which in cases]
     assert any(met), "none of them was asked again"

@@ -42,6 +42,19 @@ def test_what_is_named_and_what_is_played_in_rounds_is_played_as_a_whole(whole: 
     assert drawn.pytest_report_header(whole) is None
 
 
+def test_of_a_long_series_some_are_drawn_in_their_order_and_all_come_round() -> None:
+    many = "abcdefghi"
+    played = [drawn.some(config(lot=lot), "faults", many, 2) for lot in range(80)]
+    assert all(len(each) == 2 and each == sorted(each) for each in played)
+    assert set(many) == {one for each in played for one in each}
+    assert drawn.some(config(lot=1), "faults", "a", 2) == ["a"]
+
+
+@pytest.mark.parametrize("whole", [config(rounds=3), config(named=True)])
+def test_of_what_is_named_none_of_a_long_series_is_left_out(whole: Any) -> None:
+    assert drawn.some(whole, "faults", "abc", 2) == ["a", "b", "c"]
+
+
 def test_what_is_not_drawn_is_skipped_with_the_way_to_play_it() -> None:
     class Item:
         def __init__(self, nodeid: str) -> None:
