@@ -133,7 +133,7 @@ def _worth(report: Report, name: str) -> bool:
         for file in sorted(files):
             if file.lower().endswith(_DATABASES):
                 path = (Path(base) / file).relative_to(report.folder).as_posix()
-                report.found("a database of a laptop, which stays out of the image", path)
+                report.found("a database of a laptop, which no image should have", path)
             else:
                 found = found or file not in _PLACEHOLDERS
     return found

@@ -290,7 +290,7 @@ def test_a_database_of_a_laptop(tmp_path: Path, database: str, rest: str, copied
     files = {"requirements.txt": PINNED, "app/main.py": APP}
     found = looked(tmp_path, {**files, f"data/{database}": "x", f"data/{rest}": "{}"})
     said = notes(found)
-    assert said["a database of a laptop, which stays out of the image"] == f"data/{database}"
+    assert said["a database of a laptop, which no image should have"] == f"data/{database}"
     assert found.backend is not None
     assert ("data" in found.backend.data) == copied
 
