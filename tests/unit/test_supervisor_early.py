@@ -183,17 +183,18 @@ def test_what_its_command_line_does_not_tell_is_left_to_the_program(box: Contain
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_what_is_served_is_not_refused_however_slowly_it_says_so(box: Container, loop: str) -> None:
     """A container with little of a processor: its time is over before it tells that it serves."""
+    seconds = 2.0
     slow = f"""
 import logging
 class Slow(logging.Handler):
     def emit(self, record):
         if "running on" in record.getMessage():
-            time.sleep({4 * SHORT})
+            time.sleep({2 * seconds})
 logging.getLogger("uvicorn.error").addHandler(Slow())
 """
     box.write("main.py", APP + slow)
     go(box)
-    start(box, SHORT, "--loop", loop)
+    start(box, seconds, "--loop", loop)
     assert until(lambda: "running on" in box.output())
     assert box.get() == '"served"'
 
@@ -222,6 +223,7 @@ def test_it_is_given_the_socket_on_which_it_listens_by_then(box: Container) -> N
 
 OWN = """
 sock = socket.socket()
+sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 sock.bind(('127.0.0.1', {port}))
 config = uvicorn.Config('main:app', host='127.0.0.1', port={configured})
 uvicorn.Server(config).run(sockets=[sock])
