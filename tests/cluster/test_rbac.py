@@ -108,3 +108,28 @@ def test_a_stateful_set_goes_back_and_nothing_is_missed(
     told = well(narrow, "rollback")
     assert any((it.get("ref"), it.get("action")) == ("Pod/web-0", "deleted") for it in told)
     assert narrow.run("status").code == 0
+
+
+def test_who_may_not_list_controller_revisions_takes_the_deployments_back(
+    project: Project, tmp_path: Path
+) -> None:
+    """So is a Role that was made for a kubekit which took back no StatefulSet."""
+    rules = documented()[0]["rules"]
+    for rule in rules:
+        rule["resources"] = [one for one in rule["resources"] if one != "controllerrevisions"]
+    owner = project.env
+    web = (project.folder / "manifests/app.yaml.j2").read_text().partition("---")[0]
+    db = web.replace("kind: Deployment", "kind: StatefulSet").replace("app: web", "app: db")
+    project.write("manifests/db.yaml.j2", db.replace("name: web", "name: db"))
+    rules.append({"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]})
+    narrowed(project, tmp_path, rules)
+    project.apply()
+    project.write(".env", "GREETING=howdy\n")
+    project.apply()
+    for command in ("rollback", "status"):
+        done = project.run(command, "-o", "json")
+        assert done.code == 0, done.out + done.err
+        (warned,) = done.of("warning")
+        assert warned["text"].startswith("the revisions of StatefulSet/db are not known")
+    project.env = owner
+    assert project.answer() == "hello 1"
