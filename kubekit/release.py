@@ -254,7 +254,14 @@ def await_ready(
 ) -> Rollout:
     """Wait until what was applied is ready; `feed` as in `release`."""
     try:
-        unblock(kube, applied, namespace=settings.namespace, emit=run.emit, clock=run.clock)
+        unblock(
+            kube,
+            applied,
+            namespace=settings.namespace,
+            timeout=settings.timeout,
+            emit=run.emit,
+            clock=run.clock,
+        )
         return wait(
             kube,
             applied,
