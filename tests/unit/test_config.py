@@ -439,7 +439,7 @@ def test_show_has_every_origin_and_no_secret(project: Path) -> None:
 name: a
 build:
   context: .
-  args: {PIP_TOKEN: hunter2, DB_PWD: hunter2, SSHKEY: hunter2, AUTH_HEADER: hunter2, X_CRED: hunter2, INDEX: "https://me:hunter2@host/x"}
+  args: {PIP_TOKEN: hunter2, DB_PWD: hunter2, AUTH_HEADER: hunter2, X_CRED: hunter2, INDEX: "https://me:hunter2@host/x"}
 values: {port: 8000, db: {password: hunter2, host: h}, urls: ["https://hunter2@h"]}
 timeout: 2m
 """
