@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 FILE_NAME = "kubekit.yaml"
+_BACKEND_FILES = ("pyproject.toml", "requirements.txt", "manage.py", "*.py")
 T = TypeVar("T")
 
 
@@ -77,12 +78,20 @@ def find_file(given: Given) -> tuple[Path, str]:
         return found
     minimal = f"name: {_name_for(given.cwd)}"
     hints = (
+        *_writes_it(given.cwd),
         f"write one: `{minimal}` applies `manifests`; `build: {{context: .}}` builds an image too",
         "or name another file with `--file` or KUBEKIT_FILE",
     )
     raise UsageError(
         f"no `{FILE_NAME}` in `{given.cwd}` or any folder above it", hints=hints, id="no-project"
     )
+
+
+def _writes_it(folder: Path) -> tuple[str, ...]:
+    """Who stands in a Python backend need not write anything by hand."""
+    if not any(any(folder.glob(one)) for one in _BACKEND_FILES):
+        return ()
+    return ("`kubekit init` writes it, and all else that a Python backend needs",)
 
 
 def look_for_file(given: Given) -> tuple[Path, str] | None:

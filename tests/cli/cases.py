@@ -178,6 +178,18 @@ CASES: tuple[Case, ...] = (
         ),
     ),
     Case(
+        id="file-missing-beside-a-backend",
+        wrong="no kubekit.yaml, in the folder of a Python backend",
+        make=lambda world: world.write("requirements.txt", "fastapi\n"),
+        code=2,
+        cause="no `kubekit.yaml` in `{folder}` or any folder above it",
+        more=(
+            "hint: `kubekit init` writes it, and all else that a Python backend needs",
+            "hint: write one: `name: tasks` applies `manifests`; `build: {context: .}` builds an image too",
+            "hint: or name another file with `--file` or KUBEKIT_FILE",
+        ),
+    ),
+    Case(
         id="named-file-missing",
         wrong="`--file` names a file that is not there",
         make=project(),
