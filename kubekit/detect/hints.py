@@ -28,6 +28,7 @@ _PORT = re.compile(
     r"(?:--port[\s=\"',]+|(?:-b|--bind)[\s=\"',]+[\w.]*:|^\s*EXPOSE\s+)\"?(\d{2,5})\b",
     re.MULTILINE | re.IGNORECASE,
 )
+_LEFT = re.compile(r"\$\{?(PORT)\b")
 _RUNTIME = re.compile(r"python-(\d+\.\d+)")
 _LONGEST = 200_000
 
@@ -46,6 +47,7 @@ class Hints:
     """Every app, port, and Python version with what follows it in the tag of its image.
 
     Attributes:
+        left: where the port is left to the variable PORT, which the platform set.
         dockerfile: whether there is one that is a person's own.
     """
 
@@ -53,6 +55,7 @@ class Hints:
     ports: tuple[Hint, ...] = ()
     pythons: tuple[Hint, ...] = ()
     bases: tuple[Hint, ...] = ()
+    left: tuple[Hint, ...] = ()
     dockerfile: bool = False
 
 
@@ -64,6 +67,7 @@ def read_hints(report: Report) -> Hints:
         ports=_all(_PORT, texts, ("Procfile", "Dockerfile")),
         pythons=_all(_BASE, texts, ("Dockerfile",)) + _all(_RUNTIME, texts, ("runtime.txt",)),
         bases=_all(_BASE, texts, ("Dockerfile",), group=2),
+        left=_all(_LEFT, texts, ("Procfile", "Dockerfile")),
         dockerfile="Dockerfile" in texts,
     )
 

@@ -188,7 +188,7 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
     names = seen.installs.names | closure.drivers()
     database = find_database(report, modules, closure.paths, variables=variables, names=names)
     main = own_main(app.path, backend.source)
-    ports = Ports(main=main, paths=closure.paths, variables=variables, hints=seen.hints.ports)
+    ports = Ports(main=main, paths=closure.paths, variables=variables, hints=seen.hints)
     return replace(
         backend,
         server=server,

@@ -11,7 +11,7 @@ from typing import cast, get_args
 from kubekit.detect.apps import App
 from kubekit.detect.backend import Server
 from kubekit.detect.environment import Read
-from kubekit.detect.hints import Hint, Hints
+from kubekit.detect.hints import Hints
 from kubekit.detect.packaging import Installs
 from kubekit.detect.report import Report
 from kubekit.detect.symbols import Modules
@@ -94,7 +94,7 @@ class Ports:
     main: str | None
     paths: Iterable[str]
     variables: Iterable[Read]
-    hints: tuple[Hint, ...]
+    hints: Hints
 
 
 def find_port(report: Report, modules: Modules, server: Server, ports: Ports) -> int:
@@ -121,16 +121,18 @@ def find_port(report: Report, modules: Modules, server: Server, ports: Ports) ->
         if read.variable.name == "PORT" and (port := _number(read.variable.default or "")):
             report.found(f"port {port} by PORT", read.path, read.line)
             return port
-    for hint in ports.hints:
+    for hint in ports.hints.ports:
         if port := _number(hint.value):
             report.found(f"port {port}", hint.path, hint.line)
             return port
-    _local(report, runs)
+    _assume(report, runs, ports.hints)
     return USUAL_PORT
 
 
-def _local(report: Report, runs: list[tuple[int, str, int]]) -> None:
+def _assume(report: Report, runs: list[tuple[int, str, int]], hints: Hints) -> None:
     why = "no PORT, Procfile or Dockerfile says"
+    for hint in hints.left[:1]:
+        why = f"{hint.path}:{hint.line} leaves it to PORT"
     for port, path, line in runs:
         if port != USUAL_PORT:
             at = posixpath.join(path, "").rstrip("/")

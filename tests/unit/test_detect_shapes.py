@@ -370,3 +370,16 @@ def test_windows_line_ends_and_a_byte_order_mark_in_requirements(tmp_path: Path)
     text = b"\xef\xbb\xbf" + HASHED.replace("\n", "\r\n").encode()
     found = backend(tmp_path, {"requirements.txt": text, "main.py": APP})
     assert found.requirements == ("requirements.txt",)
+
+
+@pytest.mark.parametrize("bind", ["--bind 0.0.0.0:$PORT", "--bind :${PORT}", "--port $PORT"])
+def test_a_procfile_that_leaves_the_port_to_the_platform(tmp_path: Path, bind: str) -> None:
+    files = {
+        "requirements.txt": PINNED,
+        "main.py": APP,
+        "Procfile": f"web: gunicorn main:app {bind}\n",
+    }
+    found = looked(tmp_path, files)
+    assert found.backend is not None
+    assert found.backend.port == 8000
+    assert notes(found)["port 8000"] == "Procfile:1 leaves it to PORT"
