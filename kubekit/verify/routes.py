@@ -13,6 +13,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "ready": ("/health/ready", "/readyz", "/ready", "/api/health/ready"),
 }
 WELL = frozenset({"healthy", "ok", "alive", "up", "pass"})
+_KEYS = ("status", "ok", "healthy")
 _NOT_THERE = frozenset({0, 404, 405})
 _AWAY = "postgresql://nobody@127.0.0.1:9/none"
 _NOWHERE = "/nonexistent/none.db"
@@ -34,15 +35,20 @@ def first(kind: str, known: Known, answers: Mapping[str, Answer]) -> tuple[str, 
     return None
 
 
-def says_well(body: str) -> bool:
-    """Whether a body says that all is well; one that says nothing of it is not against it."""
+def says_well(body: str) -> bool | None:
+    """Whether a body says that all is well; None where it says nothing of it."""
     try:
         said = json.loads(body)
     except ValueError:
-        return bool(set(body.lower().replace('"', " ").split()) & WELL)
-    if isinstance(said, dict) and isinstance(said.get("status"), str):
-        return said["status"].lower() in WELL
-    return isinstance(said, str) and said.lower() in WELL
+        return bool(set(body.lower().replace('"', " ").split()) & WELL) or None
+    if isinstance(said, dict):
+        told = (said[key] for key in _KEYS if isinstance(said.get(key), str | bool))
+        said = next(told, None)
+        if isinstance(said, str):
+            return said.lower() in WELL
+    if isinstance(said, str):
+        return said.lower() in WELL or None
+    return said if isinstance(said, bool) else None
 
 
 def database_away(image: Image, known: Known) -> str:

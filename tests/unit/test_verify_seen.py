@@ -199,14 +199,36 @@ def test_a_read_only_root_it_does_not_bear() -> None:
         ('{"status":"healthy"}', True),
         ('{"status": "OK", "db": "down"}', True),
         ('{"status":"sick"}', False),
+        ('{"ok":true}', True),
+        ('{"healthy": false}', False),
         ('"ok"', True),
         ("OK\n", True),
-        ("<html>", False),
-        ("{}", False),
+        ("true", True),
+        ("<html>", None),
+        ('{"version": "1.2"}', None),
+        ("{}", None),
+        ("", None),
     ],
 )
-def test_dialects_of_being_well(body: str, well: bool) -> None:
+def test_dialects_of_being_well(body: str, well: bool | None) -> None:
     assert says_well(body) is well
+
+
+@pytest.mark.parametrize(
+    ("body", "named", "guessed"),
+    [
+        ('{"ok":true}', "passed", "passed"),
+        ('{"version": "1.2"}', "passed", "failed"),
+        ("<html>", "passed", "failed"),
+        ('{"ok":false}', "failed", "failed"),
+    ],
+)
+def test_what_the_project_itself_calls_its_health_need_not_say_that_it_is_well(
+    body: str, named: str, guessed: str
+) -> None:
+    seen = usual(answers={"/healthz": Answer(status=200, body=body)})
+    assert check("health", seen, Known(paths={"plain": "/healthz"})).status == named
+    assert check("health", seen).status == guessed
 
 
 @pytest.mark.parametrize(
