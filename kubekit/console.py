@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 from kubekit import browser, drawing, keys
-from kubekit.drawing import answer, evidence_line, failure, hint_lines, passed, unrepeated
+from kubekit.drawing import answer, end, evidence_line, failure, hint_lines, passed, unrepeated
 from kubekit.errors import KubekitError
 from kubekit.events import (
     BuildLog,
@@ -190,11 +190,9 @@ class TextView:
             case Warned(text=text, hints=hints):
                 lead = f"{self._signs.warn} "
                 self._screen.write([Line(text, lead=lead, style="yellow"), *hint_lines(hints)])
-            case Ended(text=text, seconds=seconds, hints=hints):
+            case Ended():
                 self._screen.rest()
-                tail = passed(seconds)
-                head = Line(text, lead=f"{self._signs.ok} ", style="bold green", tail=tail)
-                self._screen.write([head, *hint_lines(hints)])
+                self._screen.write(end(event, self._signs))
             case Following(pods=pods, probes=probes):
                 self._marks.follow(pods)
                 self._probes.paths = probes

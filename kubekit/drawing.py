@@ -8,6 +8,7 @@ from collections.abc import Collection
 from kubekit.events import (
     Checked,
     Diagnosed,
+    Ended,
     Failed,
     FileWritten,
     Found,
@@ -24,6 +25,13 @@ _WHILE = 0.5
 """Seconds from which on it is told how long a check took."""
 _LONG = 24
 """Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
+
+
+def end(event: Ended, signs: Signs) -> list[Line]:
+    """How it went and what to do next; where nothing was done, without the sign of a success."""
+    sign, style = (signs.warn, "yellow") if event.empty else (signs.ok, "bold green")
+    head = Line(event.text, lead=f"{sign} ", style=style, tail=passed(event.seconds))
+    return [head, *hint_lines(event.hints)]
 
 
 def failure(event: Failed | Reported, signs: Signs) -> list[Line]:

@@ -339,12 +339,17 @@ class Output(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Ended(Event):
-    """The last event of a run that ended well."""
+    """The last event of a run that ended well.
+
+    Attributes:
+        empty: whether there was nothing to do, which is no success to speak of.
+    """
 
     type: ClassVar[str] = "ended"
     text: str
     seconds: float
     hints: tuple[str, ...] = ()
+    empty: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,9 @@ def lint(settings: Settings | None, wanted: Wanted, emit: Emit, clock: Clock) ->
         emit(Output(text=json.dumps(data, indent=2, ensure_ascii=False), data=data))
     for one in () if wanted.sarif else looked.findings:
         emit(_told(one))
+    if not looked.files and not looked.findings:
+        emit(_empty(settings, wanted, clock.now() - start))
+        return
     _end(looked, wanted, edits, emit, clock.now() - start)
 
 
@@ -132,6 +135,15 @@ def _told(finding: Finding) -> Found:
         line=place.line,
         fixable=finding.edit is not None,
     )
+
+
+def _empty(settings: Settings | None, wanted: Wanted, seconds: float) -> Ended:
+    """The end of a look at nothing: nobody is to take it for files that are good."""
+    where = " and ".join(f"in `{shown(path)}`" for path in wanted.paths) or "here"
+    text = f"there is nothing to look at: no Dockerfile and no manifest {where}"
+    hint = "`kubekit init` writes a Dockerfile and manifests for the app of this folder"
+    fresh = settings is None and not wanted.paths
+    return Ended(text=text, seconds=seconds, hints=(hint,) if fresh else (), empty=True)
 
 
 def _end(looked: Looked, wanted: Wanted, edits: int, emit: Emit, seconds: float) -> None:

@@ -28,6 +28,18 @@ def test_a_folder_without_a_project(world: World) -> None:
     assert "nothing found in 1 file" in result.err
 
 
+def test_a_folder_with_nothing_to_look_at_is_not_called_good(world: World) -> None:
+    put(world, "docs/a.md", "")
+    result = world.run("lint")
+    assert (result.code, result.out) == (0, "")
+    assert "there is nothing to look at: no Dockerfile and no manifest here" in result.err
+    assert "`kubekit init`" in result.err
+    result = world.run("lint", "docs")
+    assert result.code == 0
+    assert "no manifest in `docs`" in result.err
+    assert not result.err.startswith(("\N{CHECK MARK}", "ok"))
+
+
 def test_json_is_one_finding_a_line(world: World) -> None:
     put(world, "Dockerfile", "FROM python\nUSER 10001\n")
     result = world.run("lint", "-o", "json")

@@ -150,6 +150,8 @@ def test_a_failure_has_cause_place_evidence_and_hint() -> None:
 
 def test_a_stream_without_unicode() -> None:
     assert show(Ended(text="live", seconds=0), encoding="ascii")[1] == "ok live (0.0 s)\n"
+    empty = Ended(text="nothing", seconds=0, empty=True)
+    assert show(empty, encoding="ascii")[1] == "warning: nothing (0.0 s)\n"
 
 
 @pytest.mark.parametrize("event", [*EVENTS, *LOOP])
