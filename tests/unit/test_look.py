@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from tests.unit.rollouts import (
 )
 
 READY_NOW = {"type": "Ready", "status": "True", "lastTransitionTime": at(0)}
+REFUSED = "ConnectionRefusedError: [Errno 111] Connect call failed ('10.1.2.3', 5432)\n"
 SERVES = {"status": {"availableReplicas": 1}}
 
 
@@ -153,6 +155,38 @@ def test_ready_between_two_crashes_is_not_well() -> None:
     assert verdict.finding is not None
     assert verdict.finding.id == "crash-loop"
     assert standing_since(shown, NOW + 101) == NOW + 97
+
+
+@pytest.mark.parametrize(
+    ("state", "log", "found", "verdict"),
+    [
+        (crashed(1, restarts=1), "no table\n", "crash-loop", FAILED),
+        (crashed(1, restarts=0), "no table\n", "crash-loop", WAITING),
+        (lived(2, lasted=3, restarts=2, ready=False), "no table\n", "crash-loop", FAILED),
+        (lived(-60, lasted=3, restarts=2, ready=False), "no table\n", "crash-loop", WAITING),
+        (crashed(1, restarts=1), REFUSED, "dependency-unreachable", WAITING),
+        (crashed(1, restarts=2), REFUSED, "dependency-unreachable", FAILED),
+    ],
+    ids=["twice", "once", "and runs", "and runs on", "peer late", "peer away"],
+)
+def test_a_container_in_a_crash_loop_is_a_finding(
+    state: Object, log: str, found: str, verdict: str
+) -> None:
+    first = present(snapshot(pod(state=state)), NOW + 3)
+    told = snapshot(pod(state=state), facts=dict.fromkeys(first.wants, log))
+    seen = present(told, NOW + 3)
+    assert (seen.state, seen.finding and seen.finding.id) == (verdict, found)
+
+
+def test_how_often_its_pods_may_fail_is_left_to_a_job() -> None:
+    live = thing("Job", "once", spec={"template": {}})
+    one = owned(pod(state=crashed(1, restarts=1)), "Job", "once")
+    target = replace(snapshot().target, kind="Job", name="once", uid="once")
+    listed = frozenset({"Job", "Pod", "Event"})
+    shown = replace(snapshot(one, deployment=live, listed=listed), target=target)
+    facts = dict.fromkeys(present(shown, NOW + 3).wants, "no table\n")
+    seen = present(replace(shown, facts=facts), NOW + 3)
+    assert (seen.state, seen.finding and seen.finding.id) == (WAITING, "crash-loop")
 
 
 def test_paused_is_well_if_nothing_is_held_back() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from kubekit.model import Object
 from kubekit.rollout import kinds
+from kubekit.rollout.catalogue import CAUSES
+from kubekit.rollout.finders.crashes import Crashed
 from kubekit.rollout.inspect import past
 from kubekit.rollout.judge import judge, why_not
 from kubekit.rollout.reading import condition, epoch
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.telling import duration
-from kubekit.rollout.verdict import FAILED, READY, WAITING, Verdict
+from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
 
 PATIENCE_SECONDS = 600.0
 """A workload that has waited for longer than this, or its own progress deadline, is not well."""
+
+_BACK_OFF = "CrashLoopBackOff"
 
 GOING = "is being deleted"
 """How the text begins for what is on its way out, so that it is not to become ready."""
@@ -36,7 +40,29 @@ def present(snapshot: Snapshot, now: float) -> Verdict:
     needed = {"Pod", "ReplicaSet"} if live["kind"] == "Deployment" else {"Pod"}
     if not snapshot.listed >= needed:
         return Verdict(state=WAITING, text="why cannot be seen without its pods")
-    return judge(snapshot, now) if settled is None else why_not(snapshot, now)
+    verdict = judge(snapshot, now) if settled is None else why_not(snapshot, now)
+    found = verdict.finding
+    if found is None or verdict.wants or not _loops(snapshot, found, now):
+        return verdict
+    return Verdict(state=FAILED, text=found.cause, finding=found)
+
+
+def _loops(snapshot: Snapshot, found: Finding, now: float) -> bool:
+    """Whether a container has ended for what was found, again, and is not up since.
+
+    A wait compares the logs of two ends and decides; only the last one's is left for a look. So
+    one restart less is enough for it. How often its pods may fail is a Job's own patience.
+    """
+    crash = CAUSES[found.id].find
+    if not isinstance(crash, Crashed) or snapshot.target.kind == "Job":
+        return False
+    return any(
+        found.where == f"Pod/{one.pod_name}"
+        and crash.counts(one)
+        and one.attempt >= crash.restarts - 1
+        and (one.waits_for == _BACK_OFF or past.still_crashing(one, now))
+        for one in snapshot.containers
+    )
 
 
 def final(snapshot: Snapshot, verdict: Verdict) -> Verdict:
