@@ -5,10 +5,13 @@ https://docs.docker.com/reference/dockerfile/#copy; .dockerignore as in kubekit/
 
 from __future__ import annotations
 
+import difflib
+import os
 import posixpath
 import re
 import tarfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from kubekit.errors import Place
 from kubekit.image.files.dockerfile import Instruction, Stage
@@ -130,15 +133,39 @@ def _ignored(source: Source) -> Iterator[Hit]:
     """What is copied is kept out by the `.dockerignore`: the build does not find it."""
     if source.ignored is None:
         return
+    rules = source.ignored.rules
     for _, one, words in copies(source):
         for word in words[:-1]:
             path = posixpath.normpath(word.lstrip("/"))
             local = not _OPEN.search(word) and not _REMOTE.match(word) and path not in {".", ".."}
-            if local and source.ignored.rules.leaves_out(path):
-                within = source.ignored.rules.may_hold_exceptions(path)
-                if not within:
+            if local and rules.leaves_out(path) and not rules.may_hold_exceptions(path):
+                if source.context is not None and not os.path.lexists(source.context / path):
+                    text = f"`{word}` does not exist in the build context"
+                    yield source.hit(one, text, _instead(source.context, path))
+                else:
                     text = f"`{word}` is kept out of the build by `.dockerignore`"
                     yield source.hit(one, text, f"add `!{path}` to `.dockerignore`")
+
+
+def _instead(context: Path, path: str) -> str:
+    """What to do about a path that is not there: mostly one part of it is misspelled."""
+    parts = path.split("/")
+    for index, part in enumerate(parts):
+        folder = context.joinpath(*parts[:index])
+        if not os.path.lexists(folder / part):
+            close = difflib.get_close_matches(part, _names(folder), n=1)
+            meant = [*parts[:index], *close, *parts[index + 1 :]]
+            if close and os.path.lexists(context.joinpath(*meant)):
+                return f"did you mean `{'/'.join(meant)}`?"
+            break
+    return f"correct the path, or create it and add `!{path}` to `.dockerignore`"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(one.name for one in folder.iterdir())
+    except OSError:  # a file, or nobody may look into it: nothing there is near
+        return []
 
 
 def _copied_folders(source: Source) -> list[str]:

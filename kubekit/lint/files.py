@@ -26,7 +26,12 @@ from kubekit.text.envfile import EnvFile
 from kubekit.text.read import read_text
 from kubekit.text.strictyaml import load_all
 
-_DOCKERFILE = re.compile(r"(.*\.)?(Dockerfile|Containerfile)(\.\w+)?", re.IGNORECASE)
+# Docker and hadolint take any name; of those that are common, these endings are of other files,
+# such as a module `dockerfile.py`, or a template that is no Dockerfile yet.
+_SOURCES = "py|pyi|go|js|ts|rb|rs|java|sh|md|rst|txt|html|j2|jinja|jinja2|tmpl|tpl|dockerignore"
+_DOCKERFILE = re.compile(
+    rf"(.*\.)?(Dockerfile|Containerfile)(\.(?!({_SOURCES})$)[\w-]+)?", re.IGNORECASE
+)
 _SUFFIXES = (".yaml", ".yml", ".json")
 _SKIPPED = frozenset({"node_modules", "__pycache__", "venv", "site-packages", "dist", "build"})
 _OTHERS = frozenset({FILE_NAME, "Chart.yaml", "values.yaml"})

@@ -51,6 +51,32 @@ def test_a_file_that_the_dockerignore_keeps_out(tmp_path: Path) -> None:
     assert found.isdisjoint({"copy-ignored", "nested-not-ignored"})
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("shopp", "did you mean `shop`?"),
+        ("src/shp/main.py", "did you mean `src/shop/main.py`?"),
+        ("src/shop/mian.py", "did you mean `src/shop/main.py`?"),
+        ("elsewhere", "correct the path, or create it and add `!elsewhere` to `.dockerignore`"),
+        ("b.py/c", "correct the path, or create it and add `!b.py/c` to `.dockerignore`"),
+    ],
+)
+def test_a_file_that_is_not_there_is_not_said_to_be_kept_out(
+    path: str, hint: str, tmp_path: Path
+) -> None:
+    files = {
+        "shop/a.py": "",
+        "b.py": "",
+        "src/shop/main.py": "",
+        ".dockerignore": "*\n!shop\n!src/shop/main.py\n",
+        "Dockerfile": f"{HEAD}COPY {path} /app/shop\n{TAIL}",
+    }
+    found = loose([put(tmp_path, files)], Look()).findings
+    (one,) = (one for one in found if one.id == "copy-ignored")
+    assert one.text == f"`{path}` does not exist in the build context"
+    assert one.hints == (hint,)
+
+
 def test_a_nested_env_that_a_pattern_of_the_top_misses(tmp_path: Path) -> None:
     files = {
         "src/a.py": "",
@@ -116,6 +142,34 @@ def test_a_file_that_is_named_has_to_be_one(tmp_path: Path) -> None:
     for name in ("b.yaml", "c.yaml"):
         (one,) = loose([tmp_path / name], Look()).findings
         assert (one.id, one.error) == ("unreadable", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "taken"),
+    [
+        ("Dockerfile", True),
+        ("dockerfile", True),
+        ("Dockerfile.dev", True),
+        ("Dockerfile.cpu-only", True),
+        ("Dockerfile.python", True),
+        ("web.Dockerfile", True),
+        ("web.dockerfile", True),
+        ("Containerfile", True),
+        ("dockerfile.py", False),
+        ("Dockerfile.py", False),
+        ("Dockerfile.md", False),
+        ("Dockerfile.txt", False),
+        ("Dockerfile.j2", False),
+        ("Dockerfile.dockerignore", False),
+        ("test_dockerfile.py", False),
+    ],
+)
+def test_names_of_dockerfiles(name: str, taken: bool, tmp_path: Path) -> None:
+    put(tmp_path, {name: "FROM python\n"})
+    assert [file.name for file in loose([tmp_path], Look()).files] == [name] * taken
+    if not taken:
+        with pytest.raises(UsageError):
+            loose([tmp_path / name], Look())
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
