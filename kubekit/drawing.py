@@ -28,8 +28,9 @@ _LONG = 24
 
 
 def end(event: Ended, signs: Signs) -> list[Line]:
-    """How it went and what to do next; where nothing was done, without the sign of a success."""
-    sign, style = (signs.warn, "yellow") if event.empty else (signs.ok, "bold green")
+    """How it went and what to do next; without the sign of a success where it is none."""
+    sign = signs.warn if event.empty else signs.more if event.waits else signs.ok
+    style = "bold green" if sign == signs.ok else "yellow"
     head = Line(event.text, lead=f"{sign} ", style=style, tail=passed(event.seconds))
     return [head, *hint_lines(event.hints)]
 

@@ -343,6 +343,7 @@ class Ended(Event):
 
     Attributes:
         empty: whether there was nothing to do, which is no success to speak of.
+        waits: whether something is not ready yet.
     """
 
     type: ClassVar[str] = "ended"
@@ -350,6 +351,7 @@ class Ended(Event):
     seconds: float
     hints: tuple[str, ...] = ()
     empty: bool = False
+    waits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -184,6 +184,7 @@ def _good_end(judged: list[Judged], asked: Asked | None, here: str, seconds: flo
         text=f"{starting} of {len(judged)} not ready yet {here}, for what stands above",
         seconds=seconds,
         hints=("ask again in a moment to see whether it stays so",),
+        waits=True,
     )
 
 

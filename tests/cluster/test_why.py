@@ -301,6 +301,13 @@ def test_a_service_is_not_blamed_for_its_pods(look: Result) -> None:
     assert found["text"] == "the pod it selects is not ready"
 
 
+def test_where_something_is_not_ready_yet_there_is_no_mark_of_success(broken: Town) -> None:
+    result = broken.why("svc/unready")
+    assert result.code == 0
+    assert "1 of 1 not ready yet" in result.err
+    assert "✓" not in result.out + result.err
+
+
 def test_jobs_and_the_newest_of_a_cronjob(look: Result) -> None:
     found = told(look)
     for ref in ("Job/fails", "Job/nightly-1"):

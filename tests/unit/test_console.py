@@ -76,6 +76,11 @@ def test_only_data_is_on_stdout() -> None:
     assert "data" not in err
 
 
+def test_an_end_at_which_something_still_waits_has_no_mark_of_success() -> None:
+    _, err = show(Ended(text="1 of 2 not ready yet", seconds=0.5, waits=True))
+    assert err.startswith("… 1 of 2 not ready yet")
+
+
 def test_the_usual_view() -> None:
     _, err = show(*EVENTS)
     assert err.splitlines() == [
