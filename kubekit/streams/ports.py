@@ -61,7 +61,10 @@ def owner(port: int) -> str:
                 if str(link.readlink()) == f"socket:[{inode}]":
                     process = link.parent.parent
                     name = (process / "comm").read_text().strip()
-                    return f"`{name}` (process {process.name})"
+                    # Of two runs of kubekit the folder says which project it is.
+                    folder = (process / "cwd").readlink().name
+                    where = f" in `{folder}`" if folder else ""
+                    return f"`{name}`{where} (process {process.name})"
     return "another program"
 
 

@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +64,16 @@ def test_who_has_a_port_is_told() -> None:
         told = owner(port)
     assert told.endswith(f"(process {os.getpid()})")
     assert owner(port) == "another program"
+
+
+@pytest.mark.parametrize(("folder", "told"), [("shop", " in `shop` ("), ("/", "` (")])
+def test_who_has_a_port_is_told_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, told: str
+) -> None:
+    (tmp_path / "shop").mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    with busy() as port:
+        assert owner(port).endswith(f"{told}process {os.getpid()})")
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
