@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ else:
 _SUPERVISOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "supervisor.py")
 _NOT_FOUND, _NOT_RUN = 127, 126
 """What a shell ends with when it cannot start a program."""
+
+_UNCOMPILED = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""A compiled file is known by a time in seconds: the second save in one would be lost."""
 
 
 class Forked(BaseException):
@@ -175,9 +178,8 @@ class Processes:
             own = self._again("--child", str(theirs.end.fileno()))
             pid = self._spawn([sys.executable, *self._program.flags, *own], {})
         else:
-            # A compiled file is known by a time in seconds: the second save in one would be lost.
             words = debugging.words(self._program, debug, self._debugger)
-            pid = self._spawn(words, {"PYTHONDONTWRITEBYTECODE": "1"})
+            pid = self._spawn(words, _UNCOMPILED)
         theirs.end.close()
         generation = Generation(self._number, pid, mode, debug)
         self.join(generation, ours)
@@ -208,11 +210,8 @@ class Processes:
         raise Forked(theirs)
 
     def _spawn(self, words: list[str], env: dict[str, str]) -> int:
-        # Python ignores these two; a program must find them as they are by default.
-        defaults = (signal.SIGPIPE, signal.SIGXFSZ)
-        environ = {**sys.modules["_kubekit_program"].environ(), **env}
         try:
-            return os.posix_spawnp(words[0], words, environ, setpgroup=0, setsigdef=defaults)
+            return spawn(words, env)
         except OSError as error:
             sys.stderr.write(f"{words[0]}: {error.strerror}\n")
             sys.stderr.flush()
@@ -257,6 +256,23 @@ class Processes:
     def worker(self, generation: Generation, fd: int) -> None:
         """A further process of a generation has a channel of its own."""
         self.join(generation, serving.Channel(socket.socket(fileno=fd)))
+
+
+def spawn(
+    words: list[str], env: Mapping[str, str] = _UNCOMPILED, *, output: int | None = None
+) -> int:
+    """Start a command in a group of its own, and with `output` write to that file what it says.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    # Python ignores these two; a program must find them as they are by default.
+    defaults = (signal.SIGPIPE, signal.SIGXFSZ)
+    environ = {**sys.modules["_kubekit_program"].environ(), **env}
+    says = () if output is None else ((os.POSIX_SPAWN_DUP2, output, fd) for fd in (1, 2))
+    return os.posix_spawnp(
+        words[0], words, environ, setpgroup=0, setsigdef=defaults, file_actions=[*says]
+    )
 
 
 def ended() -> Iterator[tuple[int, int]]:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from kubekit.pod import (
         asking,
         changes,
+        check,
         debugging,
         early,
         families,
@@ -53,7 +54,9 @@ else:
         _beside,
         ("program", "early", "serving", "warm", "changes", "loop", "asking", "families"),
     )
-    debugging, processes, whereabouts = map(_beside, ("debugging", "processes", "whereabouts"))
+    debugging, processes, whereabouts, check = map(
+        _beside, ("debugging", "processes", "whereabouts", "check")
+    )
 
 START_SECONDS = 60.0
 """How long a new program may take until it serves; then the old one is kept."""
@@ -99,6 +102,7 @@ class Supervisor:
             options.debugger,
             early=_listening(program) if options.early and self._manner == "warm" else None,
         )
+        self._check = check.Check(self._loop, program, START_SECONDS)
         self._door = debugging.Door(self._loop, options.debug) if options.debug else None
         self.current: processes.Generation | None = None
         self.candidate: processes.Generation | None = None
@@ -130,6 +134,7 @@ class Supervisor:
             self._loop.turn(idle=not self.preload.busy)
             if self.preload.busy:
                 self.preload.step()
+        self._check.cancel()
         return self._ended
 
     def _serve(self, generation: processes.Generation) -> None:
@@ -240,7 +245,8 @@ class Supervisor:
         if self._failure:
             return self._failure
         serves = self.current is not None and (self.current.ready or self._manner != "warm")
-        state = "ready" if serves and not (self.candidate or self._starting) else "starting"
+        starting = self.candidate or self._starting or self._check.busy
+        state = "ready" if serves and not starting else "starting"
         mode = self._mode()
         return {"state": state, "mode": mode, "seconds": 0.0, "why": self._reason(mode)}
 
@@ -275,9 +281,7 @@ class Supervisor:
             self._answer({"state": "stopping"})
         elif mode == "own":
             if self._manner == "hup" and self.current:
-                before = families.family(self.current.pid)
-                self.current.signal(signal.SIGHUP)
-                self._when_replaced(self.current, before, self._requested)
+                self._check_first(self.current)
             else:
                 self._answer({"state": "ready", "mode": mode, "why": self._why})
         elif mode == "restart":
@@ -285,17 +289,38 @@ class Supervisor:
         else:
             self._anew()
 
+    def _check_first(self, generation: processes.Generation) -> None:
+        """Replace its workers if new ones can load the app: without any it would end."""
+        requested = self._requested
+        self._check.start(lambda text: self._checked(generation, text))
+        self._loop.later(_SLOW_SECONDS, lambda: self._slow_check(requested))
+
+    def _slow_check(self, requested: float) -> None:
+        if self._check.busy and requested == self._requested:
+            self._waiting("")
+
+    def _checked(self, generation: processes.Generation, text: str) -> None:
+        if self._stopping or generation is not self.current:
+            self._answer({"state": "stopping"})
+        elif text:
+            self._answer({"state": "failed", "kept": True, "text": text, "mode": "own"})
+        else:
+            before = families.family(generation.pid)
+            generation.signal(signal.SIGHUP)
+            until = time.monotonic() + _CRASH_SECONDS
+            self._when_replaced(generation, before, self._requested, until)
+
     def _when_replaced(
-        self, generation: processes.Generation, before: set[int], requested: float
+        self, generation: processes.Generation, before: set[int], requested: float, until: float
     ) -> None:
         """Answer when none of its workers of before is left, which may take them a while."""
         if generation is not self.current or requested != self._requested:
             return
         left = families.family(generation.pid) - {generation.pid}
-        if (left and not left & before) or time.monotonic() > requested + _CRASH_SECONDS:
+        if (left and not left & before) or time.monotonic() > until:
             self._answer({"state": "ready", "mode": "own", "why": self._why})
         else:
-            again = (generation, before, requested)
+            again = (generation, before, requested, until)
             self._loop.later(_GLANCE_SECONDS, lambda: self._when_replaced(*again))
 
     def _anew(self) -> None:
@@ -324,8 +349,11 @@ class Supervisor:
         if found is None and time.monotonic() < until:
             self._loop.later(_GLANCE_SECONDS, lambda: self._tell_slow(generation, until))
             return
+        self._waiting(found or "")
+
+    def _waiting(self, text: str) -> None:
         for client in self._clients:
-            client.tell({"state": "waiting", "seconds": _SLOW_SECONDS, "text": found or ""})
+            client.tell({"state": "waiting", "seconds": _SLOW_SECONDS, "text": text})
 
     def _too_slow(self, generation: processes.Generation) -> None:
         if generation is self.candidate:
@@ -392,6 +420,7 @@ class Supervisor:
     def _signalled(self, number: int) -> None:
         if number == signal.SIGCHLD:
             for pid, code in processes.ended():
+                self._check.ended(pid, code)
                 for one in self._all():
                     if one.pid == pid:
                         self._gone(one, code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
@@ -57,6 +58,86 @@ def test_gunicorn_is_ready_when_its_workers_of_before_are_gone(box: Container) -
     assert (answer["state"], answer["mode"]) == ("ready", "own")
     assert families.family(server) & before == {server}
     assert "22" in box.get()
+
+
+@pytest.mark.parametrize(
+    "command", [("gunicorn",), ("python", "-m", "gunicorn")], ids=["script", "module"]
+)
+def test_gunicorn_keeps_the_old_code_when_the_new_one_cannot_be_loaded(
+    box: Container, command: tuple[str, ...]
+) -> None:
+    loaded = "open(f'loaded-{os.getpid()}', 'w').close()\n"
+    box.write("main.py", WSGI.replace("VERSION", "11") + loaded)
+    box.start(*command, "main:app", "-w", "2", "-b", f":{box.port}")
+    # One that boots late would load the broken code, and nothing could keep gunicorn then.
+    until(lambda: len(list(box.folder.glob("loaded-*"))) == 2 and "11" in box.get())
+    (server,) = box.children()
+    before = families.family(server)
+    box.write("main.py", "x = 1\nimport nowhere\n" + WSGI.replace("VERSION", "22"))
+    answer = box.reload()
+    assert (answer["state"], answer["kept"], answer["mode"]) == ("failed", True, "own")
+    lines = answer["text"].splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[1] == f'  File "{box.src}/main.py", line 2, in <module>'
+    assert lines[-1] == "ModuleNotFoundError: No module named 'nowhere'"
+    assert box.ask("state") == answer
+    assert families.family(server) == before
+    assert box.children() == [server]
+    assert "11" in box.get()
+    box.write("main.py", WSGI.replace("VERSION", "33"))
+    assert box.reload()["state"] == "ready"
+    assert "33" in box.get()
+    assert box.ask("state")["state"] == "ready"
+
+
+def test_gunicorn_is_checked_with_the_environment_and_path_of_its_workers(box: Container) -> None:
+    own = "import os, beside\nassert os.environ['KIND'] == 'x'\n" + WSGI
+    box.write("main.py", own.replace("VERSION", "11"))
+    box.write("more/beside.py", "")
+    options = ("--pythonpath", str(box.src / "more"), "--env", "KIND=x")
+    box.start("gunicorn", "main:app", *options, "-b", f":{box.port}")
+    until(lambda: "11" in box.get())
+    box.write("main.py", own.replace("VERSION", "22"))
+    assert box.reload()["state"] == "ready"
+    assert "22" in box.get()
+
+
+def test_gunicorn_gives_up_a_check_that_a_newer_save_overtakes(box: Container) -> None:
+    box.write("main.py", WSGI.replace("VERSION", "11"))
+    box.start("gunicorn", "main:app", "-b", f":{box.port}")
+    until(lambda: "11" in box.get())
+    (server,) = box.children()
+    box.write("main.py", "open('begun', 'w').close()\nimport time\ntime.sleep(600)\n")
+    with socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(180)
+        line.connect(asking.address(box.name))
+        line.sendall(b'{"do": "reload"}\n')
+        until((box.folder / "begun").exists)
+        assert box.ask("state")["state"] == "starting"
+        answers = line.makefile()
+        assert json.loads(answers.readline())["state"] == "waiting"
+        box.write("main.py", WSGI.replace("VERSION", "22"))
+        assert box.reload()["state"] == "ready"
+        told = [json.loads(answers.readline())["state"]]
+        while told[-1] == "waiting":
+            told.append(json.loads(answers.readline())["state"])
+    assert told[-1] == "ready"
+    assert "22" in box.get()
+    assert until(lambda: box.children() == [server])
+
+
+def test_gunicorn_is_not_checked_on_after_its_end(box: Container) -> None:
+    box.write("main.py", WSGI.replace("VERSION", "11"))
+    box.start("gunicorn", "main:app", "-b", f":{box.port}")
+    until(lambda: "11" in box.get())
+    box.write("main.py", "open('begun', 'w').close()\nimport time\ntime.sleep(600)\n")
+    with socket.socket(socket.AF_UNIX) as line:
+        line.connect(asking.address(box.name))
+        line.sendall(b'{"do": "reload"}\n')
+        until((box.folder / "begun").exists)
+        everyone = families.family(box.pid) - {box.pid}
+        assert box.stop() == 0
+    assert until(lambda: not any(Path(f"/proc/{one}").exists() for one in everyone))
 
 
 def test_whoever_asks_and_does_not_read_or_sends_no_lines_stops_nobody(box: Container) -> None:
