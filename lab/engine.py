@@ -158,7 +158,7 @@ def stop(places: Places) -> None:
 
 def docker(*arguments: str) -> str:
     """Run a docker command against the engine on the default socket."""
-    return process.output([client(), *arguments], env=environment(), seconds=120)
+    return process.output([client(), *arguments], env=environment(), seconds=600)
 
 
 def load(images: Sequence[Image], env: Mapping[str, str]) -> None:
