@@ -82,6 +82,7 @@ class Loop:
         self._files = Syncing(kube, self._settings, self._voice, self.queue.put)
         self._presence = Presence(kube, self._settings.namespace, self._voice)
         self._job: Job | None = None
+        self._tidying: Job | None = None  # the last one that ended
         self._next: bool | None = None  # whether the release that comes after this one builds
         self._again: bool | None = None  # the same of one that is due when the cluster answers
         self._built: BuiltImage | None = None
@@ -110,9 +111,10 @@ class Loop:
 
     def close(self) -> None:
         """End what still goes on; nothing is removed."""
-        if self._job is not None:
-            self._job.cut_off()
-            self._job.join()
+        for job in (self._job, self._tidying):
+            if job is not None:
+                job.cut_off()
+                job.join()
         self._files.close()
 
     def _take(self, event: Happening) -> None:
@@ -208,6 +210,8 @@ class Loop:
             self._next = build or self._job.builds or bool(self._next)
             self._job.cut_off()
             return
+        if self._tidying is not None:  # it would be waited for
+            self._tidying.cut_off()
         self._again, self._hopes, self._hoped = None, False, False
         self._files.missed = self._files.missed and not build
         self._job = Job(
@@ -242,7 +246,7 @@ class Loop:
         self._follow()
 
     def _take_ended(self, event: Ended) -> None:
-        self._job = None
+        self._job, self._tidying = None, event.job
         if self._next is not None:
             build, self._next = self._next, None
             self._release(build=build)

@@ -24,7 +24,7 @@ _LARGEST = 1 << 17
 _MARK = "Error while loading the application:\n"
 
 _CODE = """
-import os, runpy, sys
+import os, runpy, sys, traceback
 kind, name, *sys.argv[1:] = sys.argv[1:]
 if kind != "module" and not sys.path[0]:
     sys.path[0] = os.path.dirname(os.path.realpath(name))
@@ -35,13 +35,28 @@ def as_served(app):
     os.environ.update(app.cfg.env)
     sys.path[:0] = filter(None, (app.cfg.pythonpath or "").split(","))
 Application.load_config = as_served
-if kind == "module":
-    runpy.run_module(name, run_name="__main__", alter_sys=True)
-else:
-    sys.argv[0] = name
-    runpy.run_path(name, run_name="__main__")
+code = 0
+try:
+    if kind == "module":
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    else:
+        sys.argv[0] = name
+        runpy.run_path(name, run_name="__main__")
+except SystemExit as end:
+    code = end.code
+    if isinstance(code, str):
+        sys.stderr.write(code)
+except BaseException:
+    code = 1
+    traceback.print_exc()
+sys.stdout.flush()
+sys.stderr.flush()
+os._exit(code if isinstance(code, int) else bool(code))
 """
-"""`--check-config` alone knows nothing of `raw_env` and `pythonpath`, which the workers have."""
+"""`--check-config` alone knows nothing of `raw_env` and `pythonpath`, which the workers have.
+
+It ends at once: the app may have started threads that never end, and have plans for its own end.
+"""
 
 _FRAME = re.compile(r'^  File "(?P<file>[^"\n]+)", line .*\n(?:    .*\n)*', re.MULTILINE)
 _NOT_THEIRS = re.compile(

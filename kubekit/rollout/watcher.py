@@ -61,6 +61,7 @@ class Watcher:
         patience: float = 1.0,
     ) -> None:
         self._kube = kube
+        self._namespace = namespace
         self._feed = feed
         self._emit = emit
         self._clock = clock
@@ -76,9 +77,16 @@ class Watcher:
 
     @contextlib.contextmanager
     def following(self, kinds: frozenset[str]) -> Iterator[None]:
-        """Follow these kinds of workloads and all that belongs to them."""
-        resources = {kind: _resource(kind) for kind in kinds} | _ALWAYS
-        with self._feed.following(resources, self._updates.put):
+        """Follow these kinds of workloads and all that belongs to them.
+
+        The workloads are listed anew: a feed may not have heard yet of what was just written.
+        """
+        workloads = {kind: _resource(kind) for kind in kinds}
+        with (
+            contextlib.closing(Feed(self._kube, self._namespace)) as fresh,
+            fresh.following(workloads, self._updates.put),
+            self._feed.following(_ALWAYS, self._updates.put),
+        ):
             yield
 
     def elapsed(self) -> float:

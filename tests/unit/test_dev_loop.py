@@ -319,6 +319,14 @@ def test_a_refused_save_is_told_until_it_is_mended(stage: Stage) -> None:
     assert stage.of(Watching)[-1].well
 
 
+def test_what_tidies_after_a_release_gives_way_to_the_next(stage: Stage) -> None:
+    stage.live()
+    (first,) = Release.begun
+    assert not first.cut
+    stage.save("Dockerfile", f"{DOCKERFILE}RUN true\n")
+    assert first.cut
+
+
 def test_a_dependency_is_built_and_a_newer_one_cuts_that_off(stage: Stage) -> None:
     stage.live()
     stage.save("requirements.txt", "fastapi\nhttpx\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from kubekit.api.feed import Feed
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.resources import NAMESPACE, PODS
 from kubekit.errors import UnreachableError
-from kubekit.model import Object
+from kubekit.model import Cancel, Clock, Object
+from kubekit.rollout.watcher import Watcher
 
 KUBE: Any = None
+KUBE_WITH_CLOCK: Any = SimpleNamespace(server_now=lambda: 0.0)
 ERROR = UnreachableError("gone")
 
 
@@ -117,6 +120,28 @@ def test_what_could_not_be_followed_is_tried_anew_by_the_next(followers: list[Fo
     with feed.following({"Pod": PODS}, told.append):
         followers[1].deliver(listed())
     assert told == [fatal, listed()]
+
+
+def test_a_wait_lists_its_workloads_anew_and_takes_the_rest_from_the_feed(
+    followers: list[Follower],
+) -> None:
+    """What was just written may not have come to a feed that is kept."""
+    feed = Feed(KUBE, "web")
+    for _ in range(2):
+        watcher = Watcher(
+            KUBE_WITH_CLOCK,
+            "web",
+            feed=feed,
+            emit=lambda _: None,
+            clock=Clock(now=lambda: 0.0),
+            cancel=Cancel(),
+            on_host=lambda _: False,
+        )
+        with watcher.following(frozenset({"Deployment"})):
+            pass
+    kinds = [one.kind for one in followers]
+    assert (kinds.count("Deployment"), kinds.count("Pod"), kinds.count("Event")) == (2, 1, 1)
+    assert {one.kind for one in followers if one.stopped} == {"Deployment"}
 
 
 def test_at_its_end_nothing_is_followed_and_of_namespaces_only_its_own_is(

@@ -102,6 +102,19 @@ def test_gunicorn_is_checked_with_the_environment_and_path_of_its_workers(box: C
     assert "22" in box.get()
 
 
+def test_gunicorn_is_not_checked_for_as_long_as_threads_of_the_app_live(box: Container) -> None:
+    thread = (
+        "import sys, threading, time\nif '--check-config' in sys.argv:\n"
+        "    threading.Thread(target=time.sleep, args=(600,)).start()\n"
+    )
+    box.write("main.py", thread + WSGI.replace("VERSION", "11"))
+    box.start("gunicorn", "main:app", "-b", f":{box.port}")
+    until(lambda: "11" in box.get())
+    box.write("main.py", thread + WSGI.replace("VERSION", "22"))
+    assert box.reload()["state"] == "ready"
+    assert "22" in box.get()
+
+
 def test_gunicorn_gives_up_a_check_that_a_newer_save_overtakes(box: Container) -> None:
     box.write("main.py", WSGI.replace("VERSION", "11"))
     box.start("gunicorn", "main:app", "-b", f":{box.port}")
