@@ -19,12 +19,11 @@ from kubekit.rollout.snapshot import Snapshot, Target
 from kubekit.rollout.wants import LogOf, log_of
 
 _TICK_SECONDS = 0.25
-_ALWAYS = {
+_BELOW = {
     "ReplicaSet": REPLICA_SETS,
     "Pod": PODS,
     "Event": EVENTS,
     "EndpointSlice": SLICES,
-    "Namespace": NAMESPACE,
 }
 # Without these the judge still decides, and says what it could not see.
 _HELPFUL = {
@@ -79,13 +78,15 @@ class Watcher:
     def following(self, kinds: frozenset[str]) -> Iterator[None]:
         """Follow these kinds of workloads and all that belongs to them.
 
-        The workloads are listed anew: a feed may not have heard yet of what was just written.
+        The workloads and the namespace are listed anew: a feed may not have heard yet of what was
+        just written.
         """
-        workloads = {kind: _resource(kind) for kind in kinds}
+        written = {kind: _resource(kind) for kind in kinds} | {"Namespace": NAMESPACE}
+        below = {kind: resource for kind, resource in _BELOW.items() if kind not in written}
         with (
             contextlib.closing(Feed(self._kube, self._namespace)) as fresh,
-            fresh.following(workloads, self._updates.put),
-            self._feed.following(_ALWAYS, self._updates.put),
+            fresh.following(written, self._updates.put),
+            self._feed.following(below, self._updates.put),
         ):
             yield
 
@@ -232,5 +233,5 @@ class Watcher:
 
 
 def _resource(kind: str) -> Resource:
-    known = {name: resource for (_, name), resource in KNOWN.items()} | _ALWAYS
+    known = {name: resource for (_, name), resource in KNOWN.items()} | _BELOW
     return known[kind]

@@ -141,7 +141,7 @@ def test_a_wait_lists_its_workloads_anew_and_takes_the_rest_from_the_feed(
             pass
     kinds = [one.kind for one in followers]
     assert (kinds.count("Deployment"), kinds.count("Pod"), kinds.count("Event")) == (2, 1, 1)
-    assert {one.kind for one in followers if one.stopped} == {"Deployment"}
+    assert {one.kind for one in followers if one.stopped} == {"Deployment", "Namespace"}
 
 
 def test_at_its_end_nothing_is_followed_and_of_namespaces_only_its_own_is(
