@@ -17,7 +17,7 @@ _SURELY = re.compile(
     # These say what a variable is only where they are its last word.
     r"|(?:^|_)(?:(?:DB|PG)?PASS|(?:O|BASIC)?AUTH|AUTHORIZATION|BEARER|JWT|PRIVATE(?:_PEM)?|SIGNING)\d*$"
 )
-_MAYBE = re.compile("SECRET|TOKEN|PASSW|PWD|KEY|CRED|AUTH|PRIVATE")
+_MAYBE = re.compile(r"SECRET|TOKEN|PASSW|PWD|KEY|CRED|AUTH|PRIVATE|(?:^|_)(?:PASS|PIN)\d*(?:_|$)")
 _OTHER_WORDS = frozenset(
     {"AUTHOR", "AUTHORS", "HOTKEY", "HOTKEYS", "KEYBOARD", "KEYWORD", "KEYWORDS", "MONKEY"}
     | {"TOKENIZER", "TOKENIZERS"}

@@ -116,7 +116,7 @@ WORDS = st.one_of(
         *("BASIC_AUTH_USERS", "PASSWORDPROD", "SECRETKEYBASE", "SECRETVALUE", "APIKEYV2"),
         *("DBCREDS", "PRIVATEKEYPEM", "MAX_MIND_LICENSE_KEY", "MIN_IO_SECRET_KEY", "SECRET_PATH"),
         *("WEBHOOK_SECRET_URL", "KEYCLOAKPASS", "COMMONKEY", "SECRET_KEYWORD", "BOT_TOKEN_MAX"),
-        *("SESSION_SALT", "DB_PASS", "JWT"),  # and what that did not know
+        *("SESSION_SALT", "DB_PASS", "DB_PASS_1", "SIM_PIN", "JWT"),  # and what that did not know
     ],
 )
 def test_a_name_that_may_be_a_secret_is_masked(name: str) -> None:
