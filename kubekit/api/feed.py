@@ -68,14 +68,9 @@ class Feed:
 
 
 class _Followed:
-    """One collection: as it is, and who listens.
-
-    Attributes:
-        over: it cannot be followed, and its follower has ended.
-    """
+    """One collection: as it is, and who listens."""
 
     def __init__(self, kube: Kube, *, kind: str, path: str, only: str) -> None:
-        self.over = False
         self._kind = kind
         self._lock = threading.Lock()
         self._listeners: list[Deliver] = []
@@ -83,6 +78,11 @@ class _Followed:
         self._lost: Lost | None = None
         self.follower = Follower(kube, kind=kind, path=path, deliver=self._take, only=only)
         self.follower.start()
+
+    @property
+    def over(self) -> bool:
+        """It cannot be followed, and its follower has ended."""
+        return self._lost is not None and self._lost.fatal
 
     def add(self, deliver: Deliver) -> None:
         """Deliver what is known, and then all that comes."""
@@ -113,7 +113,7 @@ class _Followed:
                 self._known.pop(item["metadata"]["uid"], None)
             case Changed(item=item) if self._known is not None:
                 self._known[item["metadata"]["uid"]] = item
-            case Lost(fatal=fatal):
-                self._lost, self.over = update, fatal
+            case Lost():
+                self._lost = update
             case Changed() | Found():
                 pass

@@ -303,13 +303,19 @@ def test_in_a_terminal_the_person_is_asked(world: World) -> None:
     assert world.run("init").code == 0, "the answer was kept"
 
 
-def test_ctrl_c_instead_of_an_answer_writes_nothing(world: World) -> None:
+def asked_which_app(world: World) -> tuple[dict[str, bytes], Terminal]:
+    """The files of a backend with two apps, and `init` at its question which of them it is."""
     backend(world)
     world.write("other/__init__.py", "")
     world.write("other/main.py", APP)
     before = world.files()
     terminal = Terminal.run(world, "init")
     terminal.until(lambda t: "other.main:app" in t.text and t.text.rstrip().endswith(":"))
+    return before, terminal
+
+
+def test_ctrl_c_instead_of_an_answer_writes_nothing(world: World) -> None:
+    before, terminal = asked_which_app(world)
     terminal.type("\x03")
     assert terminal.end() == 130
     assert world.files() == before
@@ -403,12 +409,7 @@ def test_json_is_events(world: World) -> None:
 
 
 def test_sigterm_instead_of_an_answer_writes_nothing(world: World) -> None:
-    backend(world)
-    world.write("other/__init__.py", "")
-    world.write("other/main.py", APP)
-    before = world.files()
-    terminal = Terminal.run(world, "init")
-    terminal.until(lambda t: "other.main:app" in t.text and t.text.rstrip().endswith(":"))
+    before, terminal = asked_which_app(world)
     terminal.process.send_signal(signal.SIGTERM)
     assert terminal.end() == 130
     assert world.files() == before

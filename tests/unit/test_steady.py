@@ -118,19 +118,25 @@ def test_it(number, pytestconfig):
 """
 
 
+def played(folder: Path, *, timeout: float | None = None) -> subprocess.CompletedProcess[str]:
+    """A run of the tests in a folder in three workers."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", folder, folder],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+
+
 def ran(folder: Path) -> list[tuple[str, str]]:
     """Which worker ran what of four modules on the cluster and four that need none, in order."""
     (folder / "conftest.py").write_text(CONFTEST)
     for number in range(4):
         (folder / f"test_on_{number}.py").write_text(HELPED)
         (folder / f"test_off_{number}.py").write_text("def test_it(): pass\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", folder, folder],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = played(folder)
     pattern = r"^\[gw(\d)\].* PASSED \S*/test_(on|off|scenarios)[_.]"
     found = re.findall(pattern, done.stdout, re.MULTILINE)
     assert done.returncode == 0, done.stdout
@@ -165,14 +171,7 @@ def test_when_both_workers_on_the_cluster_crash_others_play_on(tmp_path: Path) -
     (tmp_path / "of/scenarios/test_scenarios.py").write_text(CRASHES)
     (tmp_path / "test_on.py").write_text(CRASHES)
     (tmp_path / "test_off.py").write_text("def test_it(): pass\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n3", "-v", "--rootdir", tmp_path, tmp_path],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    done = played(tmp_path, timeout=120)
     # Who replaces the first may take the turn of the second, but never before the third does.
     assert len(set(re.findall(r"worker '(gw\d)' crashed", done.stdout))) == 2, done.stdout
     assert "2 failed, 9 passed" in done.stdout, done.stdout + done.stderr
