@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -203,17 +204,11 @@ def test_a_patch_of_a_kustomization_is_no_object(tmp_path: Path) -> None:
     assert loose([tmp_path / "prod/replicas.yaml"], Look()).findings
 
 
-def test_what_kubekit_makes_itself_comes_from_no_file_that_is_looked_at(tmp_path: Path) -> None:
+def test_what_kubekit_makes_itself_comes_from_no_file_that_is_looked_at(
+    tmp_path: Path, web: Settings
+) -> None:
     pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {}\n"
     put(tmp_path, {"manifests/web.yaml": pod, ".env": "A=b\n"})
-    settings = Settings(
-        file=tmp_path / "kubekit.yaml",
-        name="web",
-        namespace="web",
-        profile=None,
-        manifests=(tmp_path / "manifests",),
-        env_file=tmp_path / ".env",
-    )
-    looked = project(settings, Look())
+    looked = project(replace(web, env_file=tmp_path / ".env"), Look())
     assert [item.kind for item in looked.items] == ["Secret", "Pod"]
     assert looked.files == (tmp_path / "manifests/web.yaml",)

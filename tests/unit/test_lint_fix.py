@@ -152,44 +152,30 @@ def _grew(before: Any, after: Any) -> None:
         assert before == after
 
 
-def test_a_template_gets_the_field_in_its_own_line(tmp_path: Path) -> None:
+def test_a_template_gets_the_field_in_its_own_line(tmp_path: Path, web: Settings) -> None:
     template = DEPLOYMENT.replace("name: web", "name: {{ name }}").replace(
         "containers:", "{%- if true %}\n      containers:"
     )
-    (tmp_path / "manifests").mkdir()
     file = tmp_path / "manifests/web.yaml.j2"
     file.write_text(f"{template}{{%- endif %}}\n")
-    settings = Settings(
-        file=tmp_path / "kubekit.yaml",
-        name="web",
-        namespace="web",
-        profile=None,
-        manifests=(tmp_path / "manifests",),
-    )
-    first = fix(lambda: project(settings, Look()))
+    first = fix(lambda: project(web, Look()))
     text = file.read_text()
     assert first.edits
     assert "allowPrivilegeEscalation: false" in text
     assert "{%- if true %}" in text
     assert "name: {{ name }}" in text
-    assert fix(lambda: project(settings, Look())).edits == 0
+    assert fix(lambda: project(web, Look())).edits == 0
 
 
-def test_a_loop_of_a_template_gets_the_field_for_all_of_its_objects(tmp_path: Path) -> None:
+def test_a_loop_of_a_template_gets_the_field_for_all_of_its_objects(
+    tmp_path: Path, web: Settings
+) -> None:
     body = DEPLOYMENT.replace("name: web ", "name: {{ one }} ")
-    (tmp_path / "manifests").mkdir()
     file = tmp_path / "manifests/web.yaml.j2"
     file.write_text(f'{{% for one in ["a", "b"] %}}\n---\n{body}{{% endfor %}}\n')
-    settings = Settings(
-        file=tmp_path / "kubekit.yaml",
-        name="web",
-        namespace="web",
-        profile=None,
-        manifests=(tmp_path / "manifests",),
-    )
-    assert fix(lambda: project(settings, Look())).edits == 3
+    assert fix(lambda: project(web, Look())).edits == 3
     assert file.read_text().count("allowPrivilegeEscalation: false") == 1
-    assert not [one for one in project(settings, Look()).findings if one.edit]
+    assert not [one for one in project(web, Look()).findings if one.edit]
 
 
 @pytest.mark.parametrize("id_", lint_dockerfiles.CASES)

@@ -27,7 +27,7 @@ CONNECTS = (
 )
 
 
-@pytest.fixture(params=VERSIONS[:-1])
+@pytest.fixture(params=VERSIONS)
 def box(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Container]:
     with container(environment(request.param, request.config), tmp_path) as made:
         yield made
