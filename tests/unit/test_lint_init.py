@@ -15,9 +15,6 @@ from kubekit.lint.look import Look
 from tests.docs import ROOT
 from tests.unit.backends import SHAPES
 
-MEANT = {
-    "probes-identical": "an app with one health route has no other to ask",
-}
 OF_TASTE = {
     "container-image-no-digest": "kubekit names what it builds by its content",
     "priority-missing": "a Minikube has one project at a time",
@@ -40,8 +37,8 @@ def test_what_init_writes(shape: str, dialect: Dialect, tmp_path: Path) -> None:
     for name, text in rendered(SHAPES[shape], dialect=dialect).items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
-    assert found(tmp_path, extra=False) <= set(MEANT)
-    assert found(tmp_path, extra=True) <= {*MEANT, *OF_TASTE}
+    assert found(tmp_path, extra=False) == set()
+    assert found(tmp_path, extra=True) <= set(OF_TASTE)
 
 
 def test_this_repository() -> None:
