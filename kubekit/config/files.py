@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kubekit.errors import FilesError, Place, shown
 from kubekit.redact import MASK
 from kubekit.secretnames import may_be_secret
+from kubekit.text import envfile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,6 +98,15 @@ def _missing_secrets(build: BuildSettings, environ: Mapping[str, str]) -> Iterat
                 f"the variable `{secret.env}` for the build secret `{id_}` is not set",
                 f"set it: `export {secret.env}=...`",
             )
+
+
+def asks_for_none(root: Path) -> bool:
+    """Whether the example of a `.env` is there and leaves nothing to be set: all in it may stay."""
+    example = root / ".env.example"
+    try:
+        return example.is_file() and not envfile.load(example).values
+    except FilesError:
+        return False
 
 
 def missing_env_hint(settings: Settings) -> str:

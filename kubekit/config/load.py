@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kubekit.config.files import check_files
+from kubekit.config.files import asks_for_none, check_files
 from kubekit.config.levels import (
     FILE_NAME,
     Given,
@@ -108,6 +108,8 @@ def _settings(project: Project, file: Path, given: Given, origins: dict[str, str
     env_file = given.pick("env_file", lambda value: absolute_path(str(value), given.cwd), origins)
     if env_file is None and project.env_file is not None:
         env_file = absolute_path(project.env_file, root)
+        if env_file == root / ".env" and not env_file.exists() and asks_for_none(root):
+            env_file = None
     if env_file is None and (root / ".env").exists():
         env_file = root / ".env"
         origins["env_file"] = f"found beside {file.name}"

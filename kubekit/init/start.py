@@ -218,7 +218,8 @@ def _next(backend: Backend, root: Path) -> tuple[str, ...]:
         # What `startproject` writes lies beside manage.py, where nothing can be written.
         hints.append('let `NAME` in the settings\' DATABASES be `BASE_DIR / "data" / "db.sqlite3"`')
     if variables(backend):
-        if not (root / ".env").exists():
+        asked = any(one.default is None for one in variables(backend))
+        if asked and not (root / ".env").exists():
             hints.append(copy_hint(root / ".env.example", root / ".env"))
         if not _ignored(root):
             hints.append("write `.env` into .gitignore: it will hold secrets")

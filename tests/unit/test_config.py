@@ -366,6 +366,39 @@ def test_missing_files_are_named_at_once(project: Path) -> None:
     )
 
 
+NAMED = "name: a\nmanifests: []\nenv_file: {}\n"
+
+
+@pytest.mark.parametrize("example", ["", "# Copy it.\n\n# LOG_LEVEL=info\n# API_KEY=\n"])
+def test_no_env_is_missed_where_its_example_leaves_nothing_to_set(
+    project: Path, example: str
+) -> None:
+    write(project, NAMED.format(".env"))
+    (project / ".env.example").write_text(example)
+    assert loaded(project).env_file is None
+    (project / ".env").touch()
+    assert loaded(project).env_file == project / ".env"
+
+
+@pytest.mark.parametrize(
+    ("named", "example"),
+    [
+        (".env", None),
+        (".env", "API_KEY=\n"),
+        (".env", "LOG_LEVEL=info\n"),
+        (".env", "what is this\n"),
+        ("my.env", ""),
+    ],
+)
+def test_an_env_is_missed_where_anything_might_be_to_set(
+    project: Path, named: str, example: str | None
+) -> None:
+    if example is not None:
+        (project / ".env.example").write_text(example)
+    error = failing(FilesError, lambda: loaded(write(project, NAMED.format(named))))
+    assert error.message == f"no file at `{named}`, which kubekit.yaml:3 names"
+
+
 SECRETS = """\
 name: a
 build:
