@@ -19,6 +19,7 @@ from kubekit.verify.tree import Entry, Layer, Tree
 _BLOCK = 1 << 20
 _READ = re.compile(
     r"\.dist-info/METADATA$|^var/lib/dpkg/(status|status\.d/[^/]+)$|^(etc|usr/lib)/os-release$"
+    r"|(^|/)(pyproject\.toml|setup\.cfg|setup\.py)$"
 )
 """Files whose content is needed."""
 _LARGEST = 16 << 20

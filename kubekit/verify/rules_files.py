@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from kubekit.verify.markdown import markdown
 from kubekit.verify.model import Check, Outcome, Subject, failed, passed, skipped, told
 from kubekit.verify.packages import debian_packages, python_packages
 from kubekit.verify.tree import Entry, in_libraries
@@ -34,7 +35,6 @@ _TESTS = re.compile(r"(^|/)(tests?/|conftest\.py$|test_[^/]*\.py$|[^/]*_test\.py
 _ENV = re.compile(r"(^|/)\.env(\.[^/]*)?$")
 _GIT = re.compile(r"(^|/)\.git/")
 _REQUIREMENTS = re.compile(r"(^|/)requirements[^/]*\.(txt|in)$")
-_MARKDOWN = re.compile(r"\.(md|markdown)$", re.IGNORECASE)
 _BYTECODE = re.compile(r"(^|/)__pycache__/|\.py[co]$")
 _SHOWN = 5
 
@@ -94,6 +94,16 @@ def _development(subject: Subject) -> Outcome:
         return failed(f"packages for development: {', '.join(found)}")
     looked = ", ".join(sorted(subject.known.development)) or "pytest, ruff, mypy and their kin"
     return passed(f"none of {looked}")
+
+
+def _markdown(subject: Subject) -> Outcome:
+    found = markdown(subject.image.tree)
+    if found.about:
+        paths = [f"/{path}" for path in found.about]
+        return failed(f"Markdown about the source: {_count(paths)}", *_some(paths))
+    stays = [f"{_count(list(found.other))} that the app may read"] if found.other else []
+    stays += [f"/{path}, which the project is installed with" for path in found.named]
+    return passed(f"none but {' and '.join(stays)}" if stays else "no Markdown about the source")
 
 
 def _bytecode(subject: Subject) -> Outcome:
@@ -177,9 +187,9 @@ CHECKS = (
     ),
     _check(
         "no-markdown",
-        "no Markdown of the project",
-        "exclude it in .dockerignore: `**/*.md`",
-        _Absent(what="Markdown", pattern=_MARKDOWN, app=True),
+        "no Markdown about the source",
+        "exclude it in .dockerignore: `**/*.md`, and below it `!FILE` for what the app reads",
+        _markdown,
     ),
     _check(
         "no-app-bytecode",

@@ -147,6 +147,32 @@ def test_what_is_deleted_later_counts_where_it_is_read_or_weighs(
     assert not broken or "deleted later" in found.details[0]
 
 
+PROJECT = '[project]\nname = "app"\nreadme = "README.md"\n'
+
+
+@pytest.mark.parametrize(
+    ("files", "about"),
+    [
+        ({"app/README.md": "", "app/pyproject.toml": PROJECT}, ()),
+        ({"app/README.md": "", "app/setup.py": 'open("README.md")'}, ()),
+        ({"app/README.md": "", "app/pyproject.toml": '[project]\nname = "app"\n'}, ("README",)),
+        ({"app/CHANGELOG.md": "", "app/pyproject.toml": PROJECT}, ("CHANGELOG",)),
+        ({"app/src/app/prompts/system.md": "", "app/src/app/prompts/README.md": ""}, ()),
+        ({"app/src/app/prompts/system.md": "", "app/README.md": ""}, ("README",)),
+        ({"app/LICENSE.md": ""}, ()),
+        ({"app/lib/x/README.md": "", "app/lib/x-1.0.dist-info/METADATA": ""}, ()),
+        ({"app/lib/x-1.0.dist-info/licenses/AUTHORS.md": "", "app/lib/x-1.0.dist-info/RECORD": ""},
+         ()),
+    ],
+)  # fmt: skip
+def test_markdown_that_the_app_or_its_build_may_read_stays(
+    files: dict[str, File], about: tuple[str, ...]
+) -> None:
+    found = check("no-markdown", files)
+    assert found.details == tuple(f"/app/{name}.md" for name in about)
+    assert (found.status == "failed") == bool(about)
+
+
 def test_headers_of_debian_are_for_compiling() -> None:
     status = (
         "Package: libffi-dev\nStatus: install ok installed\nVersion: 3.4\nArchitecture: amd64\n"
