@@ -23,7 +23,7 @@ from kubekit.rollout.reading import (
 from kubekit.rollout.snapshot import Snapshot
 from kubekit.rollout.wants import log_of
 
-_WAITS = ("RunContainerError", "CreateContainerError", "StartError", "CrashLoopBackOff")
+_WAITS = ("RunContainerError", "CreateContainerError", "StartError")
 _ENDS = ("ContainerCannotRun", "StartError")
 _HOOK_FAILURES = 2
 # The runtime's own words for what a command can be short of, as runc and crun say it.
@@ -103,7 +103,7 @@ def _refusal(container: Container) -> str | None:
         return None
     end, state = container.exited or {}, container.waiting or {}
     reason = state.get("reason")
-    if reason in _WAITS and reason != "CrashLoopBackOff":
+    if reason in _WAITS:
         return state.get("message") or ""
     if end.get("reason") in _ENDS:
         return end.get("message") or ""
