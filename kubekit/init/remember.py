@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from kubekit.config.project import Project, parse
+from kubekit.detect.report import KEYS
 from kubekit.errors import UsageError
 from kubekit.init import stamp
 from kubekit.text.read import read_text
@@ -46,6 +47,17 @@ def told(root: Path) -> tuple[Told, Told]:
     if first is not None and not first.edited:
         return earlier, Told()
     return earlier, _said(parse(text, file=file)[0])
+
+
+def answers(root: Path, folder: Path) -> dict[str, str]:
+    """What an earlier `init` was told of the backend in this folder, as a look takes it.
+
+    Raises:
+        UsageError: kubekit.yaml is there and cannot be read.
+    """
+    earlier, _ = told(root)
+    same = folder.resolve() == (root / (earlier.folder or ".")).resolve()
+    return {key: value for key, value in earlier.answers.items() if same and key in KEYS}
 
 
 def _parsed(line: str) -> Told:

@@ -9,9 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kubekit.cluster.target import read_profile, resolve, resolve_for_reading
-from kubekit.detect.backend import Backend
-from kubekit.detect.look import look
-from kubekit.errors import FilesError, KubekitError, UsageError
+from kubekit.errors import FilesError, UsageError
 from kubekit.events import Ended, Output
 from kubekit.image.build import survey
 from kubekit.image.changes import Memory
@@ -24,7 +22,7 @@ from kubekit.redact import Redactor, hidden
 from kubekit.session import Run, open_engine
 from kubekit.verify.judge import chosen
 from kubekit.verify.model import Known, Report
-from kubekit.verify.project import known_of
+from kubekit.verify.project import backend_of, known_of, probed_of
 from kubekit.verify.run import verify
 from kubekit.verify.table import data, table
 from kubekit.verify.units import parse_size
@@ -109,7 +107,12 @@ def _known(settings: Settings | None, asked: Asked) -> Known:
     folders = [settings.root] if settings else []
     if settings is not None and settings.build is not None:
         folders.append(settings.build.context)
-    known = known_of(env_file=env_file, folders=tuple(folders), backend=_backend(settings))
+    known = known_of(
+        env_file=env_file,
+        folders=tuple(folders),
+        backend=backend_of(settings) if settings else None,
+        probes=probed_of(settings) if settings else {},
+    )
     return replace(
         known,
         patience=settings.timeout if settings else known.patience,
@@ -117,18 +120,6 @@ def _known(settings: Settings | None, asked: Asked) -> Known:
         network=asked.network,
         grace=asked.grace,
     )
-
-
-def _backend(settings: Settings | None) -> Backend | None:
-    """What the files of the project say that its app is; None where they leave that open."""
-    if settings is None or settings.build is None:
-        return None
-    folder = settings.build.context
-    if not folder.is_relative_to(settings.root):
-        return None
-    with contextlib.suppress(KubekitError):
-        return look(folder, root=settings.root).backend
-    return None
 
 
 def _public(where: Where, asked: Asked) -> str:

@@ -1,22 +1,52 @@
-"""What a project's files say of its image: variables, and packages that are not to be in it."""
+"""What a project's files say of its image: variables, routes, packages that are not to be in it."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from kubekit.detect.backend import Backend
+from kubekit.detect.look import look
 from kubekit.detect.requirements import normalized
 from kubekit.errors import KubekitError
+from kubekit.init import remember
+from kubekit.manifests.render import render
+from kubekit.model import Settings
 from kubekit.text import envfile
 from kubekit.verify.model import Known
+from kubekit.verify.probes import probed
 
 _EXAMPLES = (".env.example", ".env.sample", ".env.template")
+_NO_PROBES: Mapping[str, str] = {}
+
+
+def backend_of(settings: Settings) -> Backend | None:
+    """What the files of the project say that its app is; None where they leave that open."""
+    if settings.build is None or not settings.build.context.is_relative_to(settings.root):
+        return None
+    with contextlib.suppress(KubekitError):
+        folder = settings.build.context
+        answers = remember.answers(settings.root, folder)
+        return look(folder, root=settings.root, answers=answers).backend
+    return None
+
+
+def probed_of(settings: Settings) -> Mapping[str, str]:
+    """The routes that the manifests' probes ask of the project's image; none if they are wrong."""
+    with contextlib.suppress(KubekitError):
+        env = envfile.load(settings.env_file) if settings.env_file is not None else None
+        image = f"{settings.image_name}:kk-000000000000"
+        return probed(render(settings, image=image, env=env).items, image)
+    return {}
 
 
 def known_of(
-    *, env_file: Path | None, folders: tuple[Path, ...], backend: Backend | None = None
+    *,
+    env_file: Path | None,
+    folders: tuple[Path, ...],
+    backend: Backend | None = None,
+    probes: Mapping[str, str] = _NO_PROBES,
 ) -> Known:
     """What the files say.
 
@@ -24,6 +54,7 @@ def known_of(
         env_file: whose variables the containers get; None for none.
         folders: the project's, and its build context.
         backend: what `detect` knows of it; None if it was not asked.
+        probes: the routes that the manifests' probes ask; they win over what the source has.
 
     Raises:
         FilesError: the `.env` cannot be read.
@@ -42,7 +73,7 @@ def known_of(
         env=dict(env),
         claims=frozenset(claims),
         development=frozenset(unwanted),
-        paths=paths,
+        paths={**paths, **probes},
         framework=backend.framework if backend is not None else None,
     )
 

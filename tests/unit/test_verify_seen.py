@@ -166,6 +166,12 @@ def test_a_route_that_the_project_names_must_be_there() -> None:
     assert check("health-live", SEEN, known).status == "failed"
 
 
+def test_whoever_names_a_route_of_its_own_needs_none_for_all() -> None:
+    seen = usual(answers={"/alive": Answer(status=200)})
+    assert check("health", seen, Known(paths={"live": "/alive"})).status == "skipped"
+    assert check("health", seen).status == "failed"
+
+
 def test_a_database_that_no_container_reaches_says_nothing_about_readiness() -> None:
     seen = usual(answers={"/health/ready": Answer(status=503)})
     known = Known(env={"DATABASE_URL": "postgresql://app@db/app"})
