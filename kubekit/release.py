@@ -15,6 +15,7 @@ from kubekit.api.kube import Kube
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.removal import prune, take_back_namespace
 from kubekit.api.resources import NAMESPACE
+from kubekit.blame import OwnFiles
 from kubekit.checks import Prepared, objects
 from kubekit.errors import CancelledError, KubekitError
 from kubekit.events import Emit, Warned
@@ -38,12 +39,14 @@ class Released:
 
     Attributes:
         built: the image, None if there is none to build.
-        manifests: the objects that were applied.
+        manifests: the objects, as they were rendered.
+        applied: the objects, as they are in the cluster.
         changed: anything was written or pruned.
     """
 
     built: BuiltImage | None
     manifests: Manifests
+    applied: Applied
     rollout: Rollout
     changed: bool
 
@@ -60,8 +63,6 @@ def release(
     adapt: Adapt = lambda manifests, _: manifests,
     accepted: Callable[[], None] = lambda: None,
     feed: Feed | None = None,
-    asks_config: bool = False,
-    tidies: bool = True,
 ) -> Released:
     """Build the image, apply the objects, wait until they are ready, prune what is gone.
 
@@ -75,9 +76,8 @@ def release(
         expected: the objects as they will probably be applied; None where there is no telling.
         adapt: what becomes of the objects before they are applied.
         accepted: is called when the API server takes all of them, before the first is written.
-        feed: of the namespace, where it is followed anyway.
-        asks_config: whether `adapt` is to be told what a new image runs.
-        tidies: whether to `tidy` after a build.
+        feed: of the namespace, in a run that goes on with what is released: `adapt` is told what
+            a new image runs, and it is for the caller to `tidy`.
 
     Raises:
         KubekitError: a stage failed; its class says which kind of failure.
@@ -89,6 +89,7 @@ def release(
         cleanup.beside(target.context, settings.name, emit=run.emit, cancel=run.cancel),
         contextlib.closing(Ahead(expected, asks, run.cancel)) as ahead,
     ):
+        asks_config = feed is not None
         image, rendered = _image(settings, prepared, target, run, built, asks_config=asks_config)
         rendered = adapt(rendered, image)
         waits = functools.partial(waits, image=image)
@@ -96,16 +97,31 @@ def release(
     with run.stage("rollout", "waiting until it is ready") as stage:
         rollout = waits(_unfinished(applied))
         stage.did(rollout.told or "nothing to wait for", changed=bool(applied.writes))
-        if tidies and image is not None and image.built:
-            stage.text += tidy(settings, kube, target, run)
-        remember(kube, applied, namespace=owned.namespace)
-    pruned = prune(kube, applied, owned=owned, emit=run.emit)
+        if feed is None:
+            stage.text += _tidy_images(settings, kube, target, run, image)
+            remember(kube, applied, namespace=owned.namespace)
+    pruned = prune(kube, applied, owned=owned, emit=run.emit) if feed is None else 0
     return Released(
         built=image,
         manifests=rendered,
+        applied=applied,
         rollout=rollout,
         changed=applied.writes + pruned > 0,
     )
+
+
+def tidy(
+    settings: Settings, released: Released, target: ClusterTarget, kube: Kube, run: Run
+) -> None:
+    """Do what `release` has left over: note what is ready, prune what is gone, and old images.
+
+    Raises:
+        KubekitError: it could not be done; the next release does it.
+    """
+    owned = OwnedSet(project=settings.name, namespace=settings.namespace)
+    remember(kube, released.applied, namespace=owned.namespace)
+    prune(kube, released.applied, owned=owned, emit=run.emit)
+    _tidy_images(settings, kube, target, run, released.built)
 
 
 def _image(
@@ -274,6 +290,7 @@ def await_ready(
             around=Surroundings(
                 images={} if image is None else {image.reference: image.ids},
                 on_host=on_host,
+                blame=OwnFiles(settings).blame,
                 feed=feed,
             ),
             emit=run.emit,
@@ -285,8 +302,12 @@ def await_ready(
         raise
 
 
-def tidy(settings: Settings, kube: Kube, target: ClusterTarget, run: Run) -> str:
-    """Delete the project's old images, now that its new one runs; what to say of it."""
+def _tidy_images(
+    settings: Settings, kube: Kube, target: ClusterTarget, run: Run, built: BuiltImage | None
+) -> str:
+    """Delete the project's old images, now that a new one runs; what to say of it."""
+    if built is None or not built.built:
+        return ""
     opened = open_store(target, run, repository=settings.repository)
     cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
     return f"; {cleaned.told('old image')}" if cleaned.count else ""

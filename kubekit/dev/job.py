@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +10,8 @@ from kubekit.api.feed import Feed
 from kubekit.api.kube import Kube
 from kubekit.checks import Prepared, check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
-from kubekit.errors import FilesError, KubekitError
-from kubekit.events import Progress
+from kubekit.errors import CancelledError, FilesError, KubekitError
+from kubekit.events import Progress, Warned
 from kubekit.model import (
     BuildPlan,
     BuiltImage,
@@ -22,11 +21,11 @@ from kubekit.model import (
     Manifests,
     Settings,
 )
-from kubekit.release import release, tidy
+from kubekit.release import Released, release, tidy
 from kubekit.session import Run
 
 _TIDY_SECONDS = 1.0
-"""To look for old images costs the node what the app's first answers need just then."""
+"""To look for what is left over costs the node what the app's first answers need just then."""
 
 _TRIES = 4
 """So often files may be saved in the moment in which they are sent."""
@@ -76,6 +75,7 @@ class Job:
         deliver: gets Made, Accepted, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
         feed: of the namespace.
+        after: the one before, cut off if it still tidies: what it deletes must not count as live.
         debugger: see `adapt`.
     """
 
@@ -92,6 +92,7 @@ class Job:
         deliver: Callable[[Made | Accepted | Ended], None],
         hide: Callable[[frozenset[str]], None],
         feed: Feed,
+        after: Job | None = None,
         debugger: bytes | None = None,
     ) -> None:
         self.builds = built is None
@@ -101,13 +102,14 @@ class Job:
         self._cancel = Cancel()
         self._kube = kube.until(self._cancel)
         self._run_here = Run(emit=run.emit, clock=run.clock, cancel=self._cancel)
-        self._has_built = False
+        self._released: Released | None = None
         self._built = built
         self._config = config
         self._syncs = syncs
         self._deliver = deliver
         self._hide = hide
         self._feed = feed
+        self._after = after
         self._debugger = debugger
         self._thread = threading.Thread(target=self._work, name="release", daemon=True)
         self._thread.start()
@@ -121,15 +123,27 @@ class Job:
         self._thread.join()
 
     def _work(self) -> None:
+        if self._after is not None:
+            self._after.join()
+            self._after = None
         try:
             self._steadily()
         except KubekitError as error:
             self._deliver(Ended(job=self, error=error))
         else:
             self._deliver(Ended(job=self))
-            if self._has_built and not self._cancel.wait(_TIDY_SECONDS):
-                with contextlib.suppress(KubekitError):
-                    tidy(self._settings, self._kube, self._target, self._run_here)
+            self._tidy()
+
+    def _tidy(self) -> None:
+        if self._released is None or self._cancel.wait(_TIDY_SECONDS):
+            return
+        try:
+            tidy(self._settings, self._released, self._target, self._kube, self._run_here)
+        except CancelledError:
+            pass  # the next release does it
+        except KubekitError as error:
+            text = f"what is gone from the manifests may still be there: {error.message}"
+            self._run_here.emit(Warned(text=text, hints=("the next release tries it again",)))
 
     def _steadily(self) -> None:
         """Begin anew where a file was saved while it was sent: nobody else would."""
@@ -163,7 +177,7 @@ class Job:
             self.made = True
             self._deliver(Accepted(job=self, adapted=made[-1]))
 
-        released = release(
+        self._released = release(
             settings,
             prepared,
             self._target,
@@ -174,10 +188,7 @@ class Job:
             adapt=adapted,
             accepted=accepted,
             feed=self._feed,
-            asks_config=True,
-            tidies=False,
         )
-        self._has_built = released.built is not None and released.built.built
 
     def _expected(self, prepared: Prepared) -> Manifests | None:
         """The objects, if the image will run what the one before did."""

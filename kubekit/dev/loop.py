@@ -210,7 +210,7 @@ class Loop:
             self._next = build or self._job.builds or bool(self._next)
             self._job.cut_off()
             return
-        if self._tidying is not None:  # it would be waited for
+        if self._tidying is not None:  # it is waited for
             self._tidying.cut_off()
         self._again, self._hopes, self._hoped = None, False, False
         self._files.missed = self._files.missed and not build
@@ -222,6 +222,7 @@ class Loop:
             built=None if build else self._built,
             config=self._built.config if self._built else None,
             feed=self._feed,
+            after=self._tidying,
             syncs=self._syncs,
             deliver=self.queue.put,
             hide=self._hide,

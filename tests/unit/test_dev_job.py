@@ -1,8 +1,10 @@
-"""A release of `dev`: what it does by itself before it tells that it failed."""
+"""A release of `dev`: what it does by itself before it tells that it failed, and afterwards."""
 
 from __future__ import annotations
 
 import queue
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,11 +14,62 @@ import pytest
 from kubekit.api.feed import Feed
 from kubekit.dev import job as jobs
 from kubekit.dev.job import Ended, Job
-from kubekit.errors import FilesError, KubekitError
+from kubekit.errors import FilesError, KubekitError, UnreachableError
+from kubekit.events import Event, Warned
 from kubekit.session import Run
 
 CHANGED = FilesError("`src/a.py` changed while it was sent", id="context-changed")
 OTHER = FilesError("`src` is not a folder", id="context-missing")
+
+
+class Around:
+    """Of a job all but its order: what it calls, and what it tells."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.begun: list[Job] = []
+        self.release: Callable[[], None] = lambda: None
+        self.tidy: Callable[[], None] = lambda: None
+        self.told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self.ended: queue.SimpleQueue[object] = queue.SimpleQueue()
+        manifests = SimpleNamespace(secret_values=frozenset())
+        nothing = SimpleNamespace(image=None, manifests=manifests)
+        patch.setattr(jobs, "check_tolerated", lambda _: None)
+        patch.setattr(jobs, "prepare", lambda *_, **__: nothing)
+        patch.setattr(jobs, "release", self._release)
+        patch.setattr(jobs, "tidy", lambda *_: self.tidy())
+
+    def _release(self, *_: object, **__: object) -> Any:
+        self.release()
+        return SimpleNamespace()
+
+    def begin(self, after: Job | None = None) -> Job:
+        job = Job(
+            SimpleNamespace(file=Path("x")),  # type: ignore[arg-type]
+            None,  # type: ignore[arg-type]
+            SimpleNamespace(until=lambda _: None),  # type: ignore[arg-type]
+            Run(emit=self.told.put),
+            built=None,
+            config=None,
+            syncs=True,
+            deliver=self.ended.put,
+            hide=lambda _: None,
+            feed=Feed(None, "x"),  # type: ignore[arg-type]
+            after=after,
+        )
+        self.begun.append(job)
+        return job
+
+    def end(self) -> None:
+        for job in self.begun:
+            job.cut_off()
+            job.join()
+
+
+@pytest.fixture
+def around(monkeypatch: pytest.MonkeyPatch) -> Iterator[Around]:
+    around = Around(monkeypatch)
+    yield around
+    around.end()
 
 
 @pytest.mark.parametrize(
@@ -29,34 +82,55 @@ OTHER = FilesError("`src` is not a folder", id="context-missing")
     ],
 )
 def test_files_that_change_while_they_are_sent_are_sent_anew(
-    met: list[KubekitError], ends: KubekitError | None, monkeypatch: pytest.MonkeyPatch
+    met: list[KubekitError], ends: KubekitError | None, around: Around
 ) -> None:
     left = list(met)
 
-    def release(*_: object, **__: object) -> Any:
+    def release() -> None:
         if left:
             raise left.pop(0)
-        return SimpleNamespace(built=None)
 
-    manifests = SimpleNamespace(secret_values=frozenset())
-    nothing: Any = SimpleNamespace(image=None, manifests=manifests)
-    monkeypatch.setattr(jobs, "check_tolerated", lambda _: None)
-    monkeypatch.setattr(jobs, "prepare", lambda *_, **__: nothing)
-    monkeypatch.setattr(jobs, "release", release)
-    told: list[object] = []
-    ended: queue.SimpleQueue[object] = queue.SimpleQueue()
-    job = Job(
-        SimpleNamespace(file=Path("x")),  # type: ignore[arg-type]
-        None,  # type: ignore[arg-type]
-        SimpleNamespace(until=lambda _: None),  # type: ignore[arg-type]
-        Run(emit=told.append),
-        built=None,
-        config=None,
-        syncs=True,
-        deliver=ended.put,
-        hide=lambda _: None,
-        feed=Feed(None, "x"),  # type: ignore[arg-type]
-    )
-    assert ended.get(timeout=90) == Ended(job=job, error=ends)
-    assert len(told) == min(len(met), 3) * (ends is not OTHER)
+    around.release = release
+    job = around.begin()
+    assert around.ended.get(timeout=90) == Ended(job=job, error=ends)
+    assert around.told.qsize() == min(len(met), 3) * (ends is not OTHER)
     assert not left
+
+
+def test_what_is_left_over_waits_until_the_release_has_ended_and_a_failure_is_told(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_TIDY_SECONDS", 0.0)
+
+    def tidy() -> None:
+        assert not around.ended.empty()
+        raise UnreachableError("nobody answers")
+
+    around.tidy = tidy
+    around.begin().join()
+    told = around.told.get_nowait()
+    assert isinstance(told, Warned)
+    assert told.text.endswith("nobody answers")
+
+
+def test_a_release_waits_for_what_the_one_before_still_deletes(
+    around: Around, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_TIDY_SECONDS", 0.0)
+    deletes, deleted = threading.Event(), threading.Event()
+
+    def tidy() -> None:
+        deletes.set()
+        assert deleted.wait(90)
+
+    around.tidy = tidy
+    first = around.begin()
+    assert deletes.wait(90)
+    around.ended.get(timeout=90)
+    around.release = lambda: around.told.put(Warned(text="released"))
+    second = around.begin(after=first)
+    with pytest.raises(queue.Empty):
+        around.told.get(timeout=0.1)
+    around.tidy = lambda: None
+    deleted.set()
+    assert around.ended.get(timeout=90) == Ended(job=second)
