@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from kubekit.image.files.dockerfile import Instruction
+from kubekit.image.files.words import exec_form, pairs
 from kubekit.lint.rule import Book, Edit, Hit
 from kubekit.lint.secrets import is_secret
-from kubekit.lint.source import Source, exec_form, pairs
+from kubekit.lint.source import Source
 
 _PLAIN_COMMAND = re.compile(r"[\w./:=,@%+-]+( +[\w./:=,@%+-]+)*")
 _BUILTINS = frozenset(". : cd exec eval export set source test trap true ulimit umask".split())  # noqa: SIM905

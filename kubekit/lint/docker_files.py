@@ -16,8 +16,9 @@ from pathlib import Path
 from kubekit.errors import Place
 from kubekit.image.files.dockerfile import Instruction, Stage
 from kubekit.image.files.weigh import ENV
+from kubekit.image.files.words import operands
 from kubekit.lint.rule import Book, Hit
-from kubekit.lint.source import Source, operands
+from kubekit.lint.source import Source
 
 _ARCHIVE = re.compile(r".*\.(tar|tar\.\w+|tgz|tbz2?|txz|tzst|gz|bz2|xz|zst)", re.IGNORECASE)
 _REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@|.*\.git(#.*)?$")

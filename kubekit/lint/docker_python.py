@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kubekit.image.files.dockerfile import Instruction
+from kubekit.image.files.words import exec_form, pairs
 from kubekit.lint.docker_files import copies
 from kubekit.lint.rule import Book, Hit
 from kubekit.lint.shell import commands
-from kubekit.lint.source import Source, exec_form, pairs
+from kubekit.lint.source import Source
 from kubekit.text.scripts import shell_script
 
 _MODULE = re.compile(r"([A-Za-z_]\w*(?:\.\w+)*):\w+(\(\))?")

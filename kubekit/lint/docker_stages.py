@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from kubekit.image.files import variables
 from kubekit.image.files.dockerfile import INSTRUCTIONS, Instruction, Stage
+from kubekit.image.files.words import pairs
 from kubekit.lint.rule import Book, Hit
-from kubekit.lint.source import Source, pairs
+from kubekit.lint.source import Source
 
 _AS = re.compile(
     r"(?P<before>\s*\S+(?:\s+--\S+)*\s+\S+\s+)(?P<word>as)(?P<after>\s.*)", re.IGNORECASE

@@ -98,3 +98,19 @@ def test_an_escape_without_meaning_is_refused() -> None:
 
 def test_an_empty_file_excludes_nothing() -> None:
     assert not excludes(parse(""), "anything/at/all")
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "line"),
+    [
+        ("", "a", None),
+        ("# all\n*\n!src\n**/*.json\n", "src/a.json", 4),
+        ("*\n!src\n**/*.json\n", "src/a.py", None),
+        ("*\n**/*.json\n", "a.json", 1),  # the second changes nothing
+        ("*\n!a.json\n\n**/a.*\n", "a.json", 4),
+        ("data\n", "data/a/b.json", 1),
+    ],
+)
+def test_the_line_that_leaves_a_file_out(text: str, path: str, line: int | None) -> None:
+    rules = dockerignore.parse(text, file=Path(".dockerignore"))
+    assert rules.line_against(path) == line

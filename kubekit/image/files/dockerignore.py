@@ -59,11 +59,13 @@ class Rule:
     Attributes:
         prefix: the path every match starts with, up to the first wildcard's folder.
         exception: the line began with `!`: what it matches is sent after all.
+        line: its number.
     """
 
     expression: re.Pattern[str] | Steps
     prefix: str
     exception: bool
+    line: int
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,14 @@ class Ignore:
             above = self.matched("/".join(parts[:depth]), above)
         return above is not None and above.excluded
 
+    def line_against(self, path: str) -> int | None:
+        """The line by which a path is not sent; None where it is sent."""
+        found = None
+        for count, rule in enumerate(self.rules, start=1):
+            out = Ignore(self.rules[:count]).leaves_out(path)
+            found = (found or rule.line) if out else None
+        return found
+
     def may_hold_exceptions(self, folder: str) -> bool:
         """Whether something below an excluded folder can be sent after all."""
         inside = f"{folder}/"
@@ -150,11 +160,12 @@ def parse(text: str, *, file: Path) -> Ignore:
         # A comment starts in the first column; after a space `#` is part of a name.
         pattern = "" if line.startswith("#") else line.strip(_SPACES)
         if pattern:
-            rules.append(_rule(pattern, Place(file=file, line=number)))
+            rules.append(_rule(pattern, file, number))
     return Ignore(tuple(rules))
 
 
-def _rule(text: str, place: Place) -> Rule:
+def _rule(text: str, file: Path, line: int) -> Rule:
+    place = Place(file=file, line=line)
     glob = _clean(text)
     exception = glob.startswith("!")
     glob = glob.removeprefix("!")
@@ -166,7 +177,7 @@ def _rule(text: str, place: Place) -> Rule:
         raise _bad(text, str(error), place) from None
     wild = _WILD.search(glob)
     prefix = f"{glob}/" if wild is None else glob[: glob.rfind("/", 0, wild.start()) + 1]
-    return Rule(expression=expression, prefix=prefix, exception=exception)
+    return Rule(expression=expression, prefix=prefix, exception=exception, line=line)
 
 
 def _bad(text: str, why: str, place: Place) -> FilesError:

@@ -1,0 +1,131 @@
+"""Which file of the context lies at a path of the image, as the Dockerfile's `COPY` lays them.
+
+Lenient on purpose: more than one may be named, and whether it is there the disk knows. Not followed
+is what a `RUN` moves, or an installer puts elsewhere.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kubekit.image.files import variables
+from kubekit.image.files.dockerfile import Dockerfile, Instruction, Stage
+from kubekit.image.files.words import operands, pairs
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Copy:
+    """One source of a `COPY`, and where it goes; of another stage, or of the context for None."""
+
+    source: str
+    dest: str
+    stage: _Laid | None
+
+    def within(self, path: str) -> Iterator[str]:
+        """Where a path of the image may come from: below this source, or it itself."""
+        if path == self.dest or path.startswith(f"{self.dest.rstrip('/')}/"):
+            inside = posixpath.relpath(path, self.dest)
+            folder, name = posixpath.split(self.source)
+            if fnmatch.fnmatchcase(inside, name):
+                yield posixpath.join(folder, inside)
+            yield posixpath.normpath(posixpath.join(self.source, inside))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Laid:
+    """What a stage holds of the context, and the folder that it ends in."""
+
+    copies: tuple[_Copy, ...] = ()
+    variables: Mapping[str, str]
+    workdir: str = "/"
+
+    def sources(self, path: str, seen: set[tuple[int, str]]) -> Iterator[str]:
+        """What `Layout.sources` gives; no question is asked twice."""
+        if (id(self), path) in seen:
+            return
+        seen.add((id(self), path))
+        for copy in reversed(self.copies):
+            for inside in copy.within(path):
+                if copy.stage is None:
+                    yield inside
+                else:
+                    yield from copy.stage.sources(inside, seen)
+
+
+class Layout:
+    """Where the files of the context lie in the image of one stage.
+
+    Args:
+        parsed: the Dockerfile.
+        target: the stage that is built, None for the last.
+        args: build arguments.
+
+    Attributes:
+        workdir: the folder that its program starts in.
+        last: the line of what copies last into the stage; None where nothing does.
+    """
+
+    def __init__(self, parsed: Dockerfile, *, target: str | None, args: Mapping[str, str]) -> None:
+        self._parsed = parsed
+        self._args = dict(args)
+        for one in parsed.arguments:
+            self._args |= {
+                name: variables.expand(value, self._args)
+                for name, value in pairs(one)
+                if name not in args
+            }
+        self._stages: list[_Laid] = []
+        stage = parsed.stage(target)
+        for each in parsed.stages[: stage.index + 1] if stage else ():
+            self._stages.append(self._of(each))
+        self._laid = self._stages[-1] if self._stages else _Laid(variables={})
+        self.workdir = self._laid.workdir
+        copies = [one for one in (stage.body if stage else ()) if one.keyword in {"COPY", "ADD"}]
+        self.last = copies[-1].line if copies else None
+
+    def sources(self, path: str) -> tuple[str, ...]:
+        """Paths in the context that may lie at this absolute path of it, the likeliest first.
+
+        Empty where no `COPY` lays anything there.
+        """
+        return tuple(dict.fromkeys(self._laid.sources(path, set())))
+
+    def _of(self, stage: Stage) -> _Laid:
+        laid = self._earlier(stage, stage.base) or _Laid(variables={})
+        scope, workdir, copies = dict(laid.variables), laid.workdir, list(laid.copies)
+        for one in stage.body:
+            match one.keyword:
+                case "ENV":
+                    scope |= {name: variables.expand(value, scope) for name, value in pairs(one)}
+                case "ARG":
+                    for name, value in pairs(one):
+                        given = self._args.get(name, variables.expand(value, scope))
+                        scope.setdefault(name, given)
+                case "WORKDIR":
+                    meant = variables.expand(one.text.strip("\"'"), scope)
+                    workdir = posixpath.normpath(posixpath.join(workdir, meant))
+                case "COPY" | "ADD" if not one.heredoc:
+                    copies += self._copied(stage, one, scope, workdir)
+                case _:
+                    pass
+        return _Laid(copies=tuple(copies), variables=scope, workdir=workdir)
+
+    def _copied(
+        self, stage: Stage, one: Instruction, scope: Mapping[str, str], workdir: str
+    ) -> Iterator[_Copy]:
+        words = [variables.expand(word, scope) for word in operands(one)]
+        label = next(iter(one.values("from")), None)
+        other = self._earlier(stage, variables.expand(label, scope)) if label else None
+        if not words or (label and other is None):  # another image: nothing of the project's
+            return
+        dest = posixpath.normpath(posixpath.join(workdir, words[-1]))
+        for word in words[:-1]:
+            source = posixpath.normpath(f"/{word.lstrip('/')}")
+            yield _Copy(source=source if other else source[1:], dest=dest, stage=other)
+
+    def _earlier(self, stage: Stage, label: str) -> _Laid | None:
+        found = self._parsed.stage(label)
+        return self._stages[found.index] if found and found.index < stage.index else None

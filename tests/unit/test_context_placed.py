@@ -1,0 +1,90 @@
+"""Which file of the context lies at a path of the image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from kubekit.image.files.dockerfile import parse
+from kubekit.image.files.placed import Layout
+
+STAGES = """\
+ARG PYTHON=3.13
+FROM python:${PYTHON} AS builder
+WORKDIR /build
+COPY requirements.txt .
+COPY src ./src
+FROM python:${PYTHON} AS base
+ENV HOME=/srv
+WORKDIR $HOME
+COPY alembic.ini pyproject.toml ./
+FROM base
+ARG CODE=app
+COPY --from=builder --chown=1000:1000 /build/src ${CODE}/src
+COPY --from=nginx:1 /etc/nginx /srv/nginx
+COPY ["data", "data"]
+COPY config/*.toml config/
+"""
+
+
+def layout(text: str, target: str | None = None, args: Mapping[str, str] | None = None) -> Layout:
+    """Of a Dockerfile."""
+    return Layout(parse(text), target=target, args=args or {})
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("/srv/app/src/main.py", "src/main.py"),
+        ("/srv/app/src", "src"),
+        ("/srv/alembic.ini", "alembic.ini"),
+        ("/srv/data/a/b.json", "data/a/b.json"),
+        ("/srv/config/one.toml", "config/one.toml"),
+    ],
+)
+def test_a_file_is_found_over_stages_and_variables(path: str, source: str) -> None:
+    assert source in layout(STAGES).sources(path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/build/src/main.py",  # of a stage that is only copied from
+        "/srv/nginx/nginx.conf",  # of another image
+        "/srv/other.txt",
+        "/srvapp/src/main.py",
+    ],
+)
+def test_what_no_copy_lays_there_is_not_found(path: str) -> None:
+    assert not {"src/main.py", "nginx.conf", "other.txt"} & set(layout(STAGES).sources(path))
+
+
+def test_all_of_the_context_at_once() -> None:
+    laid = layout("FROM python\nWORKDIR /app\nCOPY . .\n")
+    assert laid.sources("/app/app/main.py") == ("app/main.py",)
+    assert laid.sources("/opt/venv/lib/x.py") == ()
+    assert laid.workdir == "/app"
+
+
+def test_what_is_copied_later_is_the_likelier() -> None:
+    laid = layout("FROM python\nCOPY . /app\nCOPY backend/app /app\n")
+    assert laid.sources("/app/main.py") == ("backend/app/main.py", "main.py")
+    assert laid.last == 3
+
+
+def test_the_stage_and_the_arguments_of_the_build_count() -> None:
+    assert layout(STAGES, "builder").workdir == "/build"
+    assert "src/a.py" in layout(STAGES, args={"CODE": "x"}).sources("/srv/x/src/a.py")
+
+
+@pytest.mark.parametrize("text", ["", "FROM", "FROM x\nCOPY\nCOPY --from=1 a b\nADD a"])
+def test_what_is_no_dockerfile_lays_nothing(text: str) -> None:
+    assert layout(text).sources("/a") == ()
+
+
+def test_many_stages_that_copy_from_each_other_take_no_time() -> None:
+    lines = ["FROM python AS s0", "COPY . /app"]
+    for number in range(1, 40):
+        lines += [f"FROM s{number - 1} AS s{number}", f"COPY --from=s{number - 1} /app /app"]
+    assert "a.py" in layout("\n".join(lines)).sources("/app/a.py")
