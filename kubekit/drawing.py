@@ -1,4 +1,4 @@
-"""How what happened is drawn as lines: causes, evidence behind a bar, hints. Pure."""
+"""How what happened is drawn as lines: causes, hints, evidence behind a bar. Pure."""
 
 from __future__ import annotations
 
@@ -18,13 +18,17 @@ from kubekit.events import (
 )
 from kubekit.lines import Line, Signs
 from kubekit.rollout.evidence import around_log
+from kubekit.rollout.verdict import CRASHES
 
-_OF_THE_APP = ("reload-failed", "crash-loop", "init-crash-loop")
+_OF_THE_APP = ("reload-failed", *CRASHES)
 _ABOVE = "its traceback is in the log above"
 _WHILE = 0.5
 """Seconds from which on it is told how long a check took."""
 _LONG = 24
-"""Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
+"""Lines of evidence above which the cause follows it: above, it would be scrolled out of sight.
+
+The log of a container is no longer than a screen.
+"""
 
 
 def end(event: Ended, signs: Signs) -> list[Line]:
@@ -36,14 +40,15 @@ def end(event: Ended, signs: Signs) -> list[Line]:
 
 
 def failure(event: Failed | Reported, signs: Signs) -> list[Line]:
-    """Cause and place, then the evidence, then what to do; a long evidence stands above."""
+    """Cause and place, what to do, then the evidence; a long output of a build stands above."""
     head = [Line(event.message, lead=f"{signs.bad} ", style="bold red")]
     if event.place and not event.message.startswith(event.place):
         head.append(Line(f"at {event.place}", lead="  "))
     said = [text for detail in event.details for text in detail.splitlines() or [""]]
     evidence = [evidence_line(text, signs, indent="  ") for text in said]
-    first, then = (evidence, head) if len(evidence) > _LONG else (head, evidence)
-    return [*first, *then, *hint_lines(event.hints)]
+    head += hint_lines(event.hints)
+    _, log, _ = around_log(event.details)
+    return [*evidence, *head] if len(evidence) > _LONG and not log else [*head, *evidence]
 
 
 def unrepeated(event: Reported, logged: Collection[str]) -> Reported:
@@ -116,7 +121,7 @@ def checked(event: Checked, signs: Signs) -> list[Line]:
         return [Line(text, lead=f"{signs.ok} ", lead_style="green", tail=tail)]
     said = [evidence_line(one, signs, indent="  ") for one in event.details]
     head = Line(text, lead=f"{signs.warn} ", style="yellow")
-    return [head, *said, *hint_lines(event.hints)]
+    return [head, *hint_lines(event.hints), *said]
 
 
 def finding(event: Found, signs: Signs) -> list[Line]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from kubekit import blame
 from kubekit.dev.podsync import SyncOutcome
 from kubekit.errors import KubekitError, Place
 from kubekit.events import Reported, Synced, Warned
 from kubekit.model import SyncRule
 from kubekit.rollout.evidence import around_log
+from kubekit.rollout.verdict import CRASHES
 
-_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
 _MISSING = re.compile(r"ModuleNotFoundError: No module named '(?P<name>[^'.]+)")
-_CRASHES = ("crash-loop", "init-crash-loop")
 _MODES = {
     "warm": "warm reload",
     "cold": "reload",
@@ -144,25 +144,24 @@ def after(what: str, saved: Sequence[str], seconds: float) -> Warned:
 
 
 def crashed(error: KubekitError, rules: Sequence[SyncRule]) -> KubekitError:
-    """How a release failed: a program of the project that crashes, at its line, not the manifest's.
+    """How a release failed: of a program of the project that crashes, only its own lines.
 
     Args:
         error: of the release.
         rules: where the folders of this machine lie in the containers.
     """
-    if error.id not in _CRASHES:
+    if error.id not in CRASHES:
         return error
     before, log, behind = around_log(error.details)
     text = "\n".join(log)
-    place = _place(text, rules)
-    if place is None:
+    if _place(text, rules) is None:
         return error
     own = [f"  {line}" for line in _own(text, rules)]
     return type(error)(
         error.message,
         hints=error.hints,
         details=(*before, *own, *_telling(behind)),
-        place=place,
+        place=error.place,
         id=error.id,
     )
 
@@ -211,8 +210,8 @@ def _own(traceback: str, rules: Sequence[SyncRule]) -> Iterator[str]:
     own: list[str] = []
     inside = False
     for line in lines:
-        if found := _FRAME.match(line):
-            inside = any(PurePosixPath(found["file"]).is_relative_to(rule.dest) for rule in rules)
+        if blame.is_frame(line):
+            inside = _place(line, rules) is not None
         elif not line.startswith(" "):
             inside = False
         if inside:
@@ -222,12 +221,4 @@ def _own(traceback: str, rules: Sequence[SyncRule]) -> Iterator[str]:
 
 def _place(traceback: str, rules: Sequence[SyncRule]) -> Place | None:
     """The innermost line of the project's own in a traceback, where it is on this machine."""
-    for found in reversed(
-        [match for line in traceback.splitlines() if (match := _FRAME.match(line))]
-    ):
-        there = PurePosixPath(found["file"])
-        for rule in rules:
-            if there.is_relative_to(rule.dest):
-                here = Path(rule.src, there.relative_to(rule.dest))
-                return Place(file=here, line=int(found["line"]))
-    return None
+    return blame.line(traceback, blame.by_rules(rules))

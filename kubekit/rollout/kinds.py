@@ -166,6 +166,13 @@ def template(live: Object) -> Object:
     return dict(live["spec"]["template"])
 
 
+def container(template: Object, name: str) -> Object:
+    """The spec of a container of a pod template; empty where it has none of that name."""
+    spec = template["spec"]
+    both = (*(spec.get("initContainers") or ()), *(spec.get("containers") or ()))
+    return dict(next((one for one in both if one["name"] == name), {}))
+
+
 _RULES = {
     "Deployment": _deployed,
     "ReplicaSet": _deployed,

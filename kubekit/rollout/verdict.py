@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kubekit.errors import Place
 from kubekit.rollout.wants import LogOf, Want
 
 WAITING = "waiting"
 READY = "ready"
 FAILED = "failed"
+
+CRASHES = ("crash-loop", "init-crash-loop")
+"""Ids of the causes behind which is the app's own code, not a field of its manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,3 +49,18 @@ class Verdict:
     text: str
     finding: Finding | None = None
     wants: frozenset[Want] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blame:
+    """What of the project's own files is behind a finding.
+
+    Attributes:
+        place: where it is to be put right.
+        cause: what is told in place of the finding's own cause; None: that.
+        hints: what to do; empty: what the finding says.
+    """
+
+    place: Place
+    cause: str | None = None
+    hints: tuple[str, ...] = ()

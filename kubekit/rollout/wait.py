@@ -30,7 +30,7 @@ from kubekit.rollout.reading import is_ready
 from kubekit.rollout.services import Way, is_foreign, labels_of, leads, strangers
 from kubekit.rollout.snapshot import Target
 from kubekit.rollout.telling import blindness, field_in, told
-from kubekit.rollout.verdict import FAILED, READY, WAITING, Finding, Verdict
+from kubekit.rollout.verdict import CRASHES, FAILED, READY, WAITING, Blame, Finding, Verdict
 from kubekit.rollout.wants import BalancerOf
 from kubekit.rollout.watcher import Watcher
 
@@ -77,11 +77,14 @@ class Surroundings:
     Attributes:
         images: reference -> IDs that a pod may report of the image this run has provided.
         on_host: whether this machine's own Docker has an image.
+        blame: what of the project's files is behind a crash, told from its cause, the container,
+            which runs an image of this run, and its log.
         feed: of the namespace, where it is followed anyway.
     """
 
     images: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_host: Callable[[str], bool] = lambda _image: False
+    blame: Callable[[str, Object, str], Blame | None] = lambda _cause, _container, _log: None
     feed: Feed | None = None
 
 
@@ -128,7 +131,7 @@ def wait(
             patience=patience.factor,
         )
         stack.enter_context(watcher.following(frozenset(item.manifest.kind for item in workloads)))
-        waiting = _Wait(watcher, applied, patience=patience, emit=emit)
+        waiting = _Wait(watcher, applied, patience=patience, around=around, emit=emit)
         return Rollout(workloads=waiting.until_ready(_targets(applied, namespace, around)))
 
 
@@ -166,7 +169,7 @@ def _targets(applied: Applied, namespace: str, around: Surroundings) -> dict[str
 
 
 def _place(item: AppliedObject, finding: Finding | None) -> Place:
-    """Where in the user's files the fix belongs."""
+    """Where in the manifests the fix belongs."""
     if finding is None or not finding.field:
         return item.manifest.origin
     return item.manifest.place(field_in(item.manifest.kind, finding.field))
@@ -176,12 +179,19 @@ class _Wait:
     """The loop of one wait, and how it ends."""
 
     def __init__(
-        self, watcher: Watcher, applied: Applied, *, patience: Patience, emit: Emit
+        self,
+        watcher: Watcher,
+        applied: Applied,
+        *,
+        patience: Patience,
+        around: Surroundings,
+        emit: Emit,
     ) -> None:
         self._watcher = watcher
         self._items = {item.manifest.ref: item for item in applied.objects}
         self._since = applied.since
         self._patience = patience
+        self._around = around
         self._emit = emit
         self._ready_since: float | None = None
         self._pending: frozenset[str] = frozenset()
@@ -311,11 +321,12 @@ class _Wait:
             self._said = text
 
     def _failed(self, item: AppliedObject, finding: Finding, target: Target | None) -> KubekitError:
+        blame = self._blame(item, finding, target)
         return _ERRORS[finding.exit_code](
-            finding.cause,
-            hints=(finding.fix,),
+            blame.cause or finding.cause,
+            hints=blame.hints or (finding.fix,),
             details=self._details(finding, target),
-            place=_place(item, finding),
+            place=blame.place,
             id=finding.id,
         )
 
@@ -323,15 +334,27 @@ class _Wait:
         self, item: AppliedObject, verdict: Verdict, target: Target | None
     ) -> KubekitError:
         finding = verdict.finding
-        what = finding.cause if finding else verdict.text
-        fix = (finding.fix,) if finding else ()
+        blame = self._blame(item, finding, target)
+        what = blame.cause or (finding.cause if finding else verdict.text)
+        fix = blame.hints or ((finding.fix,) if finding else ())
         return RolloutTimeoutError(
             f"`{item.manifest.ref}` was not ready after {self._patience.timeout:.0f} s: {what}",
             hints=(*fix, "if it only needs longer, raise `timeout`"),
             details=self._details(finding, target),
-            place=_place(item, finding),
+            place=blame.place,
             id=finding.id if finding else "timeout",
         )
+
+    def _blame(self, item: AppliedObject, finding: Finding | None, target: Target | None) -> Blame:
+        """What is to be put right: of a crash in the project's own files, if it is theirs."""
+        manifest = Blame(place=_place(item, finding))
+        if finding is None or finding.id not in CRASHES or finding.log is None or target is None:
+            return manifest
+        log = self._watcher.facts.known.get(finding.log) or ""
+        container = kinds.container(target.template, finding.log.container)
+        if container.get("image") not in self._around.images:
+            return manifest
+        return self._around.blame(finding.cause, container, log) or manifest
 
     def _details(self, finding: Finding | None, target: Target | None) -> tuple[str, ...]:
         unseen = self._watcher.facts.unseen

@@ -146,11 +146,11 @@ def test_quiet_shows_the_end() -> None:
     assert "image" not in err
 
 
-def test_a_failure_has_cause_place_evidence_and_hint() -> None:
+def test_a_failure_has_cause_place_hint_and_evidence() -> None:
     failed = Failed(
         id="x", exit_code=6, message="it broke", hints=("mend it",), details=("log",), place="a:1"
     )
-    assert show(failed)[1] == "✗ it broke\n  at a:1\n  │ log\n  hint: mend it\n"
+    assert show(failed)[1] == "✗ it broke\n  at a:1\n  hint: mend it\n  │ log\n"
 
 
 def test_a_stream_without_unicode() -> None:
@@ -185,6 +185,15 @@ def test_a_long_output_stands_above_its_cause() -> None:
     lines = show(failed)[1].splitlines()
     assert lines[:2] == ["  │ line 0", "  │ line 1"]
     assert lines[-3:] == ["  │ line 99", "✗ it broke", "  hint: mend it"]
+
+
+def test_the_log_of_a_container_stands_below_the_cause_however_long_it_is() -> None:
+    log = tuple(f"  line {number}" for number in range(100))
+    details = ("3 s after the apply", "log of Pod/a, container `app`, attempt 2:", *log)
+    failed = Failed(id="x", exit_code=6, message="it broke", hints=("mend it",), details=details)
+    lines = show(failed)[1].splitlines()
+    assert lines[:3] == ["✗ it broke", "  hint: mend it", "  │ 3 s after the apply"]
+    assert lines[-1] == "  │   line 99"
 
 
 def test_a_traceback_that_was_just_logged_is_not_shown_again() -> None:

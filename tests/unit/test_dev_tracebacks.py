@@ -99,18 +99,18 @@ def test_a_save_of_many_files_is_told_in_one_line() -> None:
     assert told.text.endswith("1 s after `src/0.py` and 2999 more changed")
 
 
-def test_a_crash_of_a_release_is_told_at_the_projects_own_line() -> None:
+def test_of_a_crash_of_a_release_only_the_projects_own_lines_are_told() -> None:
     details = ("18 s after the apply", "log of Pod/a, container `c`, attempt 3:")
     log = tuple(f"  {line}" for line in TRACEBACK.splitlines())
     warnings = ("warnings of Pod/a:", "  FailedMount: the disk is full")
     again = "  BackOff: Back-off restarting"
-    place = Place(file=Path("/p/manifests/app.yaml"), line=13)
+    place = Place(file=Path("/p/src/app/main.py"), line=65)
     error = WorkloadError(
         "crashes", details=(*details, *log, *warnings, again), place=place, id="crash-loop"
     )
     told = crashed(error, RULES)
     assert isinstance(told, WorkloadError)
-    assert str(told.place) == "/p/src/app/main.py:65"
+    assert told.place == place
     assert told.details[0] == details[0]
     assert told.details[1] == details[1]
     own = [line.strip() for line in told.details[2:-2]]
