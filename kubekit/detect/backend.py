@@ -34,6 +34,26 @@ class Variable:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stored:
+    """Where settings have the file of sqlite.
+
+    Attributes:
+        path: of the settings; with `line` where the file is named.
+        written: the expression there, as Python has it.
+        text: what it stands for, relative to where the app is; None where there is no telling.
+        variable: that the path is read from; empty where it is read from none.
+        below: what is put behind the variable's value; empty where that names the file itself.
+    """
+
+    path: str
+    line: int
+    written: str
+    text: str | None = None
+    variable: str = ""
+    below: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Note:
     """What was found, and where, or what was assumed, and why; for the person.
 
@@ -89,6 +109,8 @@ class Backend:
         documents: folders in these in which the app keeps Markdown, such as "app/prompts".
         collected: Django's settings module by which the build collects static files; None where
             whitenoise serves none.
+        stored: where Django's settings have the file of sqlite; None where they have none.
+        migrate: the command that migrates the database before the app starts; usually none.
         installed: whether the project itself is a distribution that is installed.
         port: that the container listens on.
         native: Debian packages that its dependencies need to be compiled; usually none.
@@ -114,6 +136,8 @@ class Backend:
     data: tuple[str, ...] = ()
     documents: tuple[str, ...] = ()
     collected: str | None = None
+    stored: Stored | None = None
+    migrate: tuple[str, ...] = ()
     installed: bool = False
     port: int = 8000
     health: Health = Health()

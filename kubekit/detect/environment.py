@@ -12,14 +12,24 @@ from kubekit.detect.symbols import Defined, External, Modules
 from kubekit.detect.texts import text_of
 from kubekit.secretnames import looks_secret
 
-_NEEDLES = (b"environ", b"getenv", b"Settings", b"decouple", b"starlette.config")
+_NEEDLES = (
+    b"environ",
+    b"getenv",
+    b"Settings",
+    b"decouple",
+    b"starlette.config",
+    b"dj_database_url",
+)
 _WORTH = re.compile(
     rb"\benvironb?\b|\bgetenv\b|\benvirons\b|BaseSettings|Settings\)|\bdecouple\b|starlette\.config"
+    rb"|\bdj_database_url\b"
 )
 _GETTERS = frozenset(
     {"os.getenv", "os.environ.get", "os.environ.setdefault", "os.environ.pop", "decouple.config"}
-    | {"environs.env", "os.environb.get"}
+    | {"environs.env", "os.environb.get", "dj_database_url.config"}
 )
+_URLS = frozenset({"db", "db_url", "dj_db_url"})
+"""Methods that read DATABASE_URL unless they are told of another."""
 _READERS = frozenset({"starlette.config.Config", "environ.Env", "environs.Env", "decouple.Config"})
 """Classes whose instances are called with the name of a variable."""
 
@@ -72,6 +82,17 @@ def is_secret(name: str) -> bool:
     return looks_secret(name) or _ADDRESS.search(name.upper()) is not None
 
 
+def name_read(modules: Modules, path: str, expr: ast.expr) -> str | None:
+    """The variable that an expression is read from; None if it is something else."""
+    match expr:
+        case ast.Subscript(value=value, slice=ast.Constant(value=str() as name)):
+            return name if _dotted(modules, path, value) == "os.environ" else None
+        case ast.Call(func=function, args=[ast.Constant(value=str() as name), *_]):
+            return name if _reads(modules, path, function) else None
+        case _:
+            return None
+
+
 def _in(modules: Modules, path: str, parsed: ast.Module) -> Iterator[Read]:
     for node in ast.walk(parsed):
         match node:
@@ -84,10 +105,25 @@ def _in(modules: Modules, path: str, parsed: ast.Module) -> Iterator[Read]:
                     defaults = [*keywords, *rest]
                     text = text_of(modules, path, defaults[0]) if defaults else None
                     yield from _read(name, text, path, node.lineno)
+            case ast.Call(args=[]) if _is_url(modules, path, node.func):
+                yield from _url(modules, path, node)
             case ast.ClassDef():
                 yield from _settings(modules, path, node)
             case _:
                 pass
+
+
+def _url(modules: Modules, path: str, call: ast.Call) -> Iterator[Read]:
+    given = {one.arg: text_of(modules, path, one.value) for one in call.keywords}
+    yield from _read(given.get("env") or "DATABASE_URL", given.get("default"), path, call.lineno)
+
+
+def _is_url(modules: Modules, path: str, function: ast.expr) -> bool:
+    """Whether a call of this reads DATABASE_URL though it does not say so."""
+    if _dotted(modules, path, function) == "dj_database_url.config":
+        return True
+    is_method = isinstance(function, ast.Attribute) and function.attr in _URLS
+    return is_method and _reads(modules, path, function)
 
 
 def _dotted(modules: Modules, path: str, expr: ast.expr) -> str | None:

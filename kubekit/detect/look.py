@@ -12,6 +12,7 @@ from kubekit.detect.choose import choose
 from kubekit.detect.closure import Closure
 from kubekit.detect.databases import find_database
 from kubekit.detect.django import check_hosts, django_routes, find_collected
+from kubekit.detect.djangodata import find_migrate, find_stored
 from kubekit.detect.environment import find_variables
 from kubekit.detect.health import find_health, is_about
 from kubekit.detect.hints import Hint, Hints, read_hints
@@ -189,6 +190,8 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
     database = find_database(report, modules, closure.paths, variables=variables, names=names)
     main = own_main(app.path, backend.source)
     ports = Ports(main=main, paths=closure.paths, variables=variables, hints=seen.hints)
+    if backend.framework == "django" and database is not None:
+        backend = _stored(seen, backend)
     return replace(
         backend,
         server=server,
@@ -199,6 +202,13 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
         imports=closure.packages(whole=backend.framework == "django"),
         port=find_port(report, modules, server, ports),
     )
+
+
+def _stored(seen: _Seen, backend: Backend) -> Backend:
+    """Where Django has its data, and what has to be done to it before the app starts."""
+    copied = (*backend.data, *(backend.packages if backend.source == "." else ()))
+    migrate = find_migrate(seen.report, seen.modules, source=backend.source, copied=copied)
+    return replace(backend, stored=find_stored(seen.modules), migrate=migrate)
 
 
 def _installing(backend: Backend, installs: Installs) -> Backend:

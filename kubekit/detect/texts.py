@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from kubekit.detect.paths import is_above, path_parts
 from kubekit.detect.symbols import Defined, Modules
 
 _DEEP = 8
@@ -32,11 +33,20 @@ def text_of(
             found = _joined(list(both))
         case ast.Name():
             found = _named(modules, path, expr, scope, deep)
-        case ast.Attribute(attr=attribute):
+        case ast.Attribute(attr=attribute) if not is_above(expr):
             found = _named(modules, path, expr, scope, deep) or _field(modules, attribute, deep)
         case _:
-            pass
+            found = _of_path(modules, path, expr, scope, deep)
     return found
+
+
+def _of_path(modules: Modules, path: str, expr: ast.expr, scope: str, deep: int) -> str | None:
+    """The text of a path; of what is above the source only the app's own folder is worth naming."""
+    if is_above(expr):
+        return "."
+    texts = [text_of(modules, path, part, scope, deep + 1) for part in path_parts(expr)]
+    known = [text for text in texts if text is not None]
+    return "/".join(known) if texts and len(known) == len(texts) else None
 
 
 def _joined(parts: list[str | None]) -> str | None:

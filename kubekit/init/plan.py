@@ -10,7 +10,7 @@ from kubekit.init.values import Dialect, values
 _MANIFESTS = (
     *("deployment", "service", "serviceaccount", "networkpolicy"),
     # Which of these there are depends on the backend.
-    *("secret", "pvc", "pdb"),
+    *("secret", "pvc", "pdb", "migrate"),
 )
 
 
@@ -36,6 +36,7 @@ def rendered(
         "secret": not known["variables"],
         "pvc": known["mode"] == "stateless",
         "pdb": known["mode"] == "sqlite",
+        "migrate": not known["migrate"] or known["mode"] == "sqlite",
     }
     if known["variables"]:
         sources[".env.example"] = "env.example"

@@ -13,12 +13,13 @@ from kubekit.config.files import copy_hint
 from kubekit.detect.backend import Backend, Looked, Question
 from kubekit.detect.look import look
 from kubekit.errors import UsageError
-from kubekit.events import Emit, Noted, Warned
+from kubekit.events import Warned
 from kubekit.init import remember, stamp
 from kubekit.init.files import Change, decide, write
 from kubekit.init.naming import check_name
 from kubekit.init.plan import rendered
 from kubekit.init.remember import Told
+from kubekit.init.storing import tell_of_sqlite, to_mend
 from kubekit.init.telling import (
     Outlet,
     Telling,
@@ -27,7 +28,7 @@ from kubekit.init.telling import (
     warn_of_said,
     warn_of_unread,
 )
-from kubekit.init.values import Dialect, mode, variables
+from kubekit.init.values import Dialect, variables
 
 Ask = Callable[[Question], str]
 """Asks the person; it is given only where somebody is there to answer."""
@@ -75,7 +76,7 @@ def init(wanted: Wanted, out: Outlet, *, root: Path, ask: Ask | None) -> None:
     dialect = _dialect(given.pop("dialect", "plain"))
     looked, answered = _look(root, folder, given, Telling(out.emit), ask)
     backend = _backend(looked)
-    _tell_of_sqlite(backend, out.emit)
+    tell_of_sqlite(backend, out.emit)
     check_name(backend.name)
     told = Told(folder=backend.folder, answers={**kept, **wanted.answers, **answered})
     changes = _changes(root, backend, told, dialect=dialect, force=wanted.force)
@@ -203,20 +204,8 @@ def _backend(looked: Looked) -> Backend:
     return looked.backend
 
 
-def _tell_of_sqlite(backend: Backend, emit: Emit) -> None:
-    if mode(backend) == "sqlite":
-        why = "the only folder that can be written to, and a volume keeps it"
-        emit(Noted(found=False, text="the file of sqlite lies in /app/data", where=why))
-    if mode(backend) != "stateless" and "data" in backend.data:
-        text = "what is in data/ is hidden in a pod"
-        emit(Noted(found=False, text=text, where="the volume of sqlite lies over it"))
-
-
 def _next(backend: Backend, root: Path) -> tuple[str, ...]:
-    hints = []
-    if mode(backend) == "sqlite" and backend.framework == "django":
-        # What `startproject` writes lies beside manage.py, where nothing can be written.
-        hints.append('let `NAME` in the settings\' DATABASES be `BASE_DIR / "data" / "db.sqlite3"`')
+    hints = list(to_mend(backend))
     if variables(backend):
         asked = any(one.default is None for one in variables(backend))
         if asked and not (root / ".env").exists():

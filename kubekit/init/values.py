@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any, Literal
 
 from kubekit.detect.backend import Backend, Variable
@@ -74,7 +75,10 @@ def mode(backend: Backend) -> Mode:
 
 def variables(backend: Backend) -> list[Variable]:
     """What `.env` is for: all that the app reads and that is the person's to set."""
-    return [one for one in backend.env if one.name not in _PLATFORM]
+    name, value = stored(backend) or ("", "")
+    own = [one for one in backend.env if one.name not in _PLATFORM]
+    # What the image sets is what holds in a pod, whatever the source has.
+    return [replace(one, default=value) if one.name == name else one for one in own]
 
 
 def _builder(backend: Backend, dialect: Dialect) -> dict[str, Any]:
@@ -107,7 +111,7 @@ def _runtime(backend: Backend) -> dict[str, Any]:
         "python_path": layout.python_path(backend),
         "imports": _imports(backend),
         "sqlite": backend.database == "sqlite",
-        "database_url": _database_url(backend),
+        "stored": stored(backend),
         "reads_version": bool({"APP_VERSION", "APP_REVISION"} & _reads(backend)),
         "server": backend.server,
         "command": serving.command(backend),
@@ -120,6 +124,7 @@ def _manifests(backend: Backend) -> dict[str, Any]:
     heavy = not _HEAVY.isdisjoint(one.partition(".")[0] for one in backend.imports)
     return {
         "mode": mode(backend),
+        "migrate": list(backend.migrate),
         "reads": _reads(backend),
         # Whoever reads the variable stays ready to serve while it drains; others are held up.
         "drains": "DRAIN_SECONDS" in _reads(backend),
@@ -161,13 +166,27 @@ def _image(python: str, base: str) -> str:
     return f"python:{python}-{base}" if base else f"python:{python}"
 
 
-def _database_url(backend: Backend) -> str | None:
-    """Where a file of sqlite goes that by itself would lie beside the code, which is read-only."""
+def stored(backend: Backend) -> tuple[str, str] | None:
+    """The variable by which a file of sqlite lies in the volume, with the value for that.
+
+    By itself it would lie beside the code, which is read-only.
+    """
+    if backend.database != "sqlite":
+        return None
+    if (own := backend.stored) is not None and own.variable:
+        return own.variable, "/app/data" if own.below else f"/app/data/{_file(backend)}"
     default = next((one.default for one in backend.env if one.name == "DATABASE_URL"), None)
     found = _RELATIVE_FILE.fullmatch(default or "")
-    if backend.database != "sqlite" or found is None or found["path"].startswith("data/"):
+    if found is None or found["path"].startswith("data/"):
         return None
-    return f"{found[1]}:////app/data/{found['path'].rpartition('/')[2]}"
+    return "DATABASE_URL", f"{found[1]}:////app/data/{found['path'].rpartition('/')[2]}"
+
+
+def _file(backend: Backend) -> str:
+    """What the file of sqlite is called where nobody says otherwise."""
+    variable = backend.stored.variable if backend.stored else ""
+    default = next((one.default for one in backend.env if one.name == variable), None)
+    return (default or "").rpartition("/")[2] or "db.sqlite3"
 
 
 def _syncs(backend: Backend) -> str:

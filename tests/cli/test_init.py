@@ -143,14 +143,23 @@ def test_what_the_volume_hides_is_told(world: World, database: str, told: bool) 
 
 
 def test_djangos_own_sqlite_would_lie_where_nothing_can_be_written(world: World) -> None:
+    settings = 'DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": %s}}\n'
     world.write("requirements.txt", "django==5.2\ngunicorn==23.0\n")
-    world.write("shop/settings.py", 'DATABASES = {"ENGINE": "django.db.backends.sqlite3"}\n')
+    world.write("shop/settings.py", "import os\n" + settings % '"db.sqlite3"')
     source = "from django.core.wsgi import get_wsgi_application\napplication = {}()\n"
     world.write("shop/wsgi.py", source.format("get_wsgi_application"))
     result = world.run("init", "-o", "json")
     assert result.code == 0, result.out
-    assert any('BASE_DIR / "data"' in hint for hint in result.of("ended")[0]["hints"])
+    mend, again, _ = result.of("ended")[0]["hints"]
+    assert mend.startswith("shop/settings.py:2: `import os`, and let `NAME` be ")
+    assert "`kubekit init` again: it sets SQLITE_PATH=/app/data/db.sqlite3" in again
     assert not world.run("init", "-o", "json").of("ended")[0].get("hints")
+    world.write("shop/settings.py", "import os\n" + settings % mend.split("`")[-2])
+    result = world.run("init", "-o", "json")
+    told = [one["text"] for one in result.of("note")]
+    said = "the file of sqlite lies in /app/data: the image sets SQLITE_PATH=/app/data/db.sqlite3"
+    assert said in told
+    assert "ENV SQLITE_PATH=/app/data/db.sqlite3" in (world.folder / "Dockerfile").read_text()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kubekit.detect.backend import Backend, Health, Variable
+from dataclasses import replace
+
+from kubekit.detect.backend import Backend, Health, Stored, Variable
 
 PLAIN, LIVE_AND_READY = Health(plain="/health"), Health(live="/health/live", ready="/health/ready")
 
@@ -116,4 +118,20 @@ SHAPES = {
         packages=("app",),
         env=(variable("DRAIN_SECONDS", "3"),),
     ),
+}
+
+_DJANGO = replace(
+    SHAPES["django"], migrate=("python", "manage.py", "migrate", "--noinput"), database="postgresql"
+)
+_SQLITE = replace(
+    _DJANGO,
+    database="sqlite",
+    stored=Stored(path="site/settings.py", line=9, written="DB", variable="SQLITE_PATH"),
+    env=(variable("SQLITE_PATH", "./shop.sqlite3"),),
+)
+_EITHER = replace(_DJANGO, database="sqlite", env=(variable("DATABASE_URL", "sqlite:///db.x"),))
+SHAPES |= {
+    "django, migrated": _DJANGO,
+    "django, sqlite": _SQLITE,
+    "django, sqlite or more": _EITHER,
 }

@@ -1,4 +1,4 @@
-"""What an image needs to know of Django's settings: its hosts, and what whitenoise serves."""
+"""What an image needs to know of Django: hosts, static files, its data and its migrations."""
 
 from __future__ import annotations
 
@@ -62,3 +62,119 @@ def test_static_files_are_collected_where_whitenoise_serves_them(
     assert found.backend is not None
     assert found.backend.collected == collected
     assert notes(found).get(COLLECTED) == ("shop/settings.py:2" if collected else None)
+
+
+DATABASES = """
+import os
+from pathlib import Path
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA = os.getenv("DATA_DIR", BASE_DIR)
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": %s}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "variable", "below"),
+    [
+        ("BASE_DIR / 'db.sqlite3'", "./db.sqlite3", "", ""),
+        ("str(BASE_DIR / 'data' / 'db.sqlite3')", "./data/db.sqlite3", "", ""),
+        ("os.path.join(BASE_DIR, 'db.sqlite3')", "./db.sqlite3", "", ""),
+        ("os.path.join(os.path.dirname(__file__), 'a', 'b')", "./a/b", "", ""),
+        ("'/app/data/x.db'", "/app/data/x.db", "", ""),
+        ("BASE_DIR / unknown()", None, "", ""),
+        ("os.environ.get('DB', BASE_DIR / 'x')", None, "DB", ""),
+        ("os.environ['DB']", None, "DB", ""),
+        ("Path(os.environ['DB'])", None, "DB", ""),
+        ("Path(DATA) / 'a' / 'b.db'", None, "DATA_DIR", "/a/b.db"),
+        ("os.path.join(DATA, 'b.db')", None, "DATA_DIR", "/b.db"),
+    ],
+)
+def test_where_the_file_of_sqlite_lies(
+    tmp_path: Path, name: str, text: str | None, variable: str, below: str
+) -> None:
+    files = {**BASE, "shop/wsgi.py": WSGI, "shop/settings.py": DATABASES % name}
+    found = looked(tmp_path, files).backend
+    assert found is not None
+    assert found.stored is not None
+    told = found.stored
+    assert (told.text, told.variable, told.below) == (text, variable, below)
+    assert (told.path, told.line) == ("shop/settings.py", 6)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{}",
+        "{'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': 'x'}}",
+        "{'default': {'ENGINE': 'django.db.backends.sqlite3'}}",
+        "{**others}",
+        "read()",
+    ],
+)
+def test_no_file_of_sqlite_is_known(tmp_path: Path, value: str) -> None:
+    settings = f"X = 'django.db.backends.sqlite3'\nDATABASES = {value}\n"
+    files = {**BASE, "shop/wsgi.py": WSGI, "shop/settings.py": settings}
+    found = looked(tmp_path, files).backend
+    assert found is not None
+    assert found.stored is None
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        "import dj_database_url\nDB = dj_database_url.config(default=%s)\n",
+        "import environ\nenv = environ.Env()\nDB = env.db(default=%s)\n",
+        "import environ\nenv = environ.Env()\nDB = env.db('DATABASE_URL', default=%s)\n",
+    ],
+)
+def test_database_url_by_djangos_own_readers(tmp_path: Path, read: str) -> None:
+    head = "from pathlib import Path\nBASE_DIR = Path(__file__).resolve().parent.parent\n"
+    settings = head + read % "f\"sqlite:///{BASE_DIR / 'db.sqlite3'}\""
+    found = looked(tmp_path, {**BASE, "shop/wsgi.py": WSGI, "shop/settings.py": settings}).backend
+    assert found is not None
+    (one,) = found.env
+    assert (one.name, one.default) == ("DATABASE_URL", "sqlite:///./db.sqlite3")
+    assert found.database == "sqlite"
+
+
+def test_another_name_for_database_url(tmp_path: Path) -> None:
+    settings = "import dj_database_url\nDB = dj_database_url.config(env='PG', conn_max_age=9)\n"
+    found = looked(tmp_path, {**BASE, "shop/wsgi.py": WSGI, "shop/settings.py": settings}).backend
+    assert found is not None
+    assert [one.name for one in found.env] == ["PG"]
+
+
+MIGRATED = "migrations, which `manage.py migrate` runs before the app starts"
+SQLITE = DATABASES % "BASE_DIR / 'x'"
+
+
+@pytest.mark.parametrize(
+    ("files", "script", "where"),
+    [
+        ({"manage.py": "", "shop/migrations/0001_initial.py": ""}, "manage.py", "shop/migrations"),
+        (
+            {
+                "manage.py": "",
+                "shop/settings.py": SQLITE + "INSTALLED_APPS = ['django.contrib.auth']",
+            },
+            "manage.py",
+            "shop/settings.py",
+        ),
+        ({"manage.py": "", "shop/settings.py": SQLITE + "INSTALLED_APPS = ['shop']"}, None, None),
+        ({"manage.py": "", "shop/migrations/__init__.py": ""}, None, None),
+        ({"shop/migrations/0001_initial.py": ""}, None, None),
+        (
+            {"manage.py": "", "shop/migrations/0001_initial.py": "", "shop/settings.py": ""},
+            None,
+            None,
+        ),
+    ],
+)
+def test_what_is_migrated_before_the_app_starts(
+    tmp_path: Path, files: dict[str, str], script: str | None, where: str | None
+) -> None:
+    settings = {"shop/wsgi.py": WSGI, "shop/settings.py": SQLITE}
+    found = looked(tmp_path, {**BASE, **settings, **files})
+    assert found.backend is not None
+    assert found.backend.migrate == (("python", script, "migrate", "--noinput") if script else ())
+    assert notes(found).get(MIGRATED) == where

@@ -27,6 +27,7 @@ from tests.unit.backends import SHAPES, variable
 
 DIALECTS: tuple[Dialect, ...] = ("plain", "buildkit")
 every_shape = pytest.mark.parametrize("backend", SHAPES.values(), ids=SHAPES)
+SERVER = "DATABASE_URL=postgresql://x@y/z\n"
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
 
@@ -352,6 +353,45 @@ def test_sqlite_is_one_pod_with_a_volume_unless_a_server_is_named(tmp_path: Path
     assert server["Deployment"]["spec"]["replicas"] == 3
     assert "PersistentVolumeClaim" not in server
     assert container(server)["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+def test_migrations_end_before_a_pod_has_the_new_code(tmp_path: Path) -> None:
+    for shape, env in (("django, migrated", ""), ("django, sqlite or more", SERVER)):
+        objects = applied(SHAPES[shape], tmp_path / shape, env=env)
+        assert "initContainers" not in objects["Deployment"]["spec"]["template"]["spec"]
+        job, service = objects["Job"], objects["Service"]
+        assert job["metadata"]["annotations"] == {"kubekit.dev/phase": "before"}
+        pod = job["spec"]["template"]
+        (one,) = pod["spec"]["containers"]
+        assert one["command"] == ["python", "manage.py", "migrate", "--noinput"]
+        assert one["envFrom"] == container(objects)["envFrom"]
+        assert not service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_file_of_sqlite_is_migrated_by_its_own_pod_alone(tmp_path: Path) -> None:
+    for shape in ("django, sqlite", "django, sqlite or more"):
+        objects = applied(SHAPES[shape], tmp_path / shape, env="")
+        assert "Job" not in objects
+        (one,) = objects["Deployment"]["spec"]["template"]["spec"]["initContainers"]
+        serves = container(objects)
+        assert one["command"] == ["python", "manage.py", "migrate", "--noinput"]
+        for key in ("image", "envFrom", "volumeMounts", "securityContext"):
+            assert one[key] == serves[key]
+    assert "initContainers" not in of(SHAPES["django"], "manifests/deployment.yaml.j2")
+
+
+def test_the_variable_of_the_path_of_sqlite_leads_into_the_volume() -> None:
+    backend = SHAPES["django, sqlite"]
+    line = "SQLITE_PATH=/app/data/shop.sqlite3"
+    assert f"\nENV {line}\n" in of(backend, "Dockerfile")
+    assert f"\n# {line}\n" in of(backend, ".env.example")
+    assert backend.stored is not None
+    folder = replace(backend, stored=replace(backend.stored, below="/shop.sqlite3"))
+    assert "\nENV SQLITE_PATH=/app/data\n" in of(folder, "Dockerfile")
+    unnamed = replace(backend, env=(variable("SQLITE_PATH"),))
+    assert "\nENV SQLITE_PATH=/app/data/db.sqlite3\n" in of(unnamed, "Dockerfile")
+    other = replace(backend, database="postgresql")
+    assert "ENV SQLITE_PATH" not in of(other, "Dockerfile")
 
 
 @every_shape
