@@ -26,6 +26,7 @@ from kubekit.model import Applied, BuiltImage, Cancel, ClusterTarget, Manifests,
 from kubekit.publish import provide
 from kubekit.rollout.forced import unblock
 from kubekit.rollout.preflight import foresee
+from kubekit.rollout.renewed import renew
 from kubekit.rollout.revisions import remember
 from kubekit.rollout.wait import Patience, Rollout, Surroundings, wait
 from kubekit.session import Run, Stage, open_store
@@ -278,6 +279,7 @@ def await_ready(
             emit=run.emit,
             clock=run.clock,
         )
+        gone = renew(kube, applied, namespace=settings.namespace, emit=run.emit)
         return wait(
             kube,
             applied,
@@ -291,6 +293,7 @@ def await_ready(
                 images={} if image is None else {image.reference: image.ids},
                 on_host=on_host,
                 blame=OwnFiles(settings).blame,
+                gone=gone,
                 feed=feed,
             ),
             emit=run.emit,

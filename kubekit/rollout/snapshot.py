@@ -21,6 +21,7 @@ class Target:
         template: its pod template, ``metadata`` and ``spec``; of a Pod, the Pod itself.
         since: server time of the apply; a condition that is older is stale.
         images: reference -> IDs that a pod may report of the image this run has provided.
+        gone: uids of pods that this run has deleted, though they were of the present revision.
     """
 
     kind: str = "Deployment"
@@ -31,6 +32,7 @@ class Target:
     template: Object
     since: float
     images: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    gone: frozenset[str] = frozenset()
 
     @property
     def ref(self) -> str:
@@ -76,7 +78,9 @@ class Snapshot:
         present = (
             pod
             for pod in self.pods
-            if kinds.is_present(pod, live) and not pod["metadata"].get("deletionTimestamp")
+            if kinds.is_present(pod, live)
+            and not pod["metadata"].get("deletionTimestamp")
+            and pod["metadata"]["uid"] not in self.target.gone
         )
         # By name: what is asked for first must not depend on the order of a list.
         return tuple(sorted(present, key=lambda pod: str(pod["metadata"]["name"])))

@@ -79,12 +79,14 @@ class Surroundings:
         on_host: whether this machine's own Docker has an image.
         blame: what of the project's files is behind a crash, told from its cause, the container,
             which runs an image of this run, and its log.
+        gone: uids of pods that this run has deleted before the wait.
         feed: of the namespace, where it is followed anyway.
     """
 
     images: Mapping[str, frozenset[str]] = field(default_factory=dict)
     on_host: Callable[[str], bool] = lambda _image: False
     blame: Callable[[str, Object, str], Blame | None] = lambda _cause, _container, _log: None
+    gone: frozenset[str] = frozenset()
     feed: Feed | None = None
 
 
@@ -162,6 +164,7 @@ def _targets(applied: Applied, namespace: str, around: Surroundings) -> dict[str
             template=kinds.template(item.live),
             since=applied.since,
             images=around.images,
+            gone=around.gone,
         )
         for item in applied.objects
         if item.manifest.kind in kinds.WORKLOADS

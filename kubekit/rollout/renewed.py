@@ -1,0 +1,70 @@
+"""Pods that crash with what `dev` once brought into them, though nothing of them was changed.
+
+Their files lie in a volume, which a container that is started again finds as it was left: with the
+code that crashed, whatever the files say by now. And until the kubelet's back-off is over, nothing
+would come to light but that crash.
+"""
+
+from __future__ import annotations
+
+from kubekit.api.kube import ApiError, Kube
+from kubekit.api.lineage import is_of
+from kubekit.api.resources import PODS
+from kubekit.events import Emit, ObjectChanged, Warned
+from kubekit.model import Applied, AppliedObject, Object
+from kubekit.rollout import kinds
+from kubekit.rollout.reading import Container, containers_of
+from kubekit.rollout.revisions import DEV_VOLUME
+
+
+def renew(kube: Kube, applied: Applied, *, namespace: str, emit: Emit) -> frozenset[str]:
+    """Delete them, so that their workloads make them anew.
+
+    Args:
+        kube: the cluster.
+        applied: what is waited for afterwards.
+        namespace: of the project.
+        emit: is told what was deleted.
+
+    Returns:
+        The uids of those that are on their way out now, which may be heard of only later.
+    """
+    refs = {item.manifest.ref for item in applied.objects if _may_have_crashed(item)}
+    if not refs:
+        return frozenset()
+    crashed = [
+        pod
+        for pod in kube.list(PODS.path(namespace))
+        if is_of(pod, refs) and any(map(_has_crashed, containers_of(pod)))
+    ]
+    return frozenset(pod["metadata"]["uid"] for pod in crashed if _is_deleted(kube, pod, emit))
+
+
+def _may_have_crashed(item: AppliedObject) -> bool:
+    """Whether it is as it was, runs under `dev`, and is not ready."""
+    if item.action != "unchanged" or item.manifest.kind not in kinds.WORKLOADS:
+        return False
+    volumes = kinds.template(item.live)["spec"].get("volumes") or ()
+    of_dev = any(one["name"] == DEV_VOLUME for one in volumes)
+    return of_dev and kinds.settled(item.live) is None
+
+
+def _has_crashed(container: Container) -> bool:
+    """Whether its last end was none to be expected, and it has not got ready since."""
+    return not container.ready and (container.exited or {}).get("exitCode", 0) != 0
+
+
+def _is_deleted(kube: Kube, pod: Object, emit: Emit) -> bool:
+    """Whether it goes; one that is going already is not told of again."""
+    metadata = pod["metadata"]
+    if metadata.get("deletionTimestamp"):
+        return True
+    name = metadata["name"]
+    try:
+        kube.delete(PODS.path(metadata["namespace"], name), uid=metadata["uid"])
+    except ApiError as error:
+        emit(Warned(text=f"Pod/{name} crashed before, and is not made anew: {error.message}"))
+        return False
+    detail = "it crashed before, and is made anew with the files of now"
+    emit(ObjectChanged(ref=f"Pod/{name}", action="deleted", detail=detail))
+    return True
