@@ -13,7 +13,7 @@ from kubekit.image.account.explain import explain
 from kubekit.image.account.steps import Account
 from kubekit.image.build import survey
 from kubekit.image.changes import Memory
-from kubekit.image.files import demands, dockerfile, weigh
+from kubekit.image.files import demands, dockerfile, missing, weigh
 from kubekit.model import BuildPlan, ClusterTarget, Manifests, Settings
 from kubekit.rollout.preflight import foresee
 from kubekit.session import Run, open_store
@@ -60,6 +60,7 @@ def _image(settings: Settings, plan: BuildPlan, target: ClusterTarget, run: Run)
     for reference in sorted(seen.missing):
         run.emit(ObjectChanged(ref=f"base image `{reference}`", action="would be pulled"))
     if seen.found is None:
+        missing.check(seen.plan)
         for warning in weigh.bulk(seen.plan):
             run.emit(warning)
     would = "would be pushed" if settings.registry else "would be built"

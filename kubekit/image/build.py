@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kubekit.errors import BuildError, FilesError, KubekitError, Place
 from kubekit.events import Emit, Progress
 from kubekit.image.changes import Memory, Record, reason, unchanged
-from kubekit.image.files import context, dockerfile, weigh
+from kubekit.image.files import context, dockerfile, missing, weigh
 from kubekit.image.files.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
@@ -63,7 +63,8 @@ def ensure(
         cancel: stops the build.
 
     Raises:
-        BuildError: a base image cannot be had, the Dockerfile is wrong, or a step failed.
+        BuildError: a base image or what is to be copied cannot be had, the Dockerfile is wrong, or
+            a step failed.
         FilesError: a file changed or went while it was sent, or a base image has no name.
         UnreachableError: the store cannot be reached, or was lost on the way.
         CancelledError: the person interrupted.
@@ -130,6 +131,8 @@ def _look(
     Base images that are not there are pulled, unless those of the last build lead to an image.
     """
     seen = _survey(plan, store, before)
+    if seen.found is None:
+        missing.check(seen.plan)
     if not seen.missing:
         return seen.plan, seen.bases, seen.found
     for image in seen.missing.values():

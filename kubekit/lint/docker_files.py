@@ -5,20 +5,20 @@ https://docs.docker.com/reference/dockerfile/#copy; .dockerignore as in kubekit/
 
 from __future__ import annotations
 
-import difflib
 import os
 import posixpath
 import re
 import tarfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from kubekit.errors import Place
+from kubekit.image.files import missing
 from kubekit.image.files.dockerfile import Instruction, Stage
+from kubekit.image.files.sources import taken
 from kubekit.image.files.weigh import ENV
 from kubekit.image.files.words import operands
 from kubekit.lint.rule import Book, Hit
-from kubekit.lint.source import Source
+from kubekit.lint.source import Ignored, Source
 
 _ARCHIVE = re.compile(r".*\.(tar|tar\.\w+|tgz|tbz2?|txz|tzst|gz|bz2|xz|zst)", re.IGNORECASE)
 _REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@|.*\.git(#.*)?$")
@@ -129,44 +129,55 @@ def _junk(source: Source) -> Iterator[Hit]:
                 yield source.hit(one, f"`{word}` has no use in the image", "do not copy it")
 
 
+@_rule("copy-missing", error=True)
+def _missing(source: Source) -> Iterator[Hit]:
+    """What is copied does not exist: the build ends there."""
+    context = source.context
+    if context is None or not (source.certain or _is_context(source)):
+        return
+    for stage in source.dockerfile.needed(source.target):
+        for one in stage.body:
+            for path in missing.absent(one, context):
+                text = f"`{path}` does not exist in the build context"
+                yield source.hit(one, text, _instead(source, path), at=re.escape(path))
+
+
+def _is_context(source: Source) -> bool:
+    """Whether a folder that is only taken for the context has what is copied from it."""
+    sources = [path for _, one, _ in copies(source) for path in taken(one)]
+    return source.ignored is not None or any(
+        path and source.context is not None and os.path.lexists(source.context.joinpath(*path))
+        for path in sources
+    )
+
+
+def _instead(source: Source, path: str) -> str:
+    """What to do about a path that is not there."""
+    meant = missing.nearest(source.context, path) if source.context is not None else None
+    if meant is not None:
+        return f"did you mean `{meant}`?"
+    kept_out = source.ignored is not None and _keeps_out(source.ignored, path)
+    more = f" and add `!{path}` to `.dockerignore`" if kept_out else ""
+    return f"correct the path, or create it{more}"
+
+
 @_rule("copy-ignored", "CopyIgnoredFile", error=True)
 def _ignored(source: Source) -> Iterator[Hit]:
     """What is copied is kept out by the `.dockerignore`: the build does not find it."""
     if source.ignored is None:
         return
-    rules = source.ignored.rules
     for _, one, words in copies(source):
         for word in words[:-1]:
             path = posixpath.normpath(word.lstrip("/"))
             local = not _OPEN.search(word) and not _REMOTE.match(word) and path not in {".", ".."}
-            if local and rules.leaves_out(path) and not rules.may_hold_exceptions(path):
-                if source.context is not None and not os.path.lexists(source.context / path):
-                    text = f"`{word}` does not exist in the build context"
-                    yield source.hit(one, text, _instead(source.context, path))
-                else:
-                    text = f"`{word}` is kept out of the build by `.dockerignore`"
-                    yield source.hit(one, text, f"add `!{path}` to `.dockerignore`")
+            there = source.context is None or os.path.lexists(source.context / path)
+            if local and there and _keeps_out(source.ignored, path):
+                text = f"`{word}` is kept out of the build by `.dockerignore`"
+                yield source.hit(one, text, f"add `!{path}` to `.dockerignore`")
 
 
-def _instead(context: Path, path: str) -> str:
-    """What to do about a path that is not there: mostly one part of it is misspelled."""
-    parts = path.split("/")
-    for index, part in enumerate(parts):
-        folder = context.joinpath(*parts[:index])
-        if not os.path.lexists(folder / part):
-            close = difflib.get_close_matches(part, _names(folder), n=1)
-            meant = [*parts[:index], *close, *parts[index + 1 :]]
-            if close and os.path.lexists(context.joinpath(*meant)):
-                return f"did you mean `{'/'.join(meant)}`?"
-            break
-    return f"correct the path, or create it and add `!{path}` to `.dockerignore`"
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(one.name for one in folder.iterdir())
-    except OSError:  # a file, or nobody may look into it: nothing there is near
-        return []
+def _keeps_out(ignored: Ignored, path: str) -> bool:
+    return ignored.rules.leaves_out(path) and not ignored.rules.may_hold_exceptions(path)
 
 
 def _copied_folders(source: Source) -> list[str]:

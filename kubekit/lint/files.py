@@ -78,7 +78,7 @@ def loose(paths: list[Path], look: Look) -> Looked:
         if _is_dockerfile(path):
             files.append(path)
             context = BuildSettings(context=path.parent, dockerfile=path)
-            findings += _dockerfile(context, look)
+            findings += _dockerfile(context, look, certain=False)
             continue
         try:
             found = _objects(path, named=named)
@@ -121,14 +121,21 @@ def _env(settings: Settings) -> EnvFile:
     return EnvFile(file=own, values={}, places={})
 
 
-def _dockerfile(build: BuildSettings, look: Look) -> list[Finding]:
+def _dockerfile(build: BuildSettings, look: Look, *, certain: bool = True) -> list[Finding]:
     file = build.dockerfile
     try:
         text = dockerfile.load(file)[0].decode("utf-8", "replace")
         ignored = _ignored(build)
     except FilesError as error:
         return unreadable(error, file)
-    source = Source.read(text, file, context=build.context, target=build.target, ignored=ignored)
+    source = Source.read(
+        text,
+        file,
+        context=build.context,
+        target=build.target,
+        ignored=ignored,
+        certain=certain,
+    )
     return look.dockerfile(source)
 
 

@@ -36,6 +36,7 @@ class Source:
         context: the folder it is built in, as far as that is known.
         target: the stage that is built; None for the last one.
         ignored: the context's `.dockerignore`; None where there is none.
+        certain: whether somebody says that this is its context; else it is where it lies.
     """
 
     file: Path
@@ -44,6 +45,7 @@ class Source:
     context: Path | None = None
     target: str | None = None
     ignored: Ignored | None = None
+    certain: bool = True
 
     @classmethod
     def read(
@@ -54,10 +56,11 @@ class Source:
         context: Path | None = None,
         target: str | None = None,
         ignored: Ignored | None = None,
+        certain: bool = True,
     ) -> Source:
         """Parse the text of a Dockerfile."""
         lines = tuple(line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n"))
-        return cls(file, lines, parse(text), context, target, ignored)
+        return cls(file, lines, parse(text), context, target, ignored, certain)
 
     @functools.cached_property
     def instructions(self) -> tuple[Instruction, ...]:

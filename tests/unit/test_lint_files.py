@@ -11,7 +11,7 @@ import pytest
 from kubekit.errors import UsageError
 from kubekit.lint.files import loose, project
 from kubekit.lint.look import Look
-from kubekit.model import Settings
+from kubekit.model import BuildSettings, Settings
 
 HEAD = "FROM python:3.13-slim\nWORKDIR /app\n"
 TAIL = 'USER 10001:10001\nCMD ["uvicorn", "app.main:app"]\n'
@@ -73,9 +73,50 @@ def test_a_file_that_is_not_there_is_not_said_to_be_kept_out(
         "Dockerfile": f"{HEAD}COPY {path} /app/shop\n{TAIL}",
     }
     found = loose([put(tmp_path, files)], Look()).findings
-    (one,) = (one for one in found if one.id == "copy-ignored")
+    (one,) = (one for one in found if one.id == "copy-missing")
+    assert "copy-ignored" not in {one.id for one in found}
     assert one.text == f"`{path}` does not exist in the build context"
     assert one.hints == (hint,)
+
+
+@pytest.mark.parametrize(
+    ("copied", "path", "hint"),
+    [
+        ("shopp /app/shop", "shopp", "did you mean `shop`?"),
+        ("shop shop/b.py /app/", "shop/b.py", "did you mean `shop/a.py`?"),
+        ("elsewhere /app/", "elsewhere", "correct the path, or create it"),
+        ("shop /app/", None, ""),
+        ("*.toml /app/", None, ""),
+        ("$WHAT /app/", None, ""),
+        ("--from=builder /opt /opt", None, ""),
+        ("<<EOF /app/x\nEOF", None, ""),
+    ],
+)
+def test_what_is_not_there_is_told_without_a_dockerignore(
+    copied: str, path: str | None, hint: str, tmp_path: Path, web: Settings
+) -> None:
+    text = f"{HEAD}COPY {copied}\n{TAIL}"
+    put(tmp_path, {"shop/a.py": "", "Dockerfile": text})
+    build = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile")
+    found = project(replace(web, build=build), Look()).findings
+    told = [(one.text, one.hints, one.place.line) for one in found if one.id == "copy-missing"]
+    missed = (f"`{path}` does not exist in the build context", (hint,), 3)
+    assert told == ([missed] if path else [])
+
+
+def test_a_stage_that_is_not_built_may_miss_anything(tmp_path: Path, web: Settings) -> None:
+    text = f"{HEAD.replace('slim', 'slim AS a')}{TAIL}FROM a AS b\nCOPY none /\n"
+    put(tmp_path, {"Dockerfile": text})
+    build = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile", target="a")
+    for target, count in (("a", 0), ("b", 1)):
+        looked = project(replace(web, build=replace(build, target=target)), Look())
+        assert [one.id for one in looked.findings].count("copy-missing") == count
+
+
+def test_a_dockerfile_that_may_be_built_in_another_folder_is_let_pass(tmp_path: Path) -> None:
+    text = f"{HEAD}COPY shop /app/shop\nCOPY shopp /app/\n{TAIL}"
+    assert "copy-missing" not in ids(put(tmp_path, {"Dockerfile": text}))
+    assert "copy-missing" in ids(put(tmp_path, {"shop/a.py": ""}))
 
 
 def test_a_nested_env_that_a_pattern_of_the_top_misses(tmp_path: Path) -> None:

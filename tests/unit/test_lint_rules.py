@@ -20,6 +20,7 @@ from tests.unit import lint_dockerfiles, lint_manifests
 WITH_CONTEXT = {
     "app-not-importable",
     "copy-ignored",
+    "copy-missing",
     "dockerignore-missing",
     "healthcheck-module",
     "nested-not-ignored",

@@ -9,13 +9,11 @@ from pathlib import Path
 from kubekit.errors import BuildError, FilesError, Place
 from kubekit.image.account import failures
 from kubekit.image.account.steps import Account, command_of
-from kubekit.image.files.context import ignore_path
 from kubekit.image.files.dockerfile import INSTRUCTIONS, Dockerfile, Instruction
+from kubekit.image.files.missing import cropped, not_found
 from kubekit.image.registries.errors import reason
 from kubekit.model import BuildPlan
 
-_LONG = 200
-"""Characters of a command that a message repeats."""
 _EXIT = re.compile(r"(?:exit code:|non-zero code:) (\d+)")
 _SYNTAX = re.compile(r"dockerfile parse error(?: on)? line (\d+): (.*)", re.IGNORECASE | re.DOTALL)
 _WRONG = re.compile(
@@ -56,9 +54,9 @@ def explain(
     if base := _METADATA.fullmatch(account.failed):
         return _no_base(base["reference"], parsed, said, file)
     instruction, missing = account.instruction, _NO_SOURCE.search(said)
-    command = _cropped(command_of(account.failed))
+    command = cropped(command_of(account.failed))
     if instruction and instruction.keyword == "ADD" and "://" in command.partition(" ")[0]:
-        command = f"ADD {_cropped(instruction.text)}"
+        command = f"ADD {cropped(instruction.text)}"
     if missing and instruction and instruction.keyword in {"COPY", "ADD"}:
         return _no_source(command, missing["path"] or missing["stat"], instruction, plan)
     place = Place(file=file, line=instruction.line if instruction else None)
@@ -102,10 +100,6 @@ def _no_step(account: Account, command: str, place: Place, room: tuple[str, ...]
     return BuildError(message, place=place, details=account.tail, hints=hints, id="build-step")
 
 
-def _cropped(command: str) -> str:
-    return command if len(command) <= _LONG else f"{command[:_LONG]}..."
-
-
 def _no_base(reference: str, parsed: Dockerfile, said: str, file: Path) -> BuildError:
     """A base image that BuildKit itself asked for: only one for another platform is."""
     id_, why = reason(said)
@@ -147,20 +141,13 @@ def _no_syntax(parsed: Dockerfile, said: str, file: Path) -> BuildError:
 
 
 def _no_source(command: str, path: str, copy: Instruction, plan: BuildPlan) -> BuildError:
-    place = Place(file=plan.settings.dockerfile, line=copy.line)
     origin = next(iter(copy.values("from")), None)
     if origin is not None:
         message = f"`{command}` failed: `/{path}` is not in `{origin}`"
         hints = ("paths there start at `/`, whatever its `WORKDIR` is",)
+        place = Place(file=plan.settings.dockerfile, line=copy.line)
         return BuildError(message, place=place, hints=hints, id="copy-source")
-    there = (plan.settings.context / path).exists()
-    rules = ignore_path(plan.settings).name
-    why = f"is excluded by `{rules}`" if there else "is not in the build context"
-    hint = (
-        f"let it through with a line `!{path}` there" if there else "paths start at `build.context`"
-    )
-    message = f"`{command}` failed: `{path}` {why}"
-    return BuildError(message, place=place, hints=(hint,), id="copy-source")
+    return not_found(command, path, copy, plan)
 
 
 def _wrong(said: str, place: Place) -> FilesError:

@@ -71,18 +71,23 @@ def of(parsed: Dockerfile, text: str, *, target: str | None, args: Mapping[str, 
         args: build arguments.
     """
     stages = parsed.needed(target)
-    syntax = parsed.directives.get("syntax")
-    if not stages or _STRANGE.match(text.removeprefix("\ufeff")) or "BUILDKIT_SYNTAX" in args:
-        return ALL
-    if syntax is not None and not _SYNTAX.fullmatch(syntax):
-        return ALL
-    if _takers(parsed) != _takers(dockerfile.parse(text, heredocs=False)):
+    if not stages or not is_plain(parsed, text, args=args):
         return ALL
     try:
         named = {path for stage in stages for one in stage.body for path in _named(one)}
     except _UncertainError:
         return ALL
     return ALL if () in named else Sources(tuple(sorted(named)))
+
+
+def is_plain(parsed: Dockerfile, text: str, *, args: Mapping[str, str]) -> bool:
+    """Whether every builder reads the Dockerfile as it is read here."""
+    syntax = parsed.directives.get("syntax")
+    if _STRANGE.match(text.removeprefix("\ufeff")) or "BUILDKIT_SYNTAX" in args:
+        return False
+    if syntax is not None and not _SYNTAX.fullmatch(syntax):
+        return False
+    return _takers(parsed) == _takers(dockerfile.parse(text, heredocs=False))
 
 
 def taken(instruction: Instruction) -> tuple[tuple[str, ...], ...]:
