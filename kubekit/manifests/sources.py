@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kubekit.config.files import missing_env_hint
+from kubekit.config.files import asks_for_none, missing_env_hint
 from kubekit.errors import FilesError, Place, shown
 from kubekit.manifests.hashed import Renames, encoded, hashed_name
 from kubekit.manifests.objects import read
@@ -39,12 +39,12 @@ class Sources:
 
     def __init__(self, settings: Settings, image: str | None, env: EnvFile | None) -> None:
         self._settings = settings
-        self._env = env
         self._paths = list(dict.fromkeys(_paths(settings)))
         self._templates = {
             folder: Templates(folder) for folder in {path.parent for path in self._paths}
         }
         self._uses = {path: self._used(path) for path in self._paths}
+        self._env = env = self._environ() if env is None else env
         self._variables: dict[str, Any] = {
             **settings.values,
             "name": settings.name,
@@ -78,6 +78,14 @@ class Sources:
         if path is None:
             manifests.append(secret)
         return manifests, {("Secret", secret.name): name}
+
+    def _environ(self) -> EnvFile | None:
+        """What stands in for a `.env` that nobody has: nothing, where nothing has to be set."""
+        used = {"env", "secret"} & {name for uses in self._uses.values() for name in uses}
+        root = self._settings.root
+        if used and asks_for_none(root):
+            return EnvFile(file=root / ".env", values={}, places={})
+        return None
 
     def _environment(self, env: EnvFile) -> tuple[Manifest, Path | None]:
         """The environment's Secret under its plain name, and the template it is from, if any."""

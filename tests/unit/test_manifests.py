@@ -288,7 +288,7 @@ def test_what_is_used_but_not_there(variable: str) -> None:
 
 def test_the_example_is_offered_for_a_missing_env() -> None:
     write(a__j2="{{ env }}")
-    Path(".env.example").touch()
+    Path(".env.example").write_text("API_KEY=\n")
     assert failing(rendered).hints == (
         "run `cp .env.example .env && chmod 600 .env` and fill in the values",
     )

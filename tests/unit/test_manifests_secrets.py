@@ -46,6 +46,18 @@ def rendered(env: str | None = None, values: dict[str, Any] | None = None) -> Ma
     return render(settings, image=None, env=None if env is None else parse(env, file=root / ".env"))
 
 
+ENVIRONMENT = """\
+apiVersion: v1
+kind: Secret
+metadata: {name: "{{ secret }}"}
+data:
+{%- for key, value in env | dictsort %}
+  "{{ key }}": "{{ value | b64 }}"
+{%- else %} {}
+{%- endfor %}
+"""
+
+
 def thing(kind: str = "ConfigMap", name: str = "a", **fields: Any) -> str:
     metadata = {"name": name} | fields.pop("metadata", {})
     return dump_all([{"apiVersion": "v1", "kind": kind, "metadata": metadata} | fields])
@@ -360,3 +372,21 @@ def test_a_login_for_a_registry_is_not_the_environments_secret() -> None:
     assert there.data["spec"]["imagePullSecrets"] == [{"name": registry.name}]
     assert f"{environment.name}" in str(there.data["spec"]["containers"])
     assert SECRET not in dump_all(masked(made))
+
+
+def test_where_nothing_has_to_be_set_the_secret_is_empty_without_a_file() -> None:
+    write(secret__yaml__j2=ENVIRONMENT, a__yaml=thing())
+    error = failing(rendered)
+    assert "there is no `.env`" in error.message
+    Path(".env.example").write_text("# LOG_LEVEL=info\n")
+    (secret,) = secrets(rendered())
+    assert secret.data["data"] == {}
+    assert secret.name == secrets(rendered(env=""))[0].name
+    Path(".env.example").write_text("API_KEY=\n")
+    assert failing(rendered).message == error.message
+
+
+def test_no_secret_is_made_of_nothing_for_manifests_that_use_none() -> None:
+    write(a__yaml=thing())
+    Path(".env.example").touch()
+    assert secrets(rendered()) == []
