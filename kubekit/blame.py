@@ -134,8 +134,8 @@ class _Image:
         path = posixpath.normpath(posixpath.join(folder, named))
         if _is_mounted(container, path, rules):
             return None
-        files = [*self.files(path)]
-        if path.startswith(f"{folder.rstrip('/')}/"):  # as if that were the context's own folder
+        files = [*self.files(path), *(self._context / one for one in self._layout.beside(path))]
+        if path.startswith(f"{folder}/"):  # as if that were the context's own folder
             files.append(self._context / posixpath.relpath(path, folder))
         there = next((file for file in files if file.exists()), None)
         return self._left_out(there, path) if there else None

@@ -1,4 +1,4 @@
-"""How what happened is drawn as lines: causes, hints, evidence behind a bar. Pure."""
+"""How what happened is drawn as lines: causes, evidence behind a bar, hints. Pure."""
 
 from __future__ import annotations
 
@@ -25,10 +25,7 @@ _ABOVE = "its traceback is in the log above"
 _WHILE = 0.5
 """Seconds from which on it is told how long a check took."""
 _LONG = 24
-"""Lines of evidence above which the cause follows it: above, it would be scrolled out of sight.
-
-The log of a container is no longer than a screen.
-"""
+"""Lines of evidence above which the cause follows it: below, it would be scrolled out of sight."""
 
 
 def end(event: Ended, signs: Signs) -> list[Line]:
@@ -40,15 +37,22 @@ def end(event: Ended, signs: Signs) -> list[Line]:
 
 
 def failure(event: Failed | Reported, signs: Signs) -> list[Line]:
-    """Cause and place, what to do, then the evidence; a long output of a build stands above."""
+    """Cause and place, then what to do, then what a container logged.
+
+    The evidence of other failures may be further causes, which come before what to do about all
+    of them; a long output of a build stands above it all.
+    """
     head = [Line(event.message, lead=f"{signs.bad} ", style="bold red")]
     if event.place and not event.message.startswith(event.place):
         head.append(Line(f"at {event.place}", lead="  "))
     said = [text for detail in event.details for text in detail.splitlines() or [""]]
     evidence = [evidence_line(text, signs, indent="  ") for text in said]
-    head += hint_lines(event.hints)
-    _, log, _ = around_log(event.details)
-    return [*evidence, *head] if len(evidence) > _LONG and not log else [*head, *evidence]
+    hints = hint_lines(event.hints)
+    _, logged, _ = around_log(event.details)
+    if logged or event.id in _OF_THE_APP:
+        return [*head, *hints, *evidence]
+    first, then = (evidence, head) if len(evidence) > _LONG else (head, evidence)
+    return [*first, *then, *hints]
 
 
 def unrepeated(event: Reported, logged: Collection[str]) -> Reported:
@@ -121,7 +125,7 @@ def checked(event: Checked, signs: Signs) -> list[Line]:
         return [Line(text, lead=f"{signs.ok} ", lead_style="green", tail=tail)]
     said = [evidence_line(one, signs, indent="  ") for one in event.details]
     head = Line(text, lead=f"{signs.warn} ", style="yellow")
-    return [head, *hint_lines(event.hints), *said]
+    return [head, *said, *hint_lines(event.hints)]
 
 
 def finding(event: Found, signs: Signs) -> list[Line]:

@@ -146,11 +146,11 @@ def test_quiet_shows_the_end() -> None:
     assert "image" not in err
 
 
-def test_a_failure_has_cause_place_hint_and_evidence() -> None:
+def test_a_failure_has_cause_place_evidence_and_hint() -> None:
     failed = Failed(
         id="x", exit_code=6, message="it broke", hints=("mend it",), details=("log",), place="a:1"
     )
-    assert show(failed)[1] == "✗ it broke\n  at a:1\n  hint: mend it\n  │ log\n"
+    assert show(failed)[1] == "✗ it broke\n  at a:1\n  │ log\n  hint: mend it\n"
 
 
 def test_a_stream_without_unicode() -> None:
@@ -194,6 +194,13 @@ def test_the_log_of_a_container_stands_below_the_cause_however_long_it_is() -> N
     lines = show(failed)[1].splitlines()
     assert lines[:3] == ["✗ it broke", "  hint: mend it", "  │ 3 s after the apply"]
     assert lines[-1] == "  │   line 99"
+
+
+def test_what_to_do_about_new_code_stands_before_what_shows_it() -> None:
+    told = Reported(
+        id="reload-failed", exit_code=6, message="crashes", details=("1 / 0",), hints=("mend it",)
+    )
+    assert show(told)[1] == "✗ crashes\n  hint: mend it\n  │ 1 / 0\n"
 
 
 def test_a_traceback_that_was_just_logged_is_not_shown_again() -> None:

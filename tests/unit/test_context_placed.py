@@ -88,3 +88,11 @@ def test_many_stages_that_copy_from_each_other_take_no_time() -> None:
     for number in range(1, 40):
         lines += [f"FROM s{number - 1} AS s{number}", f"COPY --from=s{number - 1} /app /app"]
     assert "a.py" in layout("\n".join(lines)).sources("/app/a.py")
+
+
+def test_what_would_lie_beside_what_is_copied() -> None:
+    laid = layout("FROM python\nCOPY . /all\nCOPY a/src /app/src\nCOPY b/x.py y.py /srv/\n")
+    assert laid.beside("/app/data/one.json") == ("a/data/one.json",)
+    assert laid.beside("/srv/one.json") == ("one.json", "b/one.json")
+    assert laid.beside("/data/one.json") == laid.beside("/all/one.json") == ()
+    assert layout("FROM python\nCOPY app.py /\n").beside("/one.json") == ()

@@ -33,6 +33,14 @@ class _Copy:
                 yield posixpath.join(folder, inside)
             yield posixpath.normpath(posixpath.join(self.source, inside))
 
+    def beside(self, path: str) -> Iterator[str]:
+        """Where a path would come from if what lies beside the source were copied, too."""
+        folder, name = posixpath.split(self.dest)
+        above, source = posixpath.split(self.source)
+        place = folder if name == source else self.dest
+        if path.startswith(f"{place}/"):  # never at `/`, where everything would
+            yield posixpath.join(above, posixpath.relpath(path, place))
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Laid:
@@ -92,6 +100,11 @@ class Layout:
         Empty where no `COPY` lays anything there.
         """
         return tuple(dict.fromkeys(self._laid.sources(path, set())))
+
+    def beside(self, path: str) -> tuple[str, ...]:
+        """Paths in the context that would lie there if what is copied brought its neighbours."""
+        own = (one for one in reversed(self._laid.copies) if one.stage is None and one.source)
+        return tuple(dict.fromkeys(inside for one in own for inside in one.beside(path)))
 
     def _of(self, stage: Stage) -> _Laid:
         laid = self._earlier(stage, stage.base) or _Laid(variables={})

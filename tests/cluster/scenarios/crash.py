@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from tests.cluster.conftest import Project
 from tests.cluster.scenarios.evidence import condition, either, ended
 from tests.cluster.scenarios.scenario import (
+    APP,
     JOB,
     Scenario,
     container,
@@ -42,6 +44,12 @@ SECOND = """\
           env: [{name: MODE, value: fine}]
 """
 
+
+def with_file(project: Project) -> None:
+    """The file is here; in the image it would be wanted beside the app."""
+    project.write("app/limits.json", "{}")
+
+
 SCENARIOS = {
     "exception": Scenario(
         title="The app raises an exception when it starts.",
@@ -51,7 +59,8 @@ SCENARIOS = {
             "exit code 1: RuntimeError: the schema `tasks` is at version 3",
             'File "/app/server.py"',
         ),
-        at="- name: app",
+        at="raise RuntimeError(",
+        file=APP,
         mode="raise",
         tier="A",
         evidence=ended(),
@@ -61,10 +70,28 @@ SCENARIOS = {
         rows=(18,),
         cause="crash-loop",
         says=("container `job` crashes with exit code 1", 'File "/app/server.py"'),
-        at="- name: job",
+        at="raise RuntimeError(",
+        file=APP,
         edits=(*spec("minReadySeconds: 120"), *extra(WORKER)),
         tier="A",
         evidence=ended("job"),
+    ),
+    "file-left-out": Scenario(
+        title="The app reads a file of the project that the image was not given.",
+        rows=(18,),
+        cause="crash-loop",
+        says=(
+            "`app/limits.json` is in your project but not in the image",
+            "no `COPY` brings it to `/app/limits.json`",
+            "add `COPY limits.json /app/limits.json` to `app/Dockerfile`",
+            "FileNotFoundError",
+        ),
+        at="COPY server.py",
+        file="app/Dockerfile",
+        mode="file",
+        prepare=with_file,
+        tier="A",
+        evidence=ended(),
     ),
     "variable-missing": Scenario(
         title="The app reads a variable that nobody sets.",
@@ -187,7 +214,8 @@ SCENARIOS = {
         rows=(18,),
         cause="crash-loop",
         says=("RuntimeError: the schema `tasks` is at version 3",),
-        at="- name: app",
+        at="raise RuntimeError(",
+        file=APP,
         edits=kind("StatefulSet"),
         mode="raise",
         tier="A",
@@ -198,7 +226,8 @@ SCENARIOS = {
         rows=(18,),
         cause="crash-loop",
         says=("RuntimeError: the schema `tasks` is at version 3",),
-        at="- name: app",
+        at="raise RuntimeError(",
+        file=APP,
         edits=kind("DaemonSet"),
         mode="raise",
         tier="A",
@@ -209,7 +238,8 @@ SCENARIOS = {
         rows=(18,),
         cause="crash-loop",
         says=("RuntimeError: the schema `tasks` is at version 3",),
-        at="- name: app",
+        at="raise RuntimeError(",
+        file=APP,
         manifest=JOB,
         mode="raise",
         tier="A",

@@ -13,6 +13,7 @@ from tests.cluster.scenarios.running import Running
 from tests.conftest import KUBEKIT
 
 FILE = "manifests/app.yaml.j2"
+APP = "app/server.py"
 REGISTRY = "127.0.0.1:5077"
 """Where the node itself answers as a registry: Docker asks loopback addresses without TLS."""
 
@@ -85,7 +86,8 @@ class Scenario:
         cause: the id of the failure; none where it must end well.
         says: what the end must tell, hints and log included.
         mentions: what must be told before the end: a warning, or what is waited for.
-        at: a text of the manifest's line that must be named; empty: no place is.
+        at: a text of the line that must be named; empty: no place is.
+        file: the file that it is in.
         edits: texts of the manifest and what they become.
         manifest: what is edited.
         tier: A fails on first sight of the evidence; B when it has stood for its window; C only
@@ -110,6 +112,7 @@ class Scenario:
     says: tuple[str, ...] = ()
     mentions: tuple[str, ...] = ()
     at: str = ""
+    file: str = FILE
     mode: str = "fine"
     edits: Edits = ()
     manifest: str = MANIFEST

@@ -15,7 +15,7 @@ import pytest
 from tests.cluster.scenarios.documents import drawing
 from tests.cluster.scenarios.harness import Played, make
 from tests.cluster.scenarios.running import finished, start
-from tests.cluster.scenarios.scenario import AT_SIGHT, BEFORE, FILE
+from tests.cluster.scenarios.scenario import AT_SIGHT, BEFORE
 from tests.cluster.scenarios.tables import SCENARIOS
 
 # Each waits for its play, and the last ones for all the others, on a loaded machine, too.
@@ -50,7 +50,7 @@ def names_the_cause(played: Played) -> None:
     assert outcome.last["exit_code"] == outcome.code
     if scenario.cause != "interrupted":
         assert outcome.last["hints"]
-    place = f"{FILE}:{line_of(played)}" if scenario.at else None
+    place = f"{scenario.file}:{line_of(played)}" if scenario.at else None
     assert outcome.last["place"] == place, outcome.text
 
 
@@ -75,9 +75,9 @@ def told(event: dict[str, Any]) -> str:
 
 
 def line_of(played: Played) -> int:
-    """The number of the one line of the manifest that holds the text `at`."""
-    lines = (played.outcome.project.folder / FILE).read_text().splitlines()
-    at = played.scenario.at
+    """The number of the one line of the file that holds the text `at`."""
+    file, at = played.scenario.file, played.scenario.at
+    lines = (played.outcome.project.folder / file).read_text().splitlines()
     exactly = [number for number, line in enumerate(lines, 1) if line == at]
     found = exactly or [number for number, line in enumerate(lines, 1) if at in line]
     assert len(found) == 1, found
