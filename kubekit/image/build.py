@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kubekit.errors import BuildError, FilesError, KubekitError, Place
+from kubekit.errors import BuildError, FilesError, KubekitError, Place, shown
 from kubekit.events import Emit, Progress
 from kubekit.image.changes import Memory, Record, reason, unchanged
-from kubekit.image.files import context, dockerfile, missing, weigh
+from kubekit.image.files import context, dockerfile, missing, names, weigh
 from kubekit.image.files.dockerfile import BaseImage
 from kubekit.image.store import DIGEST_LABEL, PROJECT_LABEL, Order, Store
 from kubekit.model import BuildPlan, BuiltImage, Cancel
@@ -209,11 +209,24 @@ def _pull(image: BaseImage, plan: BuildPlan, store: Store, *, emit: Emit, cancel
         store.pull(image.reference, platform=platform, emit=emit, cancel=cancel)
     except BuildError as error:
         error.place = Place(file=plan.settings.dockerfile, line=image.line)
-        stages = [one for one in dockerfile.read(plan.settings.dockerfile).stages if one.name]
-        names = {one.name.lower(): one.name for one in stages if one.origin.line < image.line}
-        for close in difflib.get_close_matches(image.reference.lower(), names, n=1):
-            error.hints = (f"did you mean the stage `{names[close]}`?", *error.hints)
+        error.hints = (*_meant(image, plan), *error.hints)
         raise
+
+
+def _meant(image: BaseImage, plan: BuildPlan) -> Iterator[str]:
+    """What else its name may be, and where that comes from if not from the line of `FROM`."""
+    file = plan.settings.dockerfile
+    parsed = dockerfile.read(file)
+    stages = {one.name.lower(): one.name for one in parsed.stages if one.origin.line < image.line}
+    close = difflib.get_close_matches(image.reference.lower(), {*stages} - {""}, n=1)
+    if close:
+        yield f"did you mean the stage `{stages[close[0]]}`?"
+    elif meant := names.meant(image.reference):
+        yield f"did you mean `{meant}`?"
+    for name, line in names.arguments(parsed, image.written):
+        given = name in plan.settings.args
+        where = "`build.args` in kubekit.yaml" if given else f"`{shown(file)}:{line}`"
+        yield f"`{name}` in its name is set by {where}"
 
 
 def _predefined(store: Store) -> dict[str, str]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
-from kubekit.image.files import variables
+from kubekit.image.files import names, variables
 from kubekit.image.files.dockerfile import INSTRUCTIONS, Instruction, Stage
 from kubekit.image.files.words import pairs
 from kubekit.lint.rule import Book, Hit
@@ -38,12 +39,12 @@ def _images(source: Source) -> Iterator[tuple[Stage, str]]:
     for instruction in source.dockerfile.arguments:
         for name, value in pairs(instruction):
             scope[name] = variables.expand(value, scope)
-    names: set[str] = set()
+    above: set[str] = set()
     for stage in source.stages:
         base = stage.base.strip("\"'")
-        if base.lower() not in names and base != "scratch" and not base.isdecimal():
+        if base.lower() not in above and base != "scratch" and not base.isdecimal():
             yield stage, variables.reference(base, scope)
-        names.add(stage.name.lower())
+        above.add(stage.name.lower())
 
 
 def _tag(reference: str) -> str | None:
@@ -53,13 +54,24 @@ def _tag(reference: str) -> str | None:
     return reference.rpartition("/")[2].partition(":")[2] or None
 
 
+def _at_image(source: Source, stage: Stage, text: str, hint: str) -> Iterator[Hit]:
+    """A hit at `FROM`, and at each `ARG` whose value makes its image what it is."""
+    yield source.hit(stage.origin, text, hint)
+    lines = {one.line: one for one in source.dockerfile.arguments}
+    for name, line in names.arguments(source.dockerfile, stage.base):
+        told = f"`{name}` names what line {stage.origin.line} starts from: {text}"
+        # Whoever leaves it out at `FROM` means this one, too.
+        yield replace(source.hit(lines[line], told, hint), starts=stage.origin.line)
+
+
 @_rule("image-untagged", "DL3006", "CKV_DOCKER_7", "DS-0001", "DKL-DI-0006")
 def _untagged(source: Source) -> Iterator[Hit]:
     """An image without a tag is whatever `latest` is on the day of the build."""
     for stage, reference in _images(source):
         if reference and _tag(reference) is None:
-            yield source.hit(
-                stage.origin,
+            yield from _at_image(
+                source,
+                stage,
                 f"the image `{reference}` has no tag: it is another one every few weeks",
                 f"name a version, such as `{reference}:3.13-slim`"
                 if reference.rpartition("/")[2] == "python"
@@ -72,11 +84,24 @@ def _latest(source: Source) -> Iterator[Hit]:
     """The tag `latest` moves: the same Dockerfile makes another image tomorrow."""
     for stage, reference in _images(source):
         if _tag(reference) == "latest":
-            yield source.hit(
-                stage.origin,
+            yield from _at_image(
+                source,
+                stage,
                 f"`{reference}` is another image every few weeks",
                 "name a version or a digest",
             )
+
+
+@_rule("image-misspelled")
+def _misspelled(source: Source) -> Iterator[Hit]:
+    """An image whose name or tag is nearly one of Docker's library, or the name of a stage."""
+    for stage, reference in _images(source):
+        above = sorted({one.name.lower() for one in source.stages[: stage.index] if one.name})
+        close = difflib.get_close_matches(reference.lower(), above, n=1, cutoff=0.8)
+        meant = f"the stage `{close[0]}`" if close else names.meant(reference)
+        if meant is not None:
+            hint = f"did you mean {meant if close else f'`{meant}`'}?"
+            yield from _at_image(source, stage, f"`{reference}` is probably no image", hint)
 
 
 @_rule("stage-name-twice", "DL3024", "CKV_DOCKER_11", "DuplicateStageName", "DS-0012", error=True)

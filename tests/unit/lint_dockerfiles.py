@@ -21,6 +21,7 @@ def _end(bad: str, good: str) -> tuple[str, str]:
 CASES: dict[str, tuple[str, str]] = {
     "image-untagged": _first("FROM python", "FROM python:3.13-slim"),
     "image-latest": _first("FROM python:latest", "FROM python:3.13-slim"),
+    "image-misspelled": _first("FROM pyton:3.13-slim", "FROM python:3.13-slim"),
     "stage-name-twice": _first(
         "FROM python:3.13-slim AS one\nFROM python:3.13-slim AS one",
         "FROM python:3.13-slim AS one\nFROM python:3.13-slim AS two",

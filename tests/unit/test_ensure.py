@@ -137,6 +137,36 @@ def test_a_stage_that_is_misspelled(
     assert (caught.value.hints[0], str(caught.value.place)) == (first, f"{file}:{line}")
 
 
+@pytest.mark.parametrize(
+    ("given", "where"), [({}, "`{file}:2`"), ({"TAG": "3"}, "`build.args` in kubekit.yaml")]
+)
+def test_a_base_image_that_is_misspelled_by_an_argument(
+    tmp_path: Path, given: dict[str, str], where: str
+) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("ARG NAME=pyton\nARG TAG=3\nFROM ${NAME}:${TAG}\n")
+    settings = BuildSettings(context=tmp_path, dockerfile=file, args=given)
+    plan = context.plan(settings, name="tasks")
+    with pytest.raises(BuildError) as caught:
+        build._look(plan, Offline(), None, emit=lambda _: None, cancel=Cancel())
+    assert caught.value.hints == (
+        "did you mean `python:3`?",
+        f"`NAME` in its name is set by `{shown(file)}:1`",
+        f"`TAG` in its name is set by {where.format(file=shown(file))}",
+        "bring it there",
+    )
+
+
+def test_nothing_is_pulled_for_a_build_that_would_miss_what_it_copies(tmp_path: Path) -> None:
+    file = tmp_path / "Dockerfile"
+    file.write_text("FROM python\nCOPY none /\n")
+    plan = context.plan(BuildSettings(context=tmp_path, dockerfile=file), name="tasks")
+    store = Empty()
+    with pytest.raises(BuildError, match="`none` is not in the build context"):
+        build._look(plan, store, None, emit=lambda _: None, cancel=Cancel())
+    assert store.pulled == []
+
+
 def test_a_survey_names_what_a_build_makes_and_pulls_nothing(tmp_path: Path) -> None:
     file = tmp_path / "Dockerfile"
     file.write_text("FROM a\nCOPY --from=b /x /x\n")
