@@ -707,7 +707,7 @@ CLUSTER_CASES: tuple[Case, ...] = (
         code=4,
         cause="`COPY mian.py /` failed: `mian.py` is not in the build context",
         place="app/Dockerfile:2",
-        more=("hint: paths start at `build.context`",),
+        more=("hint: did you mean `main.py`?",),
     ),
     Case(
         id="base-missing",
