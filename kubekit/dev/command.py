@@ -20,6 +20,7 @@ from kubekit.api.resources import NAMESPACE, PODS
 from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.happening import Crashed, Pressed, Stop
 from kubekit.dev.loop import Loop
+from kubekit.dev.memory import one_heap
 from kubekit.dev.pods import Pods
 from kubekit.dev.syncing import Saved
 from kubekit.dev.tracebacks import Tracebacks
@@ -61,6 +62,7 @@ def dev(
         KubekitError: it cannot begin; what fails later is told, and it goes on.
     """
     start = run.clock.now()
+    one_heap()
     settings = load()
     debugger = _debugger(settings) if debug else None
     target, kube = connect(settings, run)

@@ -27,7 +27,11 @@ class Packed(Mapping[str, str]):
         found: list[list[str]] = [[] for _ in range(_SHELVES)]
         for path, text in items:
             found[hash(path) % _SHELVES].append(f"{_START}{path}\0{text}")
-        self._shelves = ["".join([*records, _START]) if records else "" for records in found]
+        self._shelves: list[str] = []
+        while found:  # one after the other, so that not all of it is there twice
+            records = found.pop()
+            self._shelves.append("".join([*records, _START]) if records else "")
+        self._shelves.reverse()
 
     def __getitem__(self, path: str) -> str:
         shelf = self._shelves[hash(path) % _SHELVES]

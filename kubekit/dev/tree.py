@@ -150,7 +150,7 @@ def _patched(
             continue
         if "" in tops:
             tops = {""}
-        new = _records(rule, _walked(rule, build, ignore, tops), part)
+        new = dict(_records(rule, _walked(rule, build, ignore, tops), part))
         deep = any(not top or before.entries.get(f"{dest}/{top}") == _FOLDER for top in tops)
         gone = _at_or_below(part.files, {f"{dest}/{top}" for top in tops}, deep=deep)
         parts[rule] = part._replace(files=part.files.patched(gone, new))
@@ -183,7 +183,7 @@ def _at_or_below(paths: Collection[str], tops: Collection[str], *, deep: bool) -
 
 def _part(rule: SyncRule, build: BuildSettings | None, ignore: Ignore, before: Part | None) -> Part:
     """What one rule adds."""
-    files = Packed(_records(rule, _walked(rule, build, ignore), before).items())
+    files = Packed(_records(rule, _walked(rule, build, ignore), before))
     if before:
         files.sharing(before.files)
     return Part(str(rule.src.resolve()), rule.place, files)
@@ -191,8 +191,8 @@ def _part(rule: SyncRule, build: BuildSettings | None, ignore: Ignore, before: P
 
 def _records(
     rule: SyncRule, walked: Iterable[ContextFile], before: Part | None
-) -> Mapping[str, str]:
-    """What is kept of each of these files, by the path in the container."""
+) -> Iterator[tuple[str, str]]:
+    """The path in the container of each of these files, and what is kept of it."""
     files = list(walked)
     dest = rule.place
     cache = HashCache.of(rule.src, Path(rule.dest))
@@ -200,11 +200,9 @@ def _records(
     kept = before.files if before else Packed()
     told = ((file.path, known(file, kept.get(f"{dest}/{file.path}"))) for file in files)
     prints = fingerprints(files, cache, {path: one for path, one in told if one is not None})
-    return {
-        f"{dest}/{file.path}": record(file, prints[file.path], settled=is_settled(file, now))
-        for file in files
-        if file.path in prints
-    }
+    for file in files:
+        if (fingerprint := prints.get(file.path)) is not None:
+            yield f"{dest}/{file.path}", record(file, fingerprint, settled=is_settled(file, now))
 
 
 def _walked(
