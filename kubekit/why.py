@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kubekit.api.kube import Kube
 from kubekit.api.lineage import controller
 from kubekit.api.podsecrets import PodSecrets
 from kubekit.api.resources import ref
-from kubekit.checks import prepare
+from kubekit.blame import OwnFiles
+from kubekit.checks import Prepared, prepare
 from kubekit.cluster.target import resolve_for_reading
 from kubekit.errors import KubekitError, UsageError, WorkloadError
 from kubekit.events import Diagnosed, Ended, Progress, Warned
@@ -21,7 +23,7 @@ from kubekit.rollout.inspect.look import Judged, Look
 from kubekit.rollout.inspect.present import GOING
 from kubekit.rollout.inspect.roster import Asked, chosen, nearest, parse, standing, title
 from kubekit.rollout.telling import blindness, duration, field_in
-from kubekit.rollout.verdict import FAILED, READY, WAITING
+from kubekit.rollout.verdict import CRASHES, FAILED, READY, WAITING, Blame
 from kubekit.session import Run, check_namespace, open_api
 from kubekit.text.strictyaml import dotted
 
@@ -82,7 +84,10 @@ class _Telling:
 
     def of(self, judged: Judged) -> Diagnosed:
         """What is told of one object."""
+        blame = self._blame(judged)
+        judged = _blaming(judged, blame)
         obj, verdict, finding = judged.obj, judged.verdict, judged.verdict.finding
+        place = blame.place if blame else self._place(obj, finding.field) if finding else None
         namespace = str(obj["metadata"]["namespace"])
         redactor = Redactor(self._secret_values(obj) if finding else ())
         return Diagnosed(
@@ -95,10 +100,21 @@ class _Telling:
             id=finding.id if finding else None,
             fix=redactor.clean(finding.fix) if finding else None,
             where=finding.where if finding else None,
-            place=self._place(obj, finding.field) if finding else None,
+            place=str(place) if place else None,
             details=redactor.clean(judged.details),
             seconds=judged.seconds,
         )
+
+    def _blame(self, judged: Judged) -> Blame | None:
+        """What of the project's files is behind a crash of an image that was made of them."""
+        obj, finding = judged.obj, judged.verdict.finding
+        if finding is None or finding.id not in CRASHES or finding.log is None:
+            return None
+        container = kinds.container(kinds.template(obj), finding.log.container)
+        image = self._prepared.image if self._prepared else None
+        if self._settings is None or image is None or container.get("image") != image:
+            return None
+        return OwnFiles(self._settings).blame(finding.cause, container, judged.log)
 
     def _place(self, obj: Object, field: tuple[str | int, ...]) -> str:
         """Where the fix belongs: in the project's own file, if it is its object."""
@@ -118,12 +134,17 @@ class _Telling:
                 return manifest
         return None
 
-    @functools.cached_property
+    @property
     def _own(self) -> tuple[Manifest, ...]:
-        """The project's objects; none where they cannot be rendered: places are a help only."""
+        """The project's objects."""
+        return self._prepared.manifests.items if self._prepared else ()
+
+    @functools.cached_property
+    def _prepared(self) -> Prepared | None:
+        """What is made of its files; None where it cannot be: places are a help only."""
         with contextlib.suppress(KubekitError):
-            return prepare(self._settings).manifests.items if self._settings else ()
-        return ()
+            return prepare(self._settings) if self._settings else None
+        return None
 
     def _secret_values(self, obj: Object) -> Iterable[str]:
         """What its log may hold, which is shown."""
@@ -131,6 +152,16 @@ class _Telling:
             return ()
         namespace = str(obj["metadata"]["namespace"])
         return self._secrets.hidden(namespace, kinds.template(obj), name=title(obj))
+
+
+def _blaming(judged: Judged, blame: Blame | None) -> Judged:
+    """The same in the words of what is to blame."""
+    finding = judged.verdict.finding
+    if finding is None or blame is None:
+        return judged
+    fix = "; ".join(blame.hints) or finding.fix
+    blaming = replace(finding, cause=blame.cause or finding.cause, fix=fix)
+    return replace(judged, verdict=replace(judged.verdict, finding=blaming))
 
 
 def _text(judged: Judged) -> str:

@@ -63,7 +63,9 @@ def _is_deleted(kube: Kube, pod: Object, emit: Emit) -> bool:
     try:
         kube.delete(PODS.path(metadata["namespace"], name), uid=metadata["uid"])
     except ApiError as error:
-        emit(Warned(text=f"Pod/{name} crashed before, and is not made anew: {error.message}"))
+        command = f"kubectl --context {kube.context} -n {metadata['namespace']} delete pod {name}"
+        text = f"Pod/{name} crashed before, and is not made anew: {error.message}"
+        emit(Warned(text=text, hints=(f"`{command}`",)))
         return False
     detail = "it crashed before, and is made anew with the files of now"
     emit(ObjectChanged(ref=f"Pod/{name}", action="deleted", detail=detail))

@@ -22,6 +22,8 @@ NAME = "web-2-a"
 class Cluster:
     """An API that has these pods, and may let nobody delete one."""
 
+    context = "lab"
+
     def __init__(self, *pods: Object, refuses: bool = False) -> None:
         self.pods = pods
         self.refuses = refuses
@@ -113,6 +115,7 @@ def test_what_goes_already_is_not_told_and_what_cannot_go_is() -> None:
     _, gone, said = renewed(crashing(), refuses=True)
     assert gone == frozenset()
     assert isinstance(said[0], Warned)
+    assert said[0].hints == (f"`kubectl --context lab -n x delete pod {NAME}`",)
 
 
 def test_the_crash_of_a_pod_that_was_deleted_is_never_judged() -> None:

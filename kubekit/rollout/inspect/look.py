@@ -59,6 +59,7 @@ class Judged:
         wrong: whether it is not well: it failed, or has waited for too long.
         seconds: for how long it has not been ready; None where that is not known.
         details: evidence, as under a failed rollout.
+        log: what shows it, as far as it was read.
     """
 
     obj: Object
@@ -66,6 +67,7 @@ class Judged:
     wrong: bool
     seconds: float | None = None
     details: tuple[str, ...] = ()
+    log: str = ""
 
 
 class Look:
@@ -140,12 +142,14 @@ class Look:
         if verdict.state == READY:
             return Judged(obj=live, verdict=verdict, wrong=False)
         seconds = self.now - standing_since(snapshot, self.now)
+        shown = verdict.finding.log if verdict.finding else None
         return Judged(
             obj=live,
             verdict=verdict,
             wrong=verdict.state == FAILED or overdue(live, seconds),
             seconds=seconds,
             details=_told(verdict, here, snapshot, seconds),
+            log=(here.facts.known.get(shown) if shown else None) or "",
         )
 
     def _judge_service(self, service: Object) -> Judged:
