@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from kubekit.errors import BuildError, CancelledError, FilesError, KubekitError, UnreachableError
+from kubekit.errors import (
+    BuildError,
+    CancelledError,
+    FilesError,
+    KubekitError,
+    UnreachableError,
+    shown,
+)
 from kubekit.image import build
 from kubekit.image.changes import Memory, Record
 from kubekit.image.docker.engine import Engine
