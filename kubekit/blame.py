@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import posixpath
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files import context, dockerfile
 from kubekit.image.files.placed import Layout
+from kubekit.image.files.weigh import may_be_secret
 from kubekit.model import BuildSettings, Object, Settings, SyncRule
 from kubekit.rollout.finders.crashes import last_words
 from kubekit.rollout.finders.logs import ending, plain
@@ -30,6 +32,8 @@ _INSTALLED = re.compile(r"/(?:site|dist)-packages/")
 _LACKS = re.compile(
     r"No such file or directory: b?'(?P<path>[^']+)'|Directory '(?P<folder>[^']+)' does not exist"
 )
+_WRITTEN = re.compile(r"\.(log|pid|lock|sock|db\w*|sqlite\w*)$")
+"""What programs write themselves: a volume is for that, whatever they have left on this machine."""
 
 
 def line(text: str, here: Here) -> Place | None:
@@ -87,9 +91,9 @@ class OwnFiles:
     def _here(self, path: str) -> Path | None:
         if _INSTALLED.search(path):  # also of a virtual environment that lies among the sources
             return None
-        if (file := by_rules(self._rules)(path)) is not None or self._image is None:
-            return file
-        return next((file for file in self._image.files(path) if file.is_file()), None)
+        synced = by_rules(self._rules)(path)
+        files = self._image.files(path) if self._image else ()
+        return next(filter(os.path.isfile, (*([synced] if synced else ()), *files)), None)
 
     @functools.cached_property
     def _image(self) -> _Image | None:
@@ -137,8 +141,10 @@ class _Image:
         files = [*self.files(path), *(self._context / one for one in self._layout.beside(path))]
         if path.startswith(f"{folder}/"):  # as if that were the context's own folder
             files.append(self._context / posixpath.relpath(path, folder))
-        there = next((file for file in files if file.exists()), None)
-        return self._left_out(there, path) if there else None
+        there = next(filter(os.path.exists, files), None)  # never raises, whatever a log holds
+        if there is None or may_be_secret(str(there)) or _WRITTEN.search(there.name):
+            return None
+        return self._left_out(there, path)
 
     def _left_out(self, file: Path, path: str) -> _Lack | None:
         inside = file.relative_to(self._context).as_posix()

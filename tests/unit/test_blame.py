@@ -90,6 +90,8 @@ def test_what_no_copy_brings_there_is_named_by_the_rules_of_dev(tmp_path: Path) 
     found = blamed(tmp_path, dockerfile=dockerfile, rules=rules)
     assert found is not None
     assert str(found.place) == "src/app/limits.py:7"
+    elsewhere = (SyncRule(src=tmp_path / "data", dest="/app/src"),)
+    assert blamed(tmp_path, dockerfile=dockerfile, rules=elsewhere) is None
 
 
 def test_without_a_traceback_or_a_dockerfile_nothing_is_blamed(tmp_path: Path) -> None:
@@ -151,9 +153,15 @@ def test_what_is_not_in_the_project_or_lies_in_a_volume_is_the_apps_own_matter(
     tmp_path: Path,
 ) -> None:
     mounted = {"name": "app", "volumeMounts": [{"name": "data", "mountPath": "/app/data"}]}
+    kept = ("data/app.log", "data/app.sqlite3", ".env", "data/tls.key", "data/Credentials.json")
+    for path in kept:
+        (tmp_path / path).write_text("")
     for path, container in (
+        *((path, CONTAINER) for path in kept),  # nobody should copy these
         ("data/nowhere.json", CONTAINER),
         ("/data/limits.json", CONTAINER),
+        ("data/" + 5000 * "x", CONTAINER),
+        ("data/\0", CONTAINER),
         ("data/limits.json", mounted),
     ):
         found = blamed(tmp_path, missing(path), container=container)

@@ -34,6 +34,7 @@ _SECRET = re.compile(
 )
 _SECRET_PATH = re.compile(r"(.*/)?(\.aws/credentials|\.kube/config)")
 _MAYBE_KEY = (".pem", ".key")
+_SOUNDS_SECRET = re.compile(r"secret|credential|password|token|service.?account", re.IGNORECASE)
 _FOLDERS = {
     ".git": "the history in {names} is sent to the build",
     "node_modules": "{names} is sent to the build",
@@ -76,6 +77,18 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
     }
     warnings = [_warned(text, paths, paths, plan) for text, paths in said.items() if paths]
     return warnings + [_exposed(given[file.at], file) for file in plan.files if file.at in given]
+
+
+def may_be_secret(path: str) -> bool:
+    """Whether a file sounds like one with secrets in it, so that nobody is told to copy it."""
+    name = path.rpartition("/")[2]
+    return bool(
+        ENV.fullmatch(name)
+        or _SECRET.fullmatch(name)
+        or _SECRET_PATH.fullmatch(path)
+        or _SOUNDS_SECRET.search(name)
+        or name.endswith(_MAYBE_KEY)
+    )
 
 
 def bulk(plan: BuildPlan) -> list[Warned]:
