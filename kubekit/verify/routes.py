@@ -26,6 +26,12 @@ def candidates(kind: str, known: Known) -> tuple[str, ...]:
     return ROUTES[kind]
 
 
+def none_of(kind: str, known: Known) -> str:
+    """What is said where none of them is there."""
+    paths = candidates(kind, known)
+    return f"it has none of {', '.join(paths)}" if len(paths) > 1 else f"it has no {paths[0]}"
+
+
 def first(kind: str, known: Known, answers: Mapping[str, Answer]) -> tuple[str, Answer] | None:
     """The route of this kind that is there, and what it answered."""
     for path in candidates(kind, known):

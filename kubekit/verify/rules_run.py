@@ -17,7 +17,7 @@ from kubekit.verify.model import (
     skipped,
     told,
 )
-from kubekit.verify.routes import candidates, first, says_well
+from kubekit.verify.routes import first, none_of, says_well
 from kubekit.verify.units import bytes_said
 
 _ERROR = re.compile(
@@ -92,8 +92,7 @@ def _ready(subject: Subject) -> Outcome:
 def _healthy(subject: Subject, kind: str, *, body: bool) -> Outcome:
     found = first(kind, subject.known, usual_of(subject).answers)
     if found is None:
-        paths = ", ".join(candidates(kind, subject.known))
-        text = f"it has none of {paths}"
+        text = none_of(kind, subject.known)
         # Whoever names another route of its health needs none that stands for all.
         wanted = kind in subject.known.paths or (kind == "plain" and not subject.known.paths)
         return failed(text) if wanted else skipped(text)

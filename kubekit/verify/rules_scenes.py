@@ -13,7 +13,7 @@ from kubekit.verify.model import (
     passed,
     skipped,
 )
-from kubekit.verify.routes import candidates, first
+from kubekit.verify.routes import first, none_of
 from kubekit.verify.rules_run import short, usual_of
 
 _STAYS = 'read it where the server starts, or let the command do it: `--{} "${}"`'
@@ -99,7 +99,7 @@ def _away(subject: Subject, kind: str, right: frozenset[int]) -> Outcome:
     assert away is not None
     name = "DATABASE_URL"
     if first(kind, subject.known, usual_of(subject).answers) is None:
-        return skipped(f"it has none of {', '.join(candidates(kind, subject.known))}")
+        return skipped(none_of(kind, subject.known))
     found = first(kind, subject.known, away.answers)
     if found is not None and found[1].status in right:
         return passed(f"{found[0]} answers {found[1].status} {short(found[1].body)}".strip())

@@ -57,6 +57,7 @@ def tiny(new_project: Callable[[], Project]) -> Project:
     project = new_project()
     project.write("app/Dockerfile", DOCKERFILE)
     project.write("app/server.py", SERVER)
+    project.edit("manifests/app.yaml.j2", "/ready", "/health")
     project.write(".env", f"API_TOKEN={SECRET}\n")
     return project
 
@@ -97,6 +98,7 @@ def test_the_reference_backend_passes_every_check(
     shutil.rmtree(project.folder / "app")
     ours = shutil.ignore_patterns(".venv", "__pycache__", ".*_cache")
     shutil.copytree(ROOT / "backend", project.folder / "app", ignore=ours)
+    project.edit("manifests/app.yaml.j2", "/ready", "/health/ready")
     project.write(".env", f"BETTER_AUTH_SECRET={'s3cr3t-' * 6}\nHOST=0.0.0.0\nWORKERS=1\n")
     project.write("app/.env", "NESTED=leaks\n")
     bill = tmp_path / "bom.json"

@@ -163,7 +163,8 @@ def test_without_such_a_route_there_is_nothing_to_ask_without_a_database() -> No
 
 def test_a_route_that_the_project_names_must_be_there() -> None:
     known = Known(paths={"live": "/alive"})
-    assert check("health-live", SEEN, known).status == "failed"
+    found = check("health-live", SEEN, known)
+    assert (found.status, found.text) == ("failed", "it has no /alive")
 
 
 def test_whoever_names_a_route_of_its_own_needs_none_for_all() -> None:
