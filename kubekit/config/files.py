@@ -11,6 +11,7 @@ from kubekit.errors import FilesError, Place, shown
 from kubekit.redact import MASK
 from kubekit.secretnames import may_be_secret
 from kubekit.text import envfile
+from kubekit.text.envfile import EnvFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -107,6 +108,19 @@ def asks_for_none(root: Path) -> bool:
         return example.is_file() and not envfile.load(example).values
     except FilesError:
         return False
+
+
+def example_env(settings: Settings) -> EnvFile:
+    """The variables that templates may use where nothing is applied: there may be no `.env`.
+
+    Raises:
+        FilesError: the file that is there cannot be read.
+    """
+    own = settings.env_file or settings.root / ".env"
+    for file in (own, settings.root / ".env.example"):
+        if file.is_file():
+            return envfile.load(file)
+    return EnvFile(file=own, values={}, places={})
 
 
 def missing_env_hint(settings: Settings) -> str:

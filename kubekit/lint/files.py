@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kubekit.config.files import example_env
 from kubekit.config.levels import FILE_NAME
 from kubekit.errors import FilesError, Place, UsageError, shown
 from kubekit.image.files import dockerfile, dockerignore, plain
@@ -21,8 +22,6 @@ from kubekit.manifests.podspec import clean
 from kubekit.manifests.render import render
 from kubekit.model import BuildSettings, Manifest, Manifests, Settings
 from kubekit.redact import Redactor
-from kubekit.text import envfile
-from kubekit.text.envfile import EnvFile
 from kubekit.text.read import read_text
 from kubekit.text.strictyaml import load_all
 
@@ -46,7 +45,7 @@ def project(settings: Settings, look: Look) -> Looked:
         findings += _dockerfile(settings.build, look)
     image = f"{settings.image_name}:kk-000000000000" if settings.build else None
     try:
-        manifests = render(settings, image=image, env=_env(settings))
+        manifests = render(settings, image=image, env=example_env(settings))
     except FilesError as error:
         findings += unreadable(error, settings.file)
         return Looked(findings=tuple(findings), files=tuple(files))
@@ -110,15 +109,6 @@ def _unique(findings: list[Finding]) -> tuple[Finding, ...]:
     for one in findings:
         seen.setdefault((one.id, str(one.place), one.text), one)
     return tuple(seen.values())
-
-
-def _env(settings: Settings) -> EnvFile:
-    """The variables that templates may use: a machine that only lints has no `.env`."""
-    own = settings.env_file or settings.root / ".env"
-    for file in (own, settings.root / ".env.example"):
-        if file.is_file():
-            return envfile.load(file)
-    return EnvFile(file=own, values={}, places={})
 
 
 def _dockerfile(build: BuildSettings, look: Look, *, certain: bool = True) -> list[Finding]:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from kubekit.config.files import example_env
 from kubekit.detect.backend import Backend
 from kubekit.detect.look import look
 from kubekit.detect.requirements import normalized
@@ -35,9 +36,9 @@ def backend_of(settings: Settings) -> Backend | None:
 def probed_of(settings: Settings) -> Mapping[str, str]:
     """The routes that the manifests' probes ask of the project's image; none if they are wrong."""
     with contextlib.suppress(KubekitError):
-        env = envfile.load(settings.env_file) if settings.env_file is not None else None
         image = f"{settings.image_name}:kk-000000000000"
-        return probed(render(settings, image=image, env=env).items, image)
+        objects = render(settings, image=image, env=example_env(settings))
+        return probed(objects.items, image)
     return {}
 
 

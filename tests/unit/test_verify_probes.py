@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from kubekit.config.load import load
 from kubekit.init.plan import rendered
 from kubekit.model import Settings
 from kubekit.verify.project import backend_of, known_of, probed_of
+from tests.docs import ROOT
 from tests.unit.backends import PLAIN
 from tests.unit.detected import APP, PINNED, backend, write
 
@@ -72,3 +74,9 @@ def test_what_init_was_told_is_asked_though_no_source_has_it(tmp_path: Path) -> 
     told = backend(tmp_path, {}, health=str(PLAIN.plain))
     known = known_of(env_file=None, folders=(), backend=told, probes=probed_of(settings))
     assert known.paths == {"plain": "/here"}
+
+
+def test_this_repository_without_a_file_of_its_environment() -> None:
+    settings = load(flags={}, environ={}, cwd=ROOT, active_profile=lambda: None, check=False)
+    paths = {"live": "/health/live", "ready": "/health/ready"}
+    assert probed_of(replace(settings, env_file=None)) == paths
