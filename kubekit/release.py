@@ -78,7 +78,7 @@ def release(
         adapt: what becomes of the objects before they are applied.
         accepted: is called when the API server takes all of them, before the first is written.
         feed: of the namespace, in a run that goes on with what is released: `adapt` is told what
-            a new image runs, and it is for the caller to `tidy`.
+            a new image runs, and it is for the caller to `clear` and to `tidy`.
 
     Raises:
         KubekitError: a stage failed; its class says which kind of failure.
@@ -99,7 +99,7 @@ def release(
         rollout = waits(_unfinished(applied))
         stage.did(rollout.told or "nothing to wait for", changed=bool(applied.writes))
         if feed is None:
-            stage.text += _tidy_images(settings, kube, target, run, image)
+            stage.text += tidy(settings, image, target, kube, run)
             remember(kube, applied, namespace=owned.namespace)
     pruned = prune(kube, applied, owned=owned, emit=run.emit) if feed is None else 0
     return Released(
@@ -111,18 +111,26 @@ def release(
     )
 
 
-def tidy(
-    settings: Settings, released: Released, target: ClusterTarget, kube: Kube, run: Run
-) -> None:
-    """Do what `release` has left over: note what is ready, prune what is gone, and old images.
+def clear(settings: Settings, released: Released, kube: Kube, *, emit: Emit) -> None:
+    """Note what is ready, and prune what is gone: what `release` leaves over in a run that goes on.
 
     Raises:
         KubekitError: it could not be done; the next release does it.
     """
+    remember(kube, released.applied, namespace=settings.namespace)
     owned = OwnedSet(project=settings.name, namespace=settings.namespace)
-    remember(kube, released.applied, namespace=owned.namespace)
-    prune(kube, released.applied, owned=owned, emit=run.emit)
-    _tidy_images(settings, kube, target, run, released.built)
+    prune(kube, released.applied, owned=owned, emit=emit)
+
+
+def tidy(
+    settings: Settings, built: BuiltImage | None, target: ClusterTarget, kube: Kube, run: Run
+) -> str:
+    """Delete the project's old images, if a new one runs now; what to say of it."""
+    if built is None or not built.built:
+        return ""
+    opened = open_store(target, run, repository=settings.repository)
+    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
+    return f"; {cleaned.told('old image')}" if cleaned.count else ""
 
 
 def _image(
@@ -303,14 +311,3 @@ def await_ready(
     except CancelledError as error:
         error.hints = ("what was applied stays; run it again to go on, or `kubekit teardown`",)
         raise
-
-
-def _tidy_images(
-    settings: Settings, kube: Kube, target: ClusterTarget, run: Run, built: BuiltImage | None
-) -> str:
-    """Delete the project's old images, now that a new one runs; what to say of it."""
-    if built is None or not built.built:
-        return ""
-    opened = open_store(target, run, repository=settings.repository)
-    cleaned = cleanup.prune(opened, kube, settings.name, emit=run.emit)
-    return f"; {cleaned.told('old image')}" if cleaned.count else ""

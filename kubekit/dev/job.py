@@ -10,7 +10,7 @@ from kubekit.api.feed import Feed
 from kubekit.api.kube import Kube
 from kubekit.checks import Prepared, check_tolerated, prepare
 from kubekit.dev.adapt import Adapted, adapt
-from kubekit.errors import CancelledError, FilesError, KubekitError
+from kubekit.errors import CancelledError, FilesError, KubekitError, SupersededError
 from kubekit.events import Progress, Warned
 from kubekit.model import (
     BuildPlan,
@@ -21,11 +21,13 @@ from kubekit.model import (
     Manifests,
     Settings,
 )
-from kubekit.release import Released, release, tidy
+from kubekit.release import Released, clear, release, tidy
 from kubekit.session import Run
 
 _TIDY_SECONDS = 1.0
 """To look for what is left over costs the node what the app's first answers need just then."""
+
+_STEP_SECONDS = 0.05
 
 _TRIES = 4
 """So often files may be saved in the moment in which they are sent."""
@@ -75,7 +77,7 @@ class Job:
         deliver: gets Made, Accepted, then Ended, from the job's thread.
         hide: is given the secret values of the files before anything is told.
         feed: of the namespace.
-        after: the one before, cut off if it still tidies: what it deletes must not count as live.
+        after: the one before: what that still prunes must not count as live.
         debugger: see `adapt`.
     """
 
@@ -102,7 +104,7 @@ class Job:
         self._cancel = Cancel()
         self._kube = kube.until(self._cancel)
         self._run_here = Run(emit=run.emit, clock=run.clock, cancel=self._cancel)
-        self._released: Released | None = None
+        self._hurried, self._cleared = threading.Event(), threading.Event()
         self._built = built
         self._config = config
         self._syncs = syncs
@@ -117,49 +119,69 @@ class Job:
     def cut_off(self) -> None:
         """End it as soon as possible; Ended comes all the same."""
         self._cancel.set()
+        self._hurried.set()
+
+    def hurry(self) -> None:
+        """Prune now what is gone, if that is not done yet, and no more: a release waits for it."""
+        self._hurried.set()
+        if self._cleared.is_set():
+            self._cancel.set()
+
+    def cleared(self, seconds: float) -> bool:
+        """Whether all is pruned that it ever will, waited for so long."""
+        after = self._after  # which it was cut off from, if it is still there
+        return (after is None or after.cleared(seconds)) and self._cleared.wait(seconds)
 
     def join(self) -> None:
         """Wait for its end."""
         self._thread.join()
 
     def _work(self) -> None:
-        if self._after is not None:
-            self._after.join()
-            self._after = None
         try:
-            self._steadily()
+            self._work_through()
+        finally:
+            self._cleared.set()
+
+    def _work_through(self) -> None:
+        try:
+            released = self._steadily()
         except KubekitError as error:
             self._deliver(Ended(job=self, error=error))
-        else:
-            self._deliver(Ended(job=self))
-            self._tidy()
-
-    def _tidy(self) -> None:
-        if self._released is None or self._cancel.wait(_TIDY_SECONDS):
             return
+        self._deliver(Ended(job=self))
         try:
-            tidy(self._settings, self._released, self._target, self._kube, self._run_here)
-        except CancelledError:
-            pass  # the next release does it
+            self._clean_up(released)
+        except (CancelledError, SupersededError):
+            pass  # who has taken over does it, and of that is told elsewhere
         except KubekitError as error:
             text = f"what is gone from the manifests may still be there: {error.message}"
             self._run_here.emit(Warned(text=text, hints=("the next release tries it again",)))
 
-    def _steadily(self) -> None:
+    def _clean_up(self, released: Released) -> None:
+        self._hurried.wait(_TIDY_SECONDS)
+        if self._cancel.is_set():
+            return
+        try:
+            clear(self._settings, released, self._kube, emit=self._run_here.emit)
+        finally:
+            self._cleared.set()
+        if not self._hurried.is_set():
+            tidy(self._settings, released.built, self._target, self._kube, self._run_here)
+
+    def _steadily(self) -> Released:
         """Begin anew where a file was saved while it was sent: nobody else would."""
-        for left in reversed(range(_TRIES)):
+        for _ in range(_TRIES - 1):
             try:
-                self._release()
+                return self._release()
             except FilesError as error:
-                if error.id != "context-changed" or not left:
+                if error.id != "context-changed":
                     raise
                 self._run_here.emit(
                     Progress(stage="image", text=f"{error.message}: beginning anew")
                 )
-            else:
-                return
+        return self._release()
 
-    def _release(self) -> None:
+    def _release(self) -> Released:
         settings = self._settings
         check_tolerated(settings)
         prepared = prepare(settings, built=self._built.reference if self._built else None)
@@ -177,7 +199,8 @@ class Job:
             self.made = True
             self._deliver(Accepted(job=self, adapted=made[-1]))
 
-        self._released = release(
+        self._wait_for_other()
+        return release(
             settings,
             prepared,
             self._target,
@@ -189,6 +212,12 @@ class Job:
             accepted=accepted,
             feed=self._feed,
         )
+
+    def _wait_for_other(self) -> None:
+        while self._after is not None and not self._after.cleared(_STEP_SECONDS):
+            if self._cancel.is_set():
+                raise CancelledError("interrupted")
+        self._after = None  # or each would hold on to all before it
 
     def _expected(self, prepared: Prepared) -> Manifests | None:
         """The objects, if the image will run what the one before did."""

@@ -210,8 +210,8 @@ class Loop:
             self._next = build or self._job.builds or bool(self._next)
             self._job.cut_off()
             return
-        if self._tidying is not None:  # it is waited for
-            self._tidying.cut_off()
+        if self._tidying is not None:
+            self._tidying.hurry()
         self._again, self._hopes, self._hoped = None, False, False
         self._files.missed = self._files.missed and not build
         self._job = Job(

@@ -14,7 +14,13 @@ import pytest
 from kubekit.api.feed import Feed
 from kubekit.dev import job as jobs
 from kubekit.dev.job import Ended, Job
-from kubekit.errors import FilesError, KubekitError, UnreachableError
+from kubekit.errors import (
+    CancelledError,
+    FilesError,
+    KubekitError,
+    SupersededError,
+    UnreachableError,
+)
 from kubekit.events import Event, Warned
 from kubekit.session import Run
 
@@ -28,7 +34,8 @@ class Around:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.begun: list[Job] = []
         self.release: Callable[[], None] = lambda: None
-        self.tidy: Callable[[], None] = lambda: None
+        self.clear: Callable[[], None] = lambda: None
+        self.order: list[str] = []
         self.told: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self.ended: queue.SimpleQueue[object] = queue.SimpleQueue()
         manifests = SimpleNamespace(secret_values=frozenset())
@@ -36,11 +43,11 @@ class Around:
         patch.setattr(jobs, "check_tolerated", lambda _: None)
         patch.setattr(jobs, "prepare", lambda *_, **__: nothing)
         patch.setattr(jobs, "release", self._release)
-        patch.setattr(jobs, "tidy", lambda *_: self.tidy())
+        patch.setattr(jobs, "clear", lambda *_, **__: self.clear())
 
     def _release(self, *_: object, **__: object) -> Any:
         self.release()
-        return SimpleNamespace()
+        return SimpleNamespace(built=None)
 
     def begin(self, after: Job | None = None) -> Job:
         job = Job(
@@ -97,40 +104,60 @@ def test_files_that_change_while_they_are_sent_are_sent_anew(
     assert not left
 
 
-def test_what_is_left_over_waits_until_the_release_has_ended_and_a_failure_is_told(
+def test_what_is_gone_is_pruned_once_the_release_has_ended_and_a_failure_is_told(
     around: Around, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_TIDY_SECONDS", 0.0)
 
-    def tidy() -> None:
+    def clear() -> None:
         assert not around.ended.empty()
         raise UnreachableError("nobody answers")
 
-    around.tidy = tidy
+    around.clear = clear
     around.begin().join()
     told = around.told.get_nowait()
     assert isinstance(told, Warned)
     assert told.text.endswith("nobody answers")
 
 
-def test_a_release_waits_for_what_the_one_before_still_deletes(
+def test_a_run_that_was_taken_over_meanwhile_is_told_elsewhere(
     around: Around, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_TIDY_SECONDS", 0.0)
-    deletes, deleted = threading.Event(), threading.Event()
 
-    def tidy() -> None:
-        deletes.set()
-        assert deleted.wait(90)
+    def clear() -> None:
+        raise SupersededError("another run")
 
-    around.tidy = tidy
+    around.clear = clear
+    around.begin().join()
+    assert around.told.empty()
+
+
+def test_a_release_waits_for_what_the_one_before_still_prunes_and_that_does_not_dawdle(
+    around: Around,
+) -> None:
     first = around.begin()
-    assert deletes.wait(90)
     around.ended.get(timeout=90)
-    around.release = lambda: around.told.put(Warned(text="released"))
+    pruned = threading.Event()
+
+    def clear() -> None:
+        assert pruned.wait(90)
+        around.order.append("pruned")
+
+    around.clear = clear
+    around.release = lambda: around.order.append("released")
     second = around.begin(after=first)
-    with pytest.raises(queue.Empty):
-        around.told.get(timeout=0.1)
-    around.tidy = lambda: None
-    deleted.set()
-    assert around.ended.get(timeout=90) == Ended(job=second)
+    first.hurry()
+    cut_off = around.begin(after=first)
+    cut_off.cut_off()
+    ended = around.ended.get(timeout=90)
+    assert isinstance(ended, Ended)
+    assert (ended.job, ended.error.id if ended.error else "") == (cut_off, CancelledError("").id)
+    third = around.begin(after=cut_off)
+    assert not around.order
+    pruned.set()
+    assert {around.ended.get(timeout=90), around.ended.get(timeout=90)} == {
+        Ended(job=second),
+        Ended(job=third),
+    }
+    assert around.order[:3] == ["pruned", "released", "released"]
