@@ -13,8 +13,12 @@ from kubekit.api.resources import PODS
 from kubekit.events import Emit, ObjectChanged, Warned
 from kubekit.model import Applied, AppliedObject, Object
 from kubekit.rollout import kinds
+from kubekit.rollout.finders.crashes import NO_EXIT, SIGNALS
 from kubekit.rollout.reading import Container, containers_of
 from kubekit.rollout.revisions import DEV_VOLUME
+
+_NOT_BY_ITSELF = (*NO_EXIT, "OOMKilled", "Unknown")
+"""Reasons of ends that no other files would have averted; the last is a node that stopped."""
 
 
 def renew(kube: Kube, applied: Applied, *, namespace: str, emit: Emit) -> frozenset[str]:
@@ -32,10 +36,14 @@ def renew(kube: Kube, applied: Applied, *, namespace: str, emit: Emit) -> frozen
     refs = {item.manifest.ref for item in applied.objects if _may_have_crashed(item)}
     if not refs:
         return frozenset()
+    try:
+        pods = kube.list(PODS.path(namespace))
+    except ApiError as error:
+        text = f"whether pods crash with what `dev` left in them is not known: {error.message}"
+        emit(Warned(text=text, hints=("allow your user to list pods",)))
+        return frozenset()
     crashed = [
-        pod
-        for pod in kube.list(PODS.path(namespace))
-        if is_of(pod, refs) and any(map(_has_crashed, containers_of(pod)))
+        pod for pod in pods if is_of(pod, refs) and any(map(_has_crashed, containers_of(pod)))
     ]
     return frozenset(pod["metadata"]["uid"] for pod in crashed if _is_deleted(kube, pod, emit))
 
@@ -50,23 +58,29 @@ def _may_have_crashed(item: AppliedObject) -> bool:
 
 
 def _has_crashed(container: Container) -> bool:
-    """Whether its last end was none to be expected, and it has not got ready since."""
-    return not container.ready and (container.exited or {}).get("exitCode", 0) != 0
+    """Whether it is one of `dev`, ended by a crash of its own, and has not been started since."""
+    mounts = container.spec.get("volumeMounts") or ()
+    if container.running or not any(one["name"] == DEV_VOLUME for one in mounts):
+        return False
+    end = container.exited or {}
+    code = end.get("exitCode", 0)
+    return code != 0 and code not in SIGNALS and end.get("reason") not in _NOT_BY_ITSELF
 
 
 def _is_deleted(kube: Kube, pod: Object, emit: Emit) -> bool:
-    """Whether it goes; one that is going already is not told of again."""
+    """Whether it goes; one that is going already, or gone, is not told of."""
     metadata = pod["metadata"]
     if metadata.get("deletionTimestamp"):
         return True
     name = metadata["name"]
     try:
-        kube.delete(PODS.path(metadata["namespace"], name), uid=metadata["uid"])
+        deleted = kube.delete(PODS.path(metadata["namespace"], name), uid=metadata["uid"])
     except ApiError as error:
         command = f"kubectl --context {kube.context} -n {metadata['namespace']} delete pod {name}"
         text = f"Pod/{name} crashed before, and is not made anew: {error.message}"
         emit(Warned(text=text, hints=(f"`{command}`",)))
         return False
-    detail = "it crashed before, and is made anew with the files of now"
-    emit(ObjectChanged(ref=f"Pod/{name}", action="deleted", detail=detail))
+    if deleted:
+        detail = "it crashed before, and is made anew with the files of now"
+        emit(ObjectChanged(ref=f"Pod/{name}", action="deleted", detail=detail))
     return True

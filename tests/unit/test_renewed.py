@@ -20,25 +20,32 @@ NAME = "web-2-a"
 
 
 class Cluster:
-    """An API that has these pods, and may let nobody delete one."""
+    """An API that has these pods, and may let nobody list or delete them."""
 
     context = "lab"
 
-    def __init__(self, *pods: Object, refuses: bool = False) -> None:
+    def __init__(self, *pods: Object, refuses: str = "", gone: bool = False) -> None:
         self.pods = pods
         self.refuses = refuses
+        self.gone = gone
         self.listed = 0
         self.deleted: list[str] = []
 
     def list(self, _path: str) -> tuple[Object, ...]:
+        self._ask("list")
         self.listed += 1
         return self.pods
 
     def delete(self, path: str, *, uid: str) -> bool:
-        if self.refuses:
-            raise ApiError(status=403, reason="Forbidden", message="no", causes=())
+        self._ask("delete")
+        if self.gone:
+            return False
         self.deleted.append(f"{path} {uid}")
         return True
+
+    def _ask(self, verb: str) -> None:
+        if self.refuses == verb:
+            raise ApiError(status=403, reason="Forbidden", message="no", causes=())
 
 
 def live(volume: str = DEV_VOLUME, **status: Any) -> Object:
@@ -48,23 +55,30 @@ def live(volume: str = DEV_VOLUME, **status: Any) -> Object:
 
 def crashing(state: Object | None = None, owner: str = "web-78", **metadata: Any) -> Object:
     """A pod of the Deployment whose container is so; by default, in a crash loop."""
-    made = pod(state=crashed(3, restarts=2) if state is None else state)
+    mounts = [{"name": DEV_VOLUME, "mountPath": "/k"}]
+    made = pod(
+        state=crashed(3, restarts=2) if state is None else state, container={"volumeMounts": mounts}
+    )
     reference = {"kind": "ReplicaSet", "name": owner, "uid": "rs", "controller": True}
     metadata |= {"namespace": "x", "labels": {"pod-template-hash": "78"}}
     return {**made, "metadata": {**made["metadata"], "ownerReferences": [reference], **metadata}}
 
 
 def renewed(
-    *pods: Object, of: Object | None = None, action: str = "unchanged", refuses: bool = False
+    *pods: Object,
+    of: Object | None = None,
+    action: str = "unchanged",
+    refuses: str = "",
+    gone: bool = False,
 ) -> tuple[Cluster, frozenset[str], list[Event]]:
     obj = of or live()
     item = AppliedObject(
         manifest=Manifest(data=obj, origin=Place(file=Path("/p/x.yaml"))), action=action, live=obj
     )
-    kube: Any = Cluster(*pods, refuses=refuses)
+    kube: Any = Cluster(*pods, refuses=refuses, gone=gone)
     said: list[Event] = []
-    gone = renew(kube, Applied(objects=(item,), since=0.0), namespace="x", emit=said.append)
-    return kube, gone, said
+    going = renew(kube, Applied(objects=(item,), since=0.0), namespace="x", emit=said.append)
+    return kube, going, said
 
 
 def test_a_pod_that_crashes_with_what_dev_left_is_made_anew() -> None:
@@ -76,18 +90,17 @@ def test_a_pod_that_crashes_with_what_dev_left_is_made_anew() -> None:
     assert "made anew" in told.detail
 
 
-def test_between_two_crashes_it_is_too() -> None:
-    end = crashed(3, restarts=2)["lastState"]
-    kube, _, _ = renewed(crashing({**running(), "lastState": end, "restartCount": 2}))
-    assert kube.deleted
-
-
 @pytest.mark.parametrize(
     "other",
     [
         crashing({**running(), "restartCount": 0}),  # starts for the first time
-        crashing({**crashed(3, restarts=2), "ready": True}),  # has got over it
+        crashing({**crashed(3, restarts=2), **running()}),  # is tried anew: it may succeed
         crashing(crashed(0, restarts=2)),
+        crashing(crashed(137, restarts=2)),  # none of these was ended by its files
+        crashing(crashed(1, restarts=2, reason="OOMKilled")),
+        crashing(crashed(255, restarts=2, reason="Unknown")),
+        crashing(crashed(137, restarts=2, reason="ContainerStatusUnknown")),
+        crashing(crashed(128, restarts=2, reason="StartError")),
         crashing(owner="other-78"),
     ],
 )
@@ -112,10 +125,26 @@ def test_nothing_is_asked_where_nothing_needs_it(of: Object, action: str) -> Non
 def test_what_goes_already_is_not_told_and_what_cannot_go_is() -> None:
     kube, gone, said = renewed(crashing(deletionTimestamp="T"))
     assert (kube.deleted, gone, said) == ([], {NAME}, [])
-    _, gone, said = renewed(crashing(), refuses=True)
+    _, gone, said = renewed(crashing(), gone=True)
+    assert (gone, said) == ({NAME}, [])
+    _, gone, said = renewed(crashing(), refuses="delete")
     assert gone == frozenset()
     assert isinstance(said[0], Warned)
     assert said[0].hints == (f"`kubectl --context lab -n x delete pod {NAME}`",)
+
+
+def test_a_container_that_dev_does_not_run_may_crash_as_it_likes() -> None:
+    both = crashing({**running(), "ready": True})
+    both["spec"]["containers"].append({"name": "metrics", "image": "other"})
+    both["status"]["containerStatuses"].append({**crashed(1, restarts=2), "name": "metrics"})
+    assert renewed(both)[1:] == (frozenset(), [])
+
+
+def test_who_may_not_list_pods_is_told_so_and_goes_on() -> None:
+    _, gone, said = renewed(crashing(), refuses="list")
+    assert gone == frozenset()
+    assert isinstance(said[0], Warned)
+    assert said[0].text.endswith("is not known: no")
 
 
 def test_the_crash_of_a_pod_that_was_deleted_is_never_judged() -> None:

@@ -16,10 +16,10 @@ from kubekit.rollout.wants import log_of
 
 _QUICK_SECONDS = 10.0
 _NOISE = re.compile(r"0x[0-9a-f]+|\d+")
-_SIGNALS = range(129, 160)
+SIGNALS = range(129, 160)
 """Exit codes of programs that a signal ended: what their logs say is not why."""
-# The first two never ran; of the last nothing is known.
-_NO_EXIT = ("ContainerCannotRun", "StartError", "ContainerStatusUnknown")
+NO_EXIT = ("ContainerCannotRun", "StartError", "ContainerStatusUnknown")
+"""Reasons of ends that are none: the first two never ran; of the last nothing is known."""
 _OUT_OF_TRIES = ("BackoffLimitExceeded", "PodFailurePolicy", "FailedIndexes", "MaxFailedIndexes")
 
 
@@ -61,13 +61,13 @@ class Crashed:
     def counts(self, container: Container) -> bool:
         """Whether the last exit of the container is one of these, as far as its status shows."""
         end = container.exited
-        if end is None or (end.get("reason") or "") in _NO_EXIT:
+        if end is None or (end.get("reason") or "") in NO_EXIT:
             return False
         number = end.get("exitCode")
         of_its_code = number in self.code if self.code else number != 0
         if number == 0 and _may_end_well(container):
             return False
-        if self.clue and number in _SIGNALS:
+        if self.clue and number in SIGNALS:
             return False
         before_the_app = container.init and not container.sidecar
         of_its_kind = self.init is None or self.init == before_the_app
