@@ -114,3 +114,20 @@ def test_an_empty_file_excludes_nothing() -> None:
 def test_the_line_that_leaves_a_file_out(text: str, path: str, line: int | None) -> None:
     rules = dockerignore.parse(text, file=Path(".dockerignore"))
     assert rules.line_against(path) == line
+
+
+def test_rules_that_do_not_match_are_not_tried_again_and_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "".join(f"**/dir{number}/*.tmp\n" for number in range(100))
+    rules = dockerignore.parse(f"{text}!a\na\n{text}", file=Path(".dockerignore"))
+    tried: list[int] = []
+    leaves_out = dockerignore.Ignore.leaves_out
+
+    def counted(self: dockerignore.Ignore, path: str) -> bool:
+        tried.append(len(self.rules))
+        return leaves_out(self, path)
+
+    monkeypatch.setattr(dockerignore.Ignore, "leaves_out", counted)
+    assert rules.line_against("a/b") == 102
+    assert tried == [1, 2]

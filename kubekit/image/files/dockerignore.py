@@ -112,9 +112,14 @@ class Ignore:
 
     def line_against(self, path: str) -> int | None:
         """The line by which a path is not sent; None where it is sent."""
+        parts = path.split("/")
+        prefixes = ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
+        rules = tuple(
+            rule for rule in self.rules if any(map(rule.expression.fullmatch, prefixes))
+        )  # the few that match at all: each is tried with all before it
         found = None
-        for count, rule in enumerate(self.rules, start=1):
-            out = Ignore(self.rules[:count]).leaves_out(path)
+        for count, rule in enumerate(rules, start=1):
+            out = Ignore(rules[:count]).leaves_out(path)
             found = (found or rule.line) if out else None
         return found
 
