@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import os
 import posixpath
 import re
@@ -18,22 +19,31 @@ from pathlib import Path
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files import context, dockerfile
 from kubekit.image.files.placed import Layout
-from kubekit.image.files.weigh import may_be_secret
+from kubekit.image.files.weigh import may_hold_secrets
 from kubekit.model import BuildSettings, Object, Settings, SyncRule
 from kubekit.rollout.finders.crashes import last_words
-from kubekit.rollout.finders.logs import ending, plain
+from kubekit.rollout.finders.logs import ending, last_line, plain, raised_line
 from kubekit.rollout.verdict import Blame
 
 Here = Callable[[str], Path | None]
 """Where the file at a path of the container is on this machine; None for what is not its own."""
 
-_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d+)')
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line (?P<line>\d{1,9})\b')
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/")
 _LACKS = re.compile(
     r"No such file or directory: b?'(?P<path>[^']+)'|Directory '(?P<folder>[^']+)' does not exist"
 )
+_HANDLED = "During handling of the above exception"
+_CAUSED = "direct cause of the following exception"
+_STARTS = re.compile(r", in (?:_execute_child|_execvpe)$")
+"""A frame of Python's own that looks for a program, of which a folder may have the name."""
+
 _WRITTEN = re.compile(r"\.(log|pid|lock|sock|db\w*|sqlite\w*)$")
 """What programs write themselves: a volume is for that, whatever they have left on this machine."""
+
+_WRITTEN_IN = frozenset({"cache", "log", "logs", "media", "temp", "tmp", "upload", "uploads"})
+_GLOB = re.compile(r"[*?\[]")
+_WILD = re.compile(r"[*?\[\]\\]")
 
 
 def line(text: str, here: Here) -> Place | None:
@@ -130,19 +140,18 @@ class _Image:
 
     def lacks(self, container: Object, log: str, rules: Sequence[SyncRule]) -> _Lack | None:
         """The file that the last words of the log miss."""
-        found = [match for one in ending(log).splitlines() if (match := _LACKS.search(one))]
-        if not found:
+        named = _missed(log)
+        if named is None:
             return None
-        folder = container.get("workingDir") or self._layout.workdir
-        named = found[-1]["path"] or found[-1]["folder"]
+        folder = posixpath.normpath(container.get("workingDir") or self._layout.workdir)
         path = posixpath.normpath(posixpath.join(folder, named))
-        if _is_mounted(container, path, rules):
+        if _is_mounted(container, path, rules) or not self._layout.is_known(path):
             return None
         files = [*self.files(path), *(self._context / one for one in self._layout.beside(path))]
         if path.startswith(f"{folder}/"):  # as if that were the context's own folder
             files.append(self._context / posixpath.relpath(path, folder))
         there = next(filter(os.path.exists, files), None)  # never raises, whatever a log holds
-        if there is None or may_be_secret(str(there)) or _WRITTEN.search(there.name):
+        if there is None or there == self._context or not _may_be_copied(there, self._context):
             return None
         return self._left_out(there, path)
 
@@ -151,10 +160,11 @@ class _Image:
         number = self._ignored.line_against(inside)
         rules = Place(file=self._ignoring, line=number)
         head = f"`{shown(file)}` is in your project but not in the image"
-        let_in = f"add `!{inside}` at the end of `{shown(self._ignoring)}`"
-        if inside not in self._layout.sources(path):
+        pattern = _WILD.sub(r"\\\g<0>", inside)
+        let_in = f"add `!{pattern}` at the end of `{shown(self._ignoring)}`"
+        if not self._layout.brings(inside, path, folder=file.is_dir()):
             recipe = Place(file=self._dockerfile, line=self._layout.last)
-            copy = f"add `COPY {_copied(file, inside, path)}` to `{shown(recipe.file)}`"
+            copy = f"add `COPY {self._copied(file, path)}` to `{shown(recipe.file)}`"
             too = () if number is None else (f"{let_in}: its line {number} leaves it out, too",)
             said = f"{head}: no `COPY` brings it to `{path}`"
             return _Lack(said=said, place=recipe, hints=(copy, *too))
@@ -162,17 +172,47 @@ class _Image:
             return None
         return _Lack(said=f"{head}: `{rules}` leaves it out", place=rules, hints=(let_in,))
 
+    def _copied(self, file: Path, path: str) -> str:
+        """What is to be copied where: the folder of a file, if it has one of its own."""
+        source, dest = file, path
+        alone = file.parent == self._context or posixpath.basename(path) != file.name
+        if not (file.is_dir() or alone) and _may_be_copied(file.parent, self._context):
+            source, dest = file.parent, posixpath.dirname(path)
+        words = (_GLOB.sub(r"[\g<0>]", source.relative_to(self._context).as_posix()), dest)
+        plain_form = " ".join(words)
+        as_list = len(plain_form.split()) > len(words)
+        return json.dumps(words, ensure_ascii=False) if as_list else plain_form
+
+
+def _missed(log: str) -> str | None:
+    """What the program ended for as it was not there: by its last words, or by their cause."""
+    *causes, last = ending(log).rpartition(_HANDLED)[2].split(_CAUSED)
+    said = [(last, last_line(log)), *((one, raised_line(one)) for one in reversed(causes))]
+    for text, words in said:
+        if match := _LACKS.search(words):
+            frames = [one for one in text.splitlines() if is_frame(one)]
+            of_program = bool(frames) and _STARTS.search(frames[-1])
+            return None if of_program else match["path"] or match["folder"]
+    return None
+
+
+def _may_be_copied(path: Path, context: Path) -> bool:
+    """Whether none of it may hold secrets, and none is what programs write themselves."""
+    inside = path.relative_to(context)
+    names = [one.as_posix() for one in (inside, *inside.parents)]
+    below = [
+        Path(top, name).relative_to(context).as_posix()
+        for top, folders, files in os.walk(path)
+        for name in (*folders, *files)
+    ]
+    return not any(map(may_hold_secrets, (*names, *below))) and not any(
+        _WRITTEN.search(one) or not _WRITTEN_IN.isdisjoint(one.lower().split("/"))
+        for one in (names[0], *below)
+    )
+
 
 def _is_mounted(container: Object, path: str, rules: Sequence[SyncRule]) -> bool:
     """Whether a volume lies there in which nothing of the image shows; `dev` fills its own."""
     filled = {posixpath.normpath(rule.dest) for rule in rules}
     mounts = (posixpath.normpath(one["mountPath"]) for one in container.get("volumeMounts") or ())
     return any(f"{path}/".startswith(f"{one}/") for one in mounts if one not in filled)
-
-
-def _copied(file: Path, inside: str, path: str) -> str:
-    """What is to be copied where: the folder of a file, if it has one of its own."""
-    folder, name = posixpath.split(inside)
-    if file.is_dir() or not folder or posixpath.basename(path) != name:
-        return f"{inside} {path}"
-    return f"{folder} {posixpath.dirname(path)}"

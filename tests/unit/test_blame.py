@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kubekit.blame import OwnFiles
+from kubekit.image.files import dockerignore
 from kubekit.model import BuildSettings, DevSettings, Object, Settings, SyncRule
 from kubekit.rollout.verdict import Blame
 
@@ -172,3 +173,131 @@ def test_what_is_not_in_the_project_or_lies_in_a_volume_is_the_apps_own_matter(
     found = blamed(tmp_path, missing("data/limits.json"), container=filled, rules=rules)
     assert found is not None
     assert found.cause is not None
+
+
+def write(root: Path, *names: str) -> None:
+    """Put these files into the project."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("")
+
+
+def advised(found: Blame | None) -> tuple[str, ...]:
+    """What to do about a file that the image lacks; nothing where none is told."""
+    return () if found is None else found.hints
+
+
+@pytest.mark.parametrize(
+    ("joined", "told"),
+    [
+        ("The above exception was the direct cause of the following exception:", True),
+        ("During handling of the above exception, another exception occurred:", False),
+    ],
+)
+def test_a_miss_counts_if_it_caused_the_end_and_not_if_it_was_handled(
+    tmp_path: Path, joined: str, *, told: bool
+) -> None:
+    first = TRACEBACK.format(path="x", error=missing("data/limits.json")).rpartition("\n[")[0]
+    found = blamed(tmp_path, log=f"{first}\n\n{joined}\n\n{TRACEBACK}")
+    assert bool(advised(found)) is told
+    assert found is not None
+    assert (found.cause is not None) is told
+
+
+def test_a_miss_that_the_program_told_of_and_went_on_is_not_why_it_ended(tmp_path: Path) -> None:
+    told = f"WARNING no limits: {missing('data/limits.json')}\n"
+    assert blamed(tmp_path, log=f"{told}ERROR: DATABASE_URL is not set\n") is None
+    assert advised(blamed(tmp_path, log=told))
+
+
+@pytest.mark.parametrize("function", ["_execute_child", "_execvpe"])
+def test_a_program_that_is_missing_is_no_folder_of_its_name(tmp_path: Path, function: str) -> None:
+    log = (
+        "Traceback (most recent call last):\n"
+        '  File "/app/src/app/main.py", line 3, in <module>\n    subprocess.run(["data"])\n'
+        f'  File "/usr/local/lib/python3.13/subprocess.py", line 1953, in {function}\n'
+        f"    raise\n{missing('data')}\n"
+    )
+    found = blamed(tmp_path, log=log)
+    assert found is not None
+    assert (str(found.place), found.cause) == ("src/app/main.py:3", None)
+    assert advised(blamed(tmp_path, log=log.replace(function, "open")))
+
+
+def test_nobody_is_told_to_copy_secrets(tmp_path: Path) -> None:
+    write(tmp_path, "secrets/db.json", "conf/a.toml", "conf/sub/.env", "web/a.css", "web/tls.key")
+    assert not advised(blamed(tmp_path, missing("secrets/db.json")))
+    ignored = "FROM python\nWORKDIR /app\nCOPY . .\n"
+    error = missing("secrets/db.json")
+    assert not advised(blamed(tmp_path, error, dockerfile=ignored, ignore="secrets\n"))
+    hint = "add `COPY conf/a.toml /app/conf/a.toml` to `Dockerfile`"
+    assert advised(blamed(tmp_path, missing("conf/a.toml"))) == (hint,)
+    assert not advised(blamed(tmp_path, "RuntimeError: Directory 'web' does not exist"))
+
+
+def test_what_the_app_writes_itself_belongs_into_a_volume(tmp_path: Path) -> None:
+    write(tmp_path, "uploads/1.png", "src/Media/1.png", "conf/a.toml", "conf/app.db")
+    for path in ("uploads/1.png", "src/Media/1.png", "conf/app.db"):
+        assert not advised(blamed(tmp_path, missing(path), ignore="**/*.png\n"))
+    hint = "add `COPY conf/a.toml /app/conf/a.toml` to `Dockerfile`"
+    assert advised(blamed(tmp_path, missing("conf/a.toml"))) == (hint,)
+
+
+@pytest.mark.parametrize(
+    ("copy", "error", "hint"),
+    [
+        ("src data", "RuntimeError: Directory '/app/data' does not exist", "data /app/data"),
+        ("*.json", missing("/app/data/limits.json"), "data /app/data"),
+        ("*", missing("/app/data/limits.json"), "data /app/data"),
+    ],
+)
+def test_a_copy_that_lays_it_elsewhere_does_not_bring_it(
+    tmp_path: Path, copy: str, error: str, hint: str
+) -> None:
+    found = blamed(tmp_path, error, dockerfile=f"FROM python\nWORKDIR /app\nCOPY {copy} ./\n")
+    assert advised(found) == (f"add `COPY {hint}` to `Dockerfile`",)
+
+
+@pytest.mark.parametrize(
+    "dockerfile",
+    [
+        (
+            "FROM node AS ui\nWORKDIR /ui\nCOPY src ./\nRUN build\n"
+            "FROM python\nWORKDIR /app\nCOPY --from=ui /ui/app ./app\n"
+        ),
+        "FROM python\nWORKDIR /app\nCOPY --parents src/app ./\n",
+        "FROM python\nWORKDIR /app\nCOPY --exclude=*.json src/app ./app\n",
+    ],
+)
+def test_nothing_is_told_of_what_a_run_made_or_a_flag_changed(
+    tmp_path: Path, dockerfile: str
+) -> None:
+    error = missing("/app/app/own.json")
+    assert not advised(blamed(tmp_path, error, dockerfile=dockerfile, ignore="**/*.json\n"))
+    plain = "FROM python\nWORKDIR /app\nCOPY src/app ./app\n"
+    assert advised(blamed(tmp_path, error, dockerfile=plain, ignore="**/*.json\n"))
+
+
+def test_the_context_itself_is_never_what_is_missing(tmp_path: Path) -> None:
+    error = "RuntimeError: Directory '/app' does not exist"
+    everything = "FROM python\nCOPY . /app\n"
+    assert not advised(blamed(tmp_path, error, dockerfile=everything, ignore="*\n!src\n"))
+
+
+def test_a_line_of_the_length_of_a_book_is_none(tmp_path: Path) -> None:
+    log = f'Traceback (most recent call last):\n  File "/app/src/app/main.py", line {"9" * 5000}\n'
+    assert blamed(tmp_path, log=f"{log}{VALUE}\n") is None
+
+
+def test_what_is_advised_can_be_written_as_it_stands(tmp_path: Path) -> None:
+    write(tmp_path, "my data/a b.csv", "pages/[id].html", "[id].html")
+    found = blamed(tmp_path, missing("my data/a b.csv"))
+    assert advised(found) == ('add `COPY ["my data", "/app/my data"]` to `Dockerfile`',)
+    found = blamed(tmp_path, missing("[id].html"))
+    assert advised(found) == ("add `COPY [[]id].html /app/[id].html` to `Dockerfile`",)
+    everything = "FROM python\nWORKDIR /app\nCOPY . .\n"
+    found = blamed(tmp_path, missing("pages/[id].html"), dockerfile=everything, ignore="pages\n")
+    line = r"!pages/\[id\].html"
+    assert advised(found) == (f"add `{line}` at the end of `.dockerignore`",)
+    rules = dockerignore.parse(f"pages\n{line}\n", file=tmp_path / ".dockerignore")
+    assert not rules.leaves_out("pages/[id].html")

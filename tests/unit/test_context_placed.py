@@ -96,3 +96,48 @@ def test_what_would_lie_beside_what_is_copied() -> None:
     assert laid.beside("/srv/one.json") == ("one.json", "b/one.json")
     assert laid.beside("/data/one.json") == laid.beside("/all/one.json") == ()
     assert layout("FROM python\nCOPY app.py /\n").beside("/one.json") == ()
+
+
+def test_what_docker_flattens_is_not_brought_under_its_own_name() -> None:
+    laid = layout("FROM python\nCOPY src static *.toml LICENSE /app/\nCOPY conf /app/conf\n")
+    assert laid.brings("static/a.css", "/app/a.css", folder=False)
+    assert laid.brings("LICENSE", "/app/LICENSE", folder=False)
+    assert laid.brings("a.toml", "/app/a.toml", folder=False)
+    assert laid.brings("conf", "/app/conf", folder=True)
+    assert not laid.brings("static", "/app/static", folder=True)
+    assert not laid.brings("static/a.css", "/app/static/a.css", folder=False)
+    assert not laid.brings("sub/a.toml", "/app/sub/a.toml", folder=False)
+    assert "sub/a.toml" in laid.sources("/app/sub/a.toml")  # who runs it has it from somewhere
+
+
+def test_what_a_run_of_another_stage_made_is_not_known() -> None:
+    text = (
+        "FROM node AS ui\nCOPY ui /ui\n{run}FROM ui AS built\nFROM python\n"
+        "COPY --from=built /ui /app/ui\nCOPY src /app/src\nRUN x\n"
+    )
+    made = layout(text.format(run="RUN npm run build\n"))
+    assert not made.is_known("/app/ui/a.js")
+    assert made.is_known("/app/src/main.py")
+    assert layout(text.format(run="")).is_known("/app/ui/a.js")
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("ARG D=/a\nARG D=/b", "/b"),
+        ("ENV D=/b\nARG D=/a", "/b"),
+        ("ARG D=/a\nENV D=/b", "/b"),
+        ("ARG D=/b\nARG D", "/b"),
+    ],
+)
+def test_the_last_value_counts_and_env_before_arg(text: str, place: str) -> None:
+    laid = layout(f"ARG D=/c\nFROM python\n{text}\nCOPY src $D\n".replace("ARG D=/c\n", ""))
+    assert laid.sources(f"{place}/a.py")
+    assert not laid.sources("/a/a.py")
+
+
+def test_a_stages_own_default_is_nearer_than_that_above_all_stages() -> None:
+    text = "ARG D=/c\nFROM python\nARG D=/b\nCOPY src $D\n"
+    assert layout(text).sources("/b/a.py")
+    assert layout(text, args={"D": "/x"}).sources("/x/a.py")
+    assert layout("ARG D=/c\nFROM python\nARG D\nCOPY src $D\n").sources("/c/a.py")

@@ -200,3 +200,19 @@ def test_what_is_below_clutter_and_nothing_else_is_passed_over(paths: set[str]) 
 def _above(path: str) -> set[str]:
     parts = path.split("/")
     return {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+
+
+@pytest.mark.parametrize(
+    ("path", "is_one"),
+    [
+        ("token", True),
+        ("api_token.json", True),
+        ("tokens.json", True),
+        ("tokenizer.json", False),
+        ("tokenization.py", False),
+        ("home/.kube/config", True),
+        ("config", False),
+    ],
+)
+def test_what_sounds_like_a_secret(path: str, *, is_one: bool) -> None:
+    assert weigh.may_hold_secrets(path) is is_one

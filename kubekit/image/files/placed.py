@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kubekit.image.files import variables
 from kubekit.image.files.dockerfile import Dockerfile, Instruction, Stage
 from kubekit.image.files.words import operands, pairs
+
+_STRANGE = frozenset({"parents", "exclude"})
+"""Flags by which a `COPY` lays files otherwise."""
+
+_Named = Callable[[str, str], bool]
+"""Whether what lies at this path below where a source goes may be what is called so."""
+
+
+def _file(inside: str, name: str) -> bool:
+    return "/" not in inside and fnmatch.fnmatchcase(inside, name)
+
+
+def _folder(_inside: str, _name: str) -> bool:
+    return False  # what is in it is laid, never it itself
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +38,16 @@ class _Copy:
     dest: str
     stage: _Laid | None
 
-    def within(self, path: str) -> Iterator[str]:
+    def lays(self, path: str) -> bool:
+        """Whether it may lay something there."""
+        return path == self.dest or path.startswith(f"{self.dest.rstrip('/')}/")
+
+    def within(self, path: str, named: _Named) -> Iterator[str]:
         """Where a path of the image may come from: below this source, or it itself."""
-        if path == self.dest or path.startswith(f"{self.dest.rstrip('/')}/"):
+        if self.lays(path):
             inside = posixpath.relpath(path, self.dest)
             folder, name = posixpath.split(self.source)
-            if fnmatch.fnmatchcase(inside, name):
+            if named(inside, name):
                 yield posixpath.join(folder, inside)
             yield posixpath.normpath(posixpath.join(self.source, inside))
 
@@ -44,23 +62,29 @@ class _Copy:
 
 @dataclass(frozen=True, kw_only=True)
 class _Laid:
-    """What a stage holds of the context, and the folder that it ends in."""
+    """What a stage holds of the context, and the folder that it ends in.
+
+    Attributes:
+        runs: a `RUN` may have made what is copied from it.
+    """
 
     copies: tuple[_Copy, ...] = ()
-    variables: Mapping[str, str]
+    args: Mapping[str, str]
+    env: Mapping[str, str]
     workdir: str = "/"
+    runs: bool = False
 
-    def sources(self, path: str, seen: set[tuple[int, str]]) -> Iterator[str]:
+    def sources(self, path: str, named: _Named, seen: set[tuple[int, str]]) -> Iterator[str]:
         """What `Layout.sources` gives; no question is asked twice."""
         if (id(self), path) in seen:
             return
         seen.add((id(self), path))
         for copy in reversed(self.copies):
-            for inside in copy.within(path):
+            for inside in copy.within(path, named):
                 if copy.stage is None:
                     yield inside
                 else:
-                    yield from copy.stage.sources(inside, seen)
+                    yield from copy.stage.sources(inside, named, seen)
 
 
 class Layout:
@@ -78,6 +102,7 @@ class Layout:
 
     def __init__(self, parsed: Dockerfile, *, target: str | None, args: Mapping[str, str]) -> None:
         self._parsed = parsed
+        self._given = args
         self._args = dict(args)
         for one in parsed.arguments:
             self._args |= {
@@ -89,7 +114,10 @@ class Layout:
         stage = parsed.stage(target)
         for each in parsed.stages[: stage.index + 1] if stage else ():
             self._stages.append(self._of(each))
-        self._laid = self._stages[-1] if self._stages else _Laid(variables={})
+        self._laid = self._stages[-1] if self._stages else _Laid(args={}, env={})
+        self._is_strange = any(
+            name in _STRANGE for one in parsed.instructions for name, _ in one.flags
+        )
         self.workdir = self._laid.workdir
         copies = [one for one in (stage.body if stage else ()) if one.keyword in {"COPY", "ADD"}]
         self.last = copies[-1].line if copies else None
@@ -99,7 +127,22 @@ class Layout:
 
         Empty where no `COPY` lays anything there.
         """
-        return tuple(dict.fromkeys(self._laid.sources(path, set())))
+        return tuple(dict.fromkeys(self._laid.sources(path, fnmatch.fnmatchcase, set())))
+
+    def brings(self, inside: str, path: str, *, folder: bool) -> bool:
+        """Whether a `COPY` lays this path of the context there, by Docker's own rules.
+
+        Args:
+            inside: in the context.
+            path: of the image.
+            folder: it is one, of which only what is in it is laid, never it under its own name.
+        """
+        return inside in self._laid.sources(path, _folder if folder else _file, set())
+
+    def is_known(self, path: str) -> bool:
+        """Whether what is laid there can be told: not where a `RUN` of another stage made it."""
+        copies = (one for one in self._laid.copies if one.stage is not None and one.stage.runs)
+        return not self._is_strange and not any(one.lays(path) for one in copies)
 
     def beside(self, path: str) -> tuple[str, ...]:
         """Paths in the context that would lie there if what is copied brought its neighbours."""
@@ -107,24 +150,30 @@ class Layout:
         return tuple(dict.fromkeys(inside for one in own for inside in one.beside(path)))
 
     def _of(self, stage: Stage) -> _Laid:
-        laid = self._earlier(stage, stage.base) or _Laid(variables={})
-        scope, workdir, copies = dict(laid.variables), laid.workdir, list(laid.copies)
+        laid = self._earlier(stage, stage.base) or _Laid(args={}, env={})
+        args, env, workdir = dict(laid.args), dict(laid.env), laid.workdir
+        copies, runs = list(laid.copies), laid.runs
         for one in stage.body:
+            scope = args | env
             match one.keyword:
                 case "ENV":
-                    scope |= {name: variables.expand(value, scope) for name, value in pairs(one)}
+                    env |= {name: variables.expand(value, scope) for name, value in pairs(one)}
                 case "ARG":
                     for name, value in pairs(one):
-                        given = self._args.get(name, variables.expand(value, scope))
-                        scope.setdefault(name, given)
+                        before = self._args.get(name, args.get(name, ""))
+                        own = variables.expand(value, scope) or before
+                        args[name] = self._given.get(name, own)
                 case "WORKDIR":
                     meant = variables.expand(one.text.strip("\"'"), scope)
                     workdir = posixpath.normpath(posixpath.join(workdir, meant))
                 case "COPY" | "ADD" if not one.heredoc:
                     copies += self._copied(stage, one, scope, workdir)
+                case "RUN":
+                    runs = True
                 case _:
                     pass
-        return _Laid(copies=tuple(copies), variables=scope, workdir=workdir)
+        runs = runs or any(one.stage is not None and one.stage.runs for one in copies)
+        return _Laid(copies=tuple(copies), args=args, env=env, workdir=workdir, runs=runs)
 
     def _copied(
         self, stage: Stage, one: Instruction, scope: Mapping[str, str], workdir: str

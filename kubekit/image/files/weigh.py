@@ -28,13 +28,18 @@ _SAMPLES = "example|sample|template|dist|defaults"
 ENV = re.compile(rf"\.env(\.(?!({_SAMPLES})$).*)?|(?!({_SAMPLES})\.).+\.env")
 """Names of files that hold the secrets of an environment."""
 
-_SECRET = re.compile(
+SECRET = re.compile(
     r"id_(rsa|dsa|ecdsa|ed25519)|.*\.(p12|pfx)|[._]netrc|\.pypirc|\.pgpass|\.git-credentials"
     r"|kubeconfig|.*\.kubeconfig"
 )
+"""Names of files that prove who somebody is."""
+
 _SECRET_PATH = re.compile(r"(.*/)?(\.aws/credentials|\.kube/config)")
 _MAYBE_KEY = (".pem", ".key")
-_SOUNDS_SECRET = re.compile(r"secret|credential|password|token|service.?account", re.IGNORECASE)
+_SOUNDS_SECRET = re.compile(
+    r"secret|credential|password|tokens?(?![a-z])|service.?account",  # a tokenizer is none
+    re.IGNORECASE,
+)
 _FOLDERS = {
     ".git": "the history in {names} is sent to the build",
     "node_modules": "{names} is sent to the build",
@@ -66,7 +71,7 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
         if ENV.fullmatch(name) or file.at == str(env_file):
             env.append(file.path)
         elif (
-            _SECRET.fullmatch(name)
+            SECRET.fullmatch(name)
             or _SECRET_PATH.fullmatch(file.path)
             or (name.endswith(_MAYBE_KEY) and _is_private_key(file))
         ):
@@ -79,12 +84,12 @@ def secrets(plan: BuildPlan, *, env_file: Path | None = None) -> list[Warned]:
     return warnings + [_exposed(given[file.at], file) for file in plan.files if file.at in given]
 
 
-def may_be_secret(path: str) -> bool:
+def may_hold_secrets(path: str) -> bool:
     """Whether a file sounds like one with secrets in it, so that nobody is told to copy it."""
     name = path.rpartition("/")[2]
     return bool(
         ENV.fullmatch(name)
-        or _SECRET.fullmatch(name)
+        or SECRET.fullmatch(name)
         or _SECRET_PATH.fullmatch(path)
         or _SOUNDS_SECRET.search(name)
         or name.endswith(_MAYBE_KEY)
