@@ -99,11 +99,15 @@ def test_what_would_lie_beside_what_is_copied() -> None:
 
 
 def test_what_docker_flattens_is_not_brought_under_its_own_name() -> None:
-    laid = layout("FROM python\nCOPY src static *.toml LICENSE /app/\nCOPY conf /app/conf\n")
+    laid = layout(
+        "FROM python\nCOPY src static *.toml LICENSE /app/\nCOPY conf /app/conf\nCOPY ui/* /ui/\n"
+    )
     assert laid.brings("static/a.css", "/app/a.css", folder=False)
     assert laid.brings("LICENSE", "/app/LICENSE", folder=False)
     assert laid.brings("a.toml", "/app/a.toml", folder=False)
     assert laid.brings("conf", "/app/conf", folder=True)
+    assert laid.brings("ui", "/ui", folder=True)
+    assert not laid.brings("ui/css/a.css", "/ui/css/a.css", folder=False)
     assert not laid.brings("static", "/app/static", folder=True)
     assert not laid.brings("static/a.css", "/app/static/a.css", folder=False)
     assert not laid.brings("sub/a.toml", "/app/sub/a.toml", folder=False)

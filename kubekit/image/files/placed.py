@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ from kubekit.image.files.words import operands, pairs
 _STRANGE = frozenset({"parents", "exclude"})
 """Flags by which a `COPY` lays files otherwise."""
 
+_GLOB = re.compile(r"[*?\[]")
+
 _Named = Callable[[str, str], bool]
 """Whether what lies at this path below where a source goes may be what is called so."""
 
@@ -26,8 +29,9 @@ def _file(inside: str, name: str) -> bool:
     return "/" not in inside and fnmatch.fnmatchcase(inside, name)
 
 
-def _folder(_inside: str, _name: str) -> bool:
-    return False  # what is in it is laid, never it itself
+def _folder(inside: str, name: str) -> bool:
+    # What is in it is laid, never it itself: by its name, or as all that a glob matches.
+    return inside == "." and _GLOB.search(name) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +52,7 @@ class _Copy:
             inside = posixpath.relpath(path, self.dest)
             folder, name = posixpath.split(self.source)
             if named(inside, name):
-                yield posixpath.join(folder, inside)
+                yield posixpath.normpath(posixpath.join(folder, inside))
             yield posixpath.normpath(posixpath.join(self.source, inside))
 
     def beside(self, path: str) -> Iterator[str]:
