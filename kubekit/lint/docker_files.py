@@ -15,15 +15,13 @@ from kubekit.errors import Place
 from kubekit.image.files import missing
 from kubekit.image.files.dockerfile import Instruction, Stage
 from kubekit.image.files.sources import taken
-from kubekit.image.files.weigh import ENV
+from kubekit.image.files.weigh import ENV, SECRET
 from kubekit.image.files.words import operands
 from kubekit.lint.rule import Book, Hit
-from kubekit.lint.source import Ignored, Source
+from kubekit.lint.source import Source
 
 _ARCHIVE = re.compile(r".*\.(tar|tar\.\w+|tgz|tbz2?|txz|tzst|gz|bz2|xz|zst)", re.IGNORECASE)
-_REMOTE = re.compile(r"(https?|ftp|git|ssh)://|git@|.*\.git(#.*)?$")
 _OPEN = re.compile(r"[$*?\[]")
-_KEY = re.compile(r"id_(rsa|dsa|ecdsa|ed25519)|\.netrc|\.pypirc|\.pgpass|kubeconfig|.*\.p12")
 _JUNK = (".git", "__pycache__", "tests")
 _PROBES = {".env": ".env", "__pycache__": "__pycache__/x.pyc"}
 
@@ -47,7 +45,7 @@ def _add(source: Source) -> Iterator[Hit]:
     for _, one, words in copies(source):
         sources = words[:-1]
         if one.keyword != "ADD" or any(
-            _REMOTE.match(word) or _ARCHIVE.fullmatch(word) for word in sources
+            missing.REMOTE.search(word) or _ARCHIVE.fullmatch(word) for word in sources
         ):
             continue
         shared = all(name in {"chown", "chmod", "link"} for name, _ in one.flags)
@@ -112,7 +110,7 @@ def _secret(source: Source) -> Iterator[Hit]:
     for _, one, words in copies(source):
         for word in words[:-1]:
             name = posixpath.basename(word.rstrip("/"))
-            if ENV.fullmatch(name) or _KEY.fullmatch(name):
+            if ENV.fullmatch(name) or SECRET.fullmatch(name):
                 text = f"`{word}` and the secrets in it get into the image"
                 hint = "use a Secret at run time, or `RUN --mount=type=secret` in the build"
                 yield source.hit(one, text, hint)
@@ -135,7 +133,7 @@ def _missing(source: Source) -> Iterator[Hit]:
     context = source.context
     if context is None or not (source.certain or _is_context(source)):
         return
-    for stage in source.dockerfile.needed(source.target):
+    for stage in source.dockerfile.built(source.target, source.args):
         for one in stage.body:
             for path in missing.absent(one, context):
                 text = f"`{path}` does not exist in the build context"
@@ -153,10 +151,11 @@ def _is_context(source: Source) -> bool:
 
 def _instead(source: Source, path: str) -> str:
     """What to do about a path that is not there."""
-    meant = missing.nearest(source.context, path) if source.context is not None else None
+    rules = source.ignored.rules if source.ignored else None
+    meant = missing.nearest(source.context, path, rules) if source.context is not None else None
     if meant is not None:
         return f"did you mean `{meant}`?"
-    kept_out = source.ignored is not None and _keeps_out(source.ignored, path)
+    kept_out = rules is not None and missing.keeps_out(rules, path)
     more = f" and add `!{path}` to `.dockerignore`" if kept_out else ""
     return f"correct the path, or create it{more}"
 
@@ -169,15 +168,12 @@ def _ignored(source: Source) -> Iterator[Hit]:
     for _, one, words in copies(source):
         for word in words[:-1]:
             path = posixpath.normpath(word.lstrip("/"))
-            local = not _OPEN.search(word) and not _REMOTE.match(word) and path not in {".", ".."}
+            remote = one.keyword == "ADD" and missing.REMOTE.search(word)
+            local = not _OPEN.search(word) and not remote and path not in {".", ".."}
             there = source.context is None or os.path.lexists(source.context / path)
-            if local and there and _keeps_out(source.ignored, path):
+            if local and there and missing.keeps_out(source.ignored.rules, path):
                 text = f"`{word}` is kept out of the build by `.dockerignore`"
                 yield source.hit(one, text, f"add `!{path}` to `.dockerignore`")
-
-
-def _keeps_out(ignored: Ignored, path: str) -> bool:
-    return ignored.rules.leaves_out(path) and not ignored.rules.may_hold_exceptions(path)
 
 
 def _copied_folders(source: Source) -> list[str]:

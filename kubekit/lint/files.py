@@ -125,6 +125,7 @@ def _dockerfile(build: BuildSettings, look: Look, *, certain: bool = True) -> li
         target=build.target,
         ignored=ignored,
         certain=certain,
+        args=build.args,
     )
     return look.dockerfile(source)
 

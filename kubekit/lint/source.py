@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kubekit.errors import Place
@@ -35,6 +35,7 @@ class Source:
         lines: without their ends.
         context: the folder it is built in, as far as that is known.
         target: the stage that is built; None for the last one.
+        args: build arguments, as far as they are known.
         ignored: the context's `.dockerignore`; None where there is none.
         certain: whether somebody says that this is its context; else it is where it lies.
     """
@@ -46,6 +47,7 @@ class Source:
     target: str | None = None
     ignored: Ignored | None = None
     certain: bool = True
+    args: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(
@@ -57,10 +59,11 @@ class Source:
         target: str | None = None,
         ignored: Ignored | None = None,
         certain: bool = True,
+        args: Mapping[str, str] | None = None,
     ) -> Source:
         """Parse the text of a Dockerfile."""
         lines = tuple(line.rstrip("\r") for line in text.removeprefix("\ufeff").split("\n"))
-        return cls(file, lines, parse(text), context, target, ignored, certain)
+        return cls(file, lines, parse(text), context, target, ignored, certain, args or {})
 
     @functools.cached_property
     def instructions(self) -> tuple[Instruction, ...]:
@@ -77,12 +80,14 @@ class Source:
         """The stage that becomes the image."""
         return self.dockerfile.stage(self.target) or self.dockerfile.stage(None)
 
+    @functools.cached_property
+    def scope(self) -> Mapping[str, str]:
+        """What a `FROM` sees by the Dockerfile alone."""
+        return self.dockerfile.scope({})
+
     def lineage(self, stage: Stage) -> tuple[Instruction, ...]:
         """What makes the stage: the instructions of those it is based on, and its own."""
-        before = None
-        for other in self.stages[: stage.index]:
-            if other.name and other.name.lower() == stage.base.lower():
-                before = other
+        before = self.dockerfile.above(stage, self.scope)
         above = self.lineage(before) if before else ()
         return (*above, *stage.body)
 

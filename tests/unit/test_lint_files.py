@@ -113,6 +113,22 @@ def test_a_stage_that_is_not_built_may_miss_anything(tmp_path: Path, web: Settin
         assert [one.id for one in looked.findings].count("copy-missing") == count
 
 
+def test_a_stage_that_a_build_argument_names_is_the_one_that_is_built(
+    tmp_path: Path, web: Settings
+) -> None:
+    text = "ARG V=prod\nFROM a:1 AS dev\nCOPY none /\nFROM a:1 AS prod\nFROM ${V}\n"
+    put(tmp_path, {"Dockerfile": text})
+    build = BuildSettings(context=tmp_path, dockerfile=tmp_path / "Dockerfile")
+    for args, count in (({}, 0), ({"V": "dev"}, 1)):
+        looked = project(replace(web, build=replace(build, args=args)), Look())
+        assert [one.id for one in looked.findings].count("copy-missing") == count
+
+
+def test_what_a_heredoc_holds_is_no_instruction(tmp_path: Path) -> None:
+    text = f"{HEAD}COPY <<robots.txt /app/\nDisallow: /\nrobots.txt\n{TAIL}"
+    assert "unknown-instruction" not in ids(put(tmp_path, {"Dockerfile": text}))
+
+
 def test_a_dockerfile_that_may_be_built_in_another_folder_is_let_pass(tmp_path: Path) -> None:
     text = f"{HEAD}COPY shop /app/shop\nCOPY shopp /app/\n{TAIL}"
     assert "copy-missing" not in ids(put(tmp_path, {"Dockerfile": text}))

@@ -289,6 +289,7 @@ def bombs() -> Iterator[tuple[str, str, str]]:
             "heredocs": "FROM a\n" + "RUN <<EOF\n" * N,
             "heredocs-ended-above": "FROM a\nEOF\n" + "RUN <<EOF\n" * N,
             "heredocs-in-a-line": "FROM a\nRUN " + "<<A " * N + "\n" + "x\n" * N,
+            "heredocs-in-quotes": "FROM a\nRUN <<A " + "'\"" * N + '\\"' * N,
             "directive": "# a=b" + " " * N * 5 + "x\nFROM a\n",
             "doubling": chain("", "ARG A{i}=$A{j}$A{j}x\n", 60) + "FROM $A59\n",
             "variables": "FROM " + "${a-" * N,

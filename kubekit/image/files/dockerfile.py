@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from kubekit.errors import FilesError, Place, shown
 from kubekit.image.files import plain, variables
-from kubekit.image.files.heredocs import HEREDOC, Ends
+from kubekit.image.files.heredocs import Ends, begun
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,7 +71,7 @@ class Instruction:
     @property
     def heredoc(self) -> bool:
         """Whether lines below it are handed to it as files, by ``<<EOF``."""
-        return self.keyword in _WITH_HEREDOC and HEREDOC.search(self.text) is not None
+        return self.keyword in _WITH_HEREDOC and any(begun(self.text))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +93,15 @@ class Stage:
             for mount in instruction.mounts:
                 if "from" in mount:
                     yield mount["from"], instruction
+
+    def start(self, scope: Mapping[str, str]) -> BaseImage:
+        """What it starts from, be it an image or a stage above."""
+        return _base_image(self.base, self.origin, scope)
+
+    def images(self, scope: Mapping[str, str]) -> Iterator[BaseImage]:
+        """What it starts from and takes from, be they images or stages above."""
+        yield self.start(scope)
+        yield from (_base_image(written, one, scope) for written, one in self.sources)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,22 +149,34 @@ class Dockerfile:
             given: build arguments, the predefined ones like ``TARGETARCH`` included.
         """
         found: dict[tuple[str, str | None], BaseImage] = {}
-        waiting = [stage for stage in [self.stage(target)] if stage]
-        done: set[int] = set()
-        scope = self._scope(given)
-        while waiting:
-            stage = waiting.pop()
-            if stage.index in done:
-                continue
-            done.add(stage.index)
-            for written, instruction in [(stage.base, stage.origin), *stage.sources]:
-                image = _base_image(written, instruction, scope)
-                before = self._before(stage.index, image.reference)
-                if before:
-                    waiting.append(before)
-                elif image.reference != "scratch":
+        scope = self.scope(given)
+        for stage in self._reached(target, scope):
+            for image in stage.images(scope):
+                if not self._before(stage.index, image.reference) and image.reference != "scratch":
                     found.setdefault((image.reference, image.platform), image)
         return tuple(sorted(found.values(), key=lambda image: image.line))
+
+    def built(self, target: str | None, given: Mapping[str, str]) -> tuple[Stage, ...]:
+        """List the stages that building `target` surely needs; `given` as for `images`."""
+        # With what only the builder knows in its name, it is not sure to be any stage's.
+        scope = self.scope({**dict.fromkeys(variables.PREDEFINED, "?"), **given})
+        return tuple(sorted(self._reached(target, scope), key=lambda stage: stage.index))
+
+    def above(self, stage: Stage, scope: Mapping[str, str]) -> Stage | None:
+        """The stage that this one starts from; None where it starts from an image."""
+        return self._before(stage.index, stage.start(scope).reference)
+
+    def _reached(self, target: str | None, scope: Mapping[str, str]) -> Iterator[Stage]:
+        waiting = [stage for stage in [self.stage(target)] if stage]
+        done: set[int] = set()
+        while waiting:
+            stage = waiting.pop()
+            if stage.index not in done:
+                done.add(stage.index)
+                yield stage
+                labels = (image.reference for image in stage.images(scope))
+                found = (self._before(stage.index, label) for label in labels)
+                waiting += [before for before in found if before]
 
     def needed(self, target: str | None) -> tuple[Stage, ...]:
         """List the stages that building `target` may need: all before one that a variable names."""
@@ -217,7 +238,8 @@ class Dockerfile:
         at = bisect.bisect_left(indexes, end)
         return self.stages[indexes[at - 1]] if at else None
 
-    def _scope(self, given: Mapping[str, str]) -> dict[str, str]:
+    def scope(self, given: Mapping[str, str]) -> dict[str, str]:
+        """The values that a `FROM` sees: of what is given, and of the `ARG`s above the first."""
         scope = dict(given)
         for instruction in self.arguments:
             for match in _ASSIGNMENT.finditer(instruction.text):
@@ -310,7 +332,7 @@ def _instructions(lines: list[str], escape: str, heredocs: bool) -> Iterator[Ins
         keyword, _, arguments = _SPACE.sub(" ", "".join(parts), count=1).partition(" ")
         instruction = _instruction(keyword.upper(), arguments.strip(), number)
         if heredocs and instruction.keyword in _WITH_HEREDOC:
-            for heredoc in HEREDOC.finditer(instruction.text):
+            for heredoc in begun(instruction.text):
                 ends.skip(rest, heredoc)
         yield instruction
 

@@ -10,13 +10,17 @@ from pathlib import Path
 
 from kubekit.errors import BuildError, Place
 from kubekit.image.files import dockerfile, sources
-from kubekit.image.files.context import ignore_path
+from kubekit.image.files.context import ignore_file, ignore_path
 from kubekit.image.files.dockerfile import Instruction
+from kubekit.image.files.dockerignore import Ignore
+from kubekit.image.files.weigh import may_hold_secrets
 from kubekit.image.files.words import operands
 from kubekit.model import BuildPlan
 
 _GLOB = re.compile(r"[*?\[]")
-_REMOTE = re.compile(r":|\.git(#|$)")
+REMOTE = re.compile(r":|\.git(#|$)")
+"""What an `ADD` may fetch: where it stands in a source, that is not sure to be a file's path."""
+
 _LONG = 200
 """Characters of an instruction that a message repeats."""
 
@@ -33,7 +37,7 @@ def check(plan: BuildPlan) -> None:
     parsed = dockerfile.parse(text)
     if not sources.is_plain(parsed, text, args=settings.args):
         return
-    for stage in parsed.needed(settings.target):
+    for stage in parsed.built(settings.target, settings.args):
         for one in stage.body:
             for path in absent(one, settings.context):
                 flags = (f"--{name}={value} " for name, value in one.flags)
@@ -48,7 +52,7 @@ def absent(instruction: Instruction, context: Path) -> Iterator[str]:
         return
     if any(_GLOB.search(word) for word in words):
         return  # one that matches nothing is no error
-    if instruction.keyword == "ADD" and any(_REMOTE.search(word) for word in words):
+    if instruction.keyword == "ADD" and any(REMOTE.search(word) for word in words):
         return
     for parts in sources.taken(instruction):
         if not _may_exist(context, parts):
@@ -70,9 +74,9 @@ def not_found(command: str, path: str, copy: Instruction, plan: BuildPlan) -> Bu
     """What a build ends with that has not found a source in its context."""
     context = plan.settings.context
     rules = ignore_path(plan.settings).name
-    there = (context / path).exists()
+    there = os.path.exists(context / path)  # noqa: PTH110 - a path raises on a long name
     why = f"is excluded by `{rules}`" if there else "is not in the build context"
-    meant = nearest(context, path)
+    meant = None if there else nearest(context, path, ignore_file(plan.settings))
     if there:
         hint = f"let it through with a line `!{path}` there"
     else:
@@ -85,17 +89,25 @@ def not_found(command: str, path: str, copy: Instruction, plan: BuildPlan) -> Bu
     )
 
 
-def nearest(context: Path, path: str) -> str | None:
-    """The path that may be meant by one that is not there: mostly one part of it is misspelled."""
+def nearest(context: Path, path: str, rules: Ignore | None) -> str | None:
+    """The path that may be meant by one that is not there: mostly one part of it is misspelled.
+
+    None where the build does not get that path by the rules, or should not as it may be secret.
+    """
     parts = path.split("/")
     for index, part in enumerate(parts):
         folder = context.joinpath(*parts[:index])
         if not os.path.lexists(folder / part):
             close = difflib.get_close_matches(part, _names(folder), n=1)
-            meant = [*parts[:index], *close, *parts[index + 1 :]]
-            found = close and os.path.lexists(context.joinpath(*meant))
-            return "/".join(meant) if found else None
+            meant = "/".join([*parts[:index], *close, *parts[index + 1 :]])
+            found = close and os.path.lexists(context / meant) and not may_hold_secrets(meant)
+            return meant if found and not (rules and keeps_out(rules, meant)) else None
     return None
+
+
+def keeps_out(rules: Ignore, path: str) -> bool:
+    """Whether the rules surely keep all of a file or folder out of the build."""
+    return rules.leaves_out(path) and not rules.may_hold_exceptions(path)
 
 
 def _names(folder: Path) -> list[str]:

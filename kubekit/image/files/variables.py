@@ -5,6 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+PREDEFINED = frozenset(
+    f"{which}{what}"
+    for which in ("TARGET", "BUILD")
+    for what in ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
+) | {"TARGETSTAGE"}
+"""Build arguments that have a value, which only the builder knows, without being declared."""
 _VARIABLE = re.compile(
     r"\\(?P<escaped>.)"
     # A word as long as no image's name is: of many that are never closed, each is read in vain.
