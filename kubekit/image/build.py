@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -217,12 +216,11 @@ def _meant(image: BaseImage, plan: BuildPlan) -> Iterator[str]:
     """What else its name may be, and where that comes from if not from the line of `FROM`."""
     file = plan.settings.dockerfile
     parsed = dockerfile.read(file)
-    stages = {one.name.lower(): one.name for one in parsed.stages if one.origin.line < image.line}
-    close = difflib.get_close_matches(image.reference.lower(), {*stages} - {""}, n=1)
-    if close:
-        yield f"did you mean the stage `{stages[close[0]]}`?"
-    elif meant := names.meant(image.reference):
+    above = (one.name for one in parsed.stages if one.origin.line < image.line)
+    if meant := names.meant(image.reference):
         yield f"did you mean `{meant}`?"
+    elif stage := names.stage(image.reference, above):
+        yield f"did you mean the stage `{stage}`?"
     for name, line in names.arguments(parsed, image.written):
         given = name in plan.settings.args
         where = "`build.args` in kubekit.yaml" if given else f"`{shown(file)}:{line}`"

@@ -11,8 +11,9 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
-from kubekit.image.files import names, variables
+from kubekit.image.files import names
 from kubekit.image.files.dockerfile import INSTRUCTIONS, Instruction, Stage
+from kubekit.image.files.variables import PREDEFINED
 from kubekit.image.files.words import pairs
 from kubekit.lint.rule import Book, Hit
 from kubekit.lint.source import Source
@@ -23,11 +24,6 @@ _AS = re.compile(
 _NAME = re.compile(r"\$(?:(\w+)|\{(\w+)[^}]*\})")
 _KNOWN = frozenset({*INSTRUCTIONS, "MAINTAINER"})
 _RESERVED = frozenset({"scratch", "context"})
-_PREDEFINED = frozenset(
-    f"{which}{what}"
-    for which in ("TARGET", "BUILD")
-    for what in ("PLATFORM", "OS", "ARCH", "VARIANT", "OSVERSION")
-)
 
 BOOK: Book[Callable[[Source], Iterator[Hit]]] = Book()
 _rule = BOOK.rule
@@ -35,16 +31,11 @@ _rule = BOOK.rule
 
 def _images(source: Source) -> Iterator[tuple[Stage, str]]:
     """Each stage that starts from an image, with its reference as far as it is known."""
-    scope: dict[str, str] = {}
-    for instruction in source.dockerfile.arguments:
-        for name, value in pairs(instruction):
-            scope[name] = variables.expand(value, scope)
-    above: set[str] = set()
     for stage in source.stages:
-        base = stage.base.strip("\"'")
-        if base.lower() not in above and base != "scratch" and not base.isdecimal():
-            yield stage, variables.reference(base, scope)
-        above.add(stage.name.lower())
+        reference = stage.start(source.scope).reference
+        above = source.dockerfile.above(stage, source.scope)
+        if above is None and reference != "scratch" and not reference.isdecimal():
+            yield stage, reference
 
 
 def _tag(reference: str) -> str | None:
@@ -54,11 +45,15 @@ def _tag(reference: str) -> str | None:
     return reference.rpartition("/")[2].partition(":")[2] or None
 
 
-def _at_image(source: Source, stage: Stage, text: str, hint: str) -> Iterator[Hit]:
-    """A hit at `FROM`, and at each `ARG` whose value makes its image what it is."""
+def _at_image(
+    source: Source, stage: Stage, text: str, hint: str, *, wrong: Callable[[str], bool]
+) -> Iterator[Hit]:
+    """A hit at `FROM`, and at each `ARG` whose value is what is wrong with its image."""
     yield source.hit(stage.origin, text, hint)
     lines = {one.line: one for one in source.dockerfile.arguments}
     for name, line in names.arguments(source.dockerfile, stage.base):
+        if not wrong(source.scope.get(name, "")):
+            continue
         told = f"`{name}` names what line {stage.origin.line} starts from: {text}"
         # Whoever leaves it out at `FROM` means this one, too.
         yield replace(source.hit(lines[line], told, hint), starts=stage.origin.line)
@@ -76,6 +71,7 @@ def _untagged(source: Source) -> Iterator[Hit]:
                 f"name a version, such as `{reference}:3.13-slim`"
                 if reference.rpartition("/")[2] == "python"
                 else "name a version or a digest",
+                wrong=reference.endswith,
             )
 
 
@@ -89,6 +85,7 @@ def _latest(source: Source) -> Iterator[Hit]:
                 stage,
                 f"`{reference}` is another image every few weeks",
                 "name a version or a digest",
+                wrong=lambda value: value.endswith("latest"),
             )
 
 
@@ -96,12 +93,16 @@ def _latest(source: Source) -> Iterator[Hit]:
 def _misspelled(source: Source) -> Iterator[Hit]:
     """An image whose name or tag is nearly one of Docker's library, or the name of a stage."""
     for stage, reference in _images(source):
-        above = sorted({one.name.lower() for one in source.stages[: stage.index] if one.name})
-        close = difflib.get_close_matches(reference.lower(), above, n=1, cutoff=0.8)
-        meant = f"the stage `{close[0]}`" if close else names.meant(reference)
+        image = names.meant(reference)
+        meant = image or names.stage(reference, (one.name for one in source.stages[: stage.index]))
         if meant is not None:
-            hint = f"did you mean {meant if close else f'`{meant}`'}?"
-            yield from _at_image(source, stage, f"`{reference}` is probably no image", hint)
+            hint = f"did you mean {'' if image else 'the stage '}`{meant}`?"
+            text = f"`{reference}` is probably no image"
+            yield from _at_image(source, stage, text, hint, wrong=_no_part_of(meant))
+
+
+def _no_part_of(right: str) -> Callable[[str], bool]:
+    return lambda value: value not in right
 
 
 @_rule("stage-name-twice", "DL3024", "CKV_DOCKER_11", "DuplicateStageName", "DS-0012", error=True)
@@ -187,7 +188,7 @@ def _argument_unknown(source: Source) -> Iterator[Hit]:
     for stage in source.stages:
         for plain, braced in _NAME.findall(stage.base):
             name = plain or braced
-            if name not in declared | _PREDEFINED:
+            if name not in declared | PREDEFINED:
                 close = difflib.get_close_matches(name, sorted(declared), n=1)
                 hint = f"did you mean `{close[0]}`?" if close else "declare it: `ARG` above `FROM`"
                 yield source.hit(stage.origin, f"`{name}` is declared nowhere above", hint)
@@ -320,7 +321,7 @@ def _undefined(source: Source) -> Iterator[Hit]:
                 continue
             for plain, braced in _NAME.findall(re.sub(r"\\\$|'[^']*'", "", one.text)):
                 name = plain or braced
-                if name in declared or name in _PREDEFINED:
+                if name in declared or name in PREDEFINED:
                     continue
                 close = difflib.get_close_matches(name, sorted(declared), n=1, cutoff=0.8)
                 if name in above:

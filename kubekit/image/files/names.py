@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kubekit.image.files.dockerfile import Dockerfile
 from kubekit.image.files.words import pairs
@@ -32,7 +32,9 @@ _WITH_VARIANTS = frozenset({"golang", "node", "pypy", "python", "ruby", "rust"})
 _WORD = re.compile(r"[a-z]+")
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 _NEAR, _NEAR_WORD = 0.8, 0.75
-"""How alike names have to be; of a word as short as `slim` two letters may be swapped."""
+"""How alike words have to be; of one as short as `slim` two letters may be swapped."""
+_SHORTEST = 5
+"""Letters: a shorter name is one slip away from too many that are meant as they are."""
 
 
 def meant(reference: str) -> str | None:
@@ -40,15 +42,41 @@ def meant(reference: str) -> str | None:
     prefix = next(
         (one for one in ("docker.io/library/", "library/") if reference.startswith(one)), ""
     )
-    name, mark, tag = reference.removeprefix(prefix).partition(":")
-    if "/" in name or "@" in reference:
+    rest = reference.removeprefix(prefix)
+    name, mark, tag = rest.partition(":")
+    if set(rest) & set("/@"):
         return None
-    close = difflib.get_close_matches(name, sorted(_OFFICIAL), n=1, cutoff=_NEAR)
-    if name not in _OFFICIAL and not close:
+    near = (one for one in sorted(_OFFICIAL) if _slipped(name, one))
+    right = name if name in _OFFICIAL else next(near, None)
+    if right is None:
         return None
-    right = name if name in _OFFICIAL else close[0]
     found = f"{prefix}{right}{mark}{_tag(tag) if right in _WITH_VARIANTS else tag}"
     return found if found != reference else None
+
+
+def stage(reference: str, above: Iterable[str]) -> str | None:
+    """The name of a stage above that is probably meant by what no image is known by."""
+    if set(reference) & set(":/@") or reference in _OFFICIAL:
+        return None
+    names = {one.lower(): one for one in above if one}
+    close = difflib.get_close_matches(reference.lower(), sorted(names), n=1, cutoff=_NEAR)
+    return names[close[0]] if close else None
+
+
+def _slipped(written: str, right: str) -> bool:
+    """Whether one letter is wrong, lacks or is too much, or two have changed places.
+
+    A digit is no slip of the hand: `python3` is a name of its own.
+    """
+    if min(len(written), len(right)) < _SHORTEST:
+        return False
+    letters = enumerate(zip(written, right, strict=False))
+    same = next((at for at, (one, other) in letters if one != other), min(len(written), len(right)))
+    one, other = written[same:], right[same:]
+    if one[:1].isdecimal():
+        return False
+    swapped = one[1::-1] + one[2:]
+    return other in {swapped, one[1:]} or other[1:] in {one, one[1:]}
 
 
 def _tag(tag: str) -> str:
