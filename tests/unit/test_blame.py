@@ -28,6 +28,8 @@ Traceback (most recent call last):
 [2026-01-01 00:00:00 +0000] [1] [ERROR] Reason: Worker failed to boot.
 """
 VALUE = "ValueError: no JSON"
+CAUSED = "The above exception was the direct cause of the following exception:"
+HANDLED = "During handling of the above exception, another exception occurred:"
 CONTAINER: Object = {"name": "app"}
 CAUSE = "container `app` crashes with exit code 3: "
 
@@ -190,15 +192,20 @@ def advised(found: Blame | None) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("joined", "told"),
     [
-        ("The above exception was the direct cause of the following exception:", True),
-        ("During handling of the above exception, another exception occurred:", False),
+        ((CAUSED,), True),
+        ((CAUSED, CAUSED), True),
+        ((HANDLED,), False),
+        ((CAUSED, HANDLED), False),
     ],
 )
 def test_a_miss_counts_if_it_caused_the_end_and_not_if_it_was_handled(
-    tmp_path: Path, joined: str, *, told: bool
+    tmp_path: Path, joined: tuple[str, ...], *, told: bool
 ) -> None:
-    first = TRACEBACK.format(path="x", error=missing("data/limits.json")).rpartition("\n[")[0]
-    found = blamed(tmp_path, log=f"{first}\n\n{joined}\n\n{TRACEBACK}")
+    said = TRACEBACK.rpartition("\n[")[0]
+    log = said.format(path="x", error=missing("data/limits.json"))
+    for one in joined:
+        log += f"\n\n{one}\n\n{said}"
+    found = blamed(tmp_path, log=log)
     assert bool(advised(found)) is told
     assert found is not None
     assert (found.cause is not None) is told

@@ -114,9 +114,12 @@ def test_what_docker_flattens_is_not_brought_under_its_own_name() -> None:
     assert "sub/a.toml" in laid.sources("/app/sub/a.toml")  # who runs it has it from somewhere
 
 
-def test_what_a_run_of_another_stage_made_is_not_known() -> None:
+@pytest.mark.parametrize(
+    "between", ["FROM ui AS built\n", "FROM scratch AS built\nCOPY --from=ui /ui /ui\n"]
+)
+def test_what_a_run_of_another_stage_made_is_not_known(between: str) -> None:
     text = (
-        "FROM node AS ui\nCOPY ui /ui\n{run}FROM ui AS built\nFROM python\n"
+        f"FROM node AS ui\nCOPY ui /ui\n{{run}}{between}FROM python\n"
         "COPY --from=built /ui /app/ui\nCOPY src /app/src\nRUN x\n"
     )
     made = layout(text.format(run="RUN npm run build\n"))
