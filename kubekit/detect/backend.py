@@ -40,8 +40,8 @@ class Stored:
     Attributes:
         path: of the settings; with `line` where the file is named.
         written: the expression there, as Python has it.
-        text: what it stands for, relative to where the app is; None where there is no telling.
-        variable: that the path is read from; empty where it is read from none.
+        text: what it stands for, relative to the backend's folder; None where there is no telling.
+        variable: that the path, and nothing else, is read from; empty where it is read from none.
         below: what is put behind the variable's value; empty where that names the file itself.
     """
 
@@ -111,6 +111,7 @@ class Backend:
             whitenoise serves none.
         stored: where Django's settings have the file of sqlite; None where they have none.
         migrate: the command that migrates the database before the app starts; usually none.
+        settings: Django's settings module to migrate by; None where `migrate` takes the app's.
         installed: whether the project itself is a distribution that is installed.
         port: that the container listens on.
         native: Debian packages that its dependencies need to be compiled; usually none.
@@ -138,6 +139,7 @@ class Backend:
     collected: str | None = None
     stored: Stored | None = None
     migrate: tuple[str, ...] = ()
+    settings: str | None = None
     installed: bool = False
     port: int = 8000
     health: Health = Health()

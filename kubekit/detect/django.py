@@ -13,7 +13,10 @@ from kubekit.detect.texts import text_of
 from kubekit.detect.tree import names_module
 
 _CONF = re.compile(rb"^ROOT_URLCONF\s*=\s*[\"']([\w.]+)[\"']", re.MULTILINE)
-_SETTINGS = re.compile(rb"setdefault\(\s*[\"']DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([\w.]+)[\"']")
+_SETTINGS = re.compile(
+    rb"^[^#\n]*setdefault\(\s*[\"']DJANGO_SETTINGS_MODULE[\"']\s*,\s*[\"']([\w.]+)[\"']",
+    re.MULTILINE,
+)
 _STATIC_ROOT = re.compile(rb"^STATIC_ROOT\s*[=:]", re.MULTILINE)
 _LOCAL = frozenset({"localhost", ".localhost", "*"})
 _DEEP = 12
@@ -24,7 +27,7 @@ def django_routes(modules: Modules) -> list[Route]:
     """The routes below ROOT_URLCONF, over every `include()`."""
     for path in modules.tree.having(b"ROOT_URLCONF"):
         if conf := _CONF.search(modules.tree.files[path]):
-            file = _file(modules, conf[1].decode())
+            file = file_of(modules, conf[1].decode())
             if file is not None:
                 return list(dict.fromkeys(_patterns(modules, file, "/", 0)))
     return []
@@ -46,12 +49,18 @@ def find_collected(
     for settings in modules.tree.having(b"STATIC_ROOT"):
         if at := _STATIC_ROOT.search(modules.tree.files[settings]):
             for one in (path, "manage.py"):
-                if said := _SETTINGS.search(modules.tree.files.get(one, b"")):
+                if said := settings_named(modules, one):
                     line = modules.tree.files[settings].count(b"\n", 0, at.start()) + 1
                     text = "static files are collected in the build, for whitenoise"
                     report.found(text, settings, line)
-                    return said[1].decode()
+                    return said
     return None
+
+
+def settings_named(modules: Modules, path: str) -> str | None:
+    """The settings that a module takes where the environment names none, as wsgi.py does."""
+    said = _SETTINGS.search(modules.tree.files.get(path, b""))
+    return said[1].decode() if said else None
 
 
 def check_hosts(report: Report, modules: Modules) -> None:
@@ -83,7 +92,8 @@ def _is_true(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and value.value is True
 
 
-def _file(modules: Modules, dotted: str) -> str | None:
+def file_of(modules: Modules, dotted: str) -> str | None:
+    """The file that a dotted name in Django's settings means."""
     return next((path for path in modules.tree.files if names_module(path, dotted)), None)
 
 
@@ -119,7 +129,7 @@ def _view(modules: Modules, path: str, view: ast.expr, route: Route, deep: int) 
             if isinstance(what, ast.Tuple) and what.elts:
                 what = what.elts[0]
             dotted = text_of(modules, path, what)
-            file = _file(modules, dotted) if dotted else None
+            file = file_of(modules, dotted) if dotted else None
             if file is not None:
                 yield from _patterns(modules, file, route.path, deep + 1)
             elif dotted is None:

@@ -11,8 +11,8 @@ from kubekit.detect.backend import Backend, Looked
 from kubekit.detect.choose import choose
 from kubekit.detect.closure import Closure
 from kubekit.detect.databases import find_database
-from kubekit.detect.django import check_hosts, django_routes, find_collected
-from kubekit.detect.djangodata import find_migrate, find_stored
+from kubekit.detect.django import check_hosts, django_routes, find_collected, settings_named
+from kubekit.detect.djangodata import find_migrate, find_settings, find_stored
 from kubekit.detect.environment import find_variables
 from kubekit.detect.health import find_health, is_about
 from kubekit.detect.hints import Hint, Hints, read_hints
@@ -207,8 +207,11 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
 def _stored(seen: _Seen, backend: Backend) -> Backend:
     """Where Django has its data, and what has to be done to it before the app starts."""
     copied = (*backend.data, *(backend.packages if backend.source == "." else ()))
-    migrate = find_migrate(seen.report, seen.modules, source=backend.source, copied=copied)
-    return replace(backend, stored=find_stored(seen.modules), migrate=migrate)
+    modules, path = seen.modules, seen.app.path
+    migrate = find_migrate(seen.report, modules, source=backend.source, copied=copied)
+    settings = find_settings(modules, path, migrate)
+    stored = find_stored(modules, settings_named(modules, path))
+    return replace(backend, stored=stored, migrate=migrate, settings=settings)
 
 
 def _installing(backend: Backend, installs: Installs) -> Backend:

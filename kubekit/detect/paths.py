@@ -7,6 +7,12 @@ from collections.abc import Sequence
 
 _JOINS = frozenset({"os.path.join", "path.join", "join", "Path", "pathlib.Path"})
 _TEXTS = frozenset({"str", "os.fspath"})
+_SAME = _TEXTS | {
+    *("Path", "pathlib.Path", "os.path.abspath", "os.path.realpath", "os.path.normpath"),
+    *("abspath", "realpath", "normpath"),
+}
+_DEEPEST = 99
+_ABOVE = frozenset({"os.path.dirname", "path.dirname", "dirname"})
 
 
 def path_parts(expr: ast.expr) -> Sequence[ast.expr]:
@@ -33,12 +39,25 @@ def _dotted(function: ast.expr) -> str:
             return ""
 
 
-def is_above(expr: ast.expr) -> bool:
-    """Whether it is a folder above its own module, as `Path(__file__).resolve().parent` is."""
-    if not isinstance(expr, ast.Call | ast.Attribute | ast.Subscript):
-        return False
-    nodes = list(ast.walk(expr))
-    own = any(isinstance(one, ast.Name) and one.id == "__file__" for one in nodes)
-    # With a text in it, it leads to something below.
-    texts = (one for one in nodes if isinstance(one, ast.Constant) and isinstance(one.value, str))
-    return own and not any(texts)
+def climbed(expr: ast.expr) -> tuple[ast.expr, int]:
+    """What a path starts from, and how many folders it climbs: `Path(x).resolve().parents[1]`."""
+    up = 0
+    while True:
+        match expr:
+            case ast.Attribute(value=inner, attr="parent"):
+                up += 1
+            case ast.Subscript(
+                value=ast.Attribute(value=inner, attr="parents"),
+                slice=ast.Constant(value=int() as index),
+            ) if index < _DEEPEST:
+                up += index + 1
+            case ast.Call(func=ast.Attribute(value=inner, attr="resolve" | "absolute"), args=[]):
+                pass
+            case ast.Call(func=function, args=[inner], keywords=[]):
+                name = _dotted(function)
+                if name not in _SAME | _ABOVE:
+                    return expr, up
+                up += name in _ABOVE
+            case _:
+                return expr, up
+        expr = inner

@@ -54,10 +54,11 @@ class Scope:
 
 @dataclass
 class Module:
-    """One module: what it imports, defines and gives names to."""
+    """One module: what it imports, `stars` as a whole, what it defines and gives names to."""
 
     path: str
     imports: dict[str, tuple[str, str | None, int]]
+    stars: list[tuple[str, int]]
     functions: dict[str, Function]
     classes: dict[str, ast.ClassDef]
     scopes: dict[str, Scope]
@@ -76,6 +77,7 @@ class Modules:
         self._foreign = foreign
         self._modules: dict[str, Module | None] = {}
         self._located: dict[tuple[str, str, int], tuple[str, str] | None] = {}
+        self._starred: dict[str, list[Module]] = {}
 
     def get(self, path: str) -> Module | None:
         """A module; None if it cannot be parsed."""
@@ -139,15 +141,30 @@ class Modules:
         module = self.get(path)
         if module is None or deep > _DEEP:
             return None
-        for one in dict.fromkeys((scope, "")):
-            if one in module.scopes and name in module.scopes[one].values:
-                return Defined(path, one, name)
-        if name in module.functions or name in module.classes:
-            return Defined(path, "", name)
-        if name not in module.imports:
-            return None
-        dotted, attribute, level = module.imports[name]
-        return self._imported(path, dotted, attribute, level, deep)
+        if scope in module.scopes and name in module.scopes[scope].values:
+            return Defined(path, scope, name)
+        for one in (module, *(self._all_of(module) if not name.startswith("_") else ())):
+            if name in one.scopes[""].values or name in one.functions or name in one.classes:
+                return Defined(one.path, "", name)
+            if name in one.imports:
+                dotted, attribute, level = one.imports[name]
+                return self._imported(one.path, dotted, attribute, level, deep)
+        return None
+
+    def _all_of(self, module: Module) -> list[Module]:
+        """The modules that it has by `import *`, each once, what wins first: they may go round."""
+        if module.path not in self._starred:
+            found: dict[str, Module] = {}
+            waiting = [module]
+            while waiting:
+                one = waiting.pop()
+                if one.path not in found:
+                    found[one.path] = one
+                    located = [self.locate(one.path, *star) for star in one.stars]
+                    inner = [self.get(place[0]) for place in located if place]
+                    waiting += [star for star in inner if star is not None]
+            self._starred[module.path] = list(found.values())[1:]
+        return self._starred[module.path]
 
     def _imported(
         self, path: str, dotted: str, attribute: str | None, level: int, deep: int
@@ -172,7 +189,7 @@ class Modules:
 
 
 def _module(path: str, parsed: ast.Module) -> Module:
-    module = Module(path, {}, {}, {}, {"": scope_of(parsed.body)})
+    module = Module(path, {}, [], {}, {}, {"": scope_of(parsed.body)})
     for node in _everywhere(parsed.body):
         match node:
             case ast.Import():
@@ -180,6 +197,8 @@ def _module(path: str, parsed: ast.Module) -> Module:
                     # `import a.b` gives `a` a meaning; `import a.b as c` gives `c` that of `a.b`.
                     dotted = alias.name if alias.asname else alias.name.partition(".")[0]
                     module.imports.setdefault(alias.asname or dotted, (dotted, None, 0))
+            case ast.ImportFrom(names=[ast.alias(name="*")]):
+                module.stars.append((node.module or "", node.level))
             case ast.ImportFrom():
                 for alias in node.names:
                     what = (node.module or "", alias.name, node.level)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 
-from kubekit.detect.paths import is_above, path_parts
+from kubekit.detect.paths import climbed, path_parts
 from kubekit.detect.symbols import Defined, Modules
 
 _DEEP = 8
@@ -31,9 +32,11 @@ def text_of(
         case ast.BinOp(left=left, op=ast.Add(), right=right):
             both = (text_of(modules, path, one, scope, deep + 1) for one in (left, right))
             found = _joined(list(both))
+        case ast.Name(id="__file__"):
+            found = path
         case ast.Name():
             found = _named(modules, path, expr, scope, deep)
-        case ast.Attribute(attr=attribute) if not is_above(expr):
+        case ast.Attribute(attr=attribute) if attribute != "parent":
             found = _named(modules, path, expr, scope, deep) or _field(modules, attribute, deep)
         case _:
             found = _of_path(modules, path, expr, scope, deep)
@@ -41,12 +44,14 @@ def text_of(
 
 
 def _of_path(modules: Modules, path: str, expr: ast.expr, scope: str, deep: int) -> str | None:
-    """The text of a path; of what is above the source only the app's own folder is worth naming."""
-    if is_above(expr):
-        return "."
+    """The text of a path; what it is of the source itself is relative to the backend's folder."""
+    start, up = climbed(expr)
+    if start is not expr:
+        text = text_of(modules, path, start, scope, deep + 1)
+        return posixpath.normpath(text + "/.." * up) if up and text is not None else text
     texts = [text_of(modules, path, part, scope, deep + 1) for part in path_parts(expr)]
     known = [text for text in texts if text is not None]
-    return "/".join(known) if texts and len(known) == len(texts) else None
+    return posixpath.join(*known) if texts and len(known) == len(texts) else None
 
 
 def _joined(parts: list[str | None]) -> str | None:

@@ -74,6 +74,12 @@ def _env_value(value: str) -> str:
     return f'"{escaped}"'
 
 
+def _image_value(value: str) -> str:
+    """A value as ENV takes it: a `$` would begin the name of a variable."""
+    escaped = re.sub(r'(["\\$])', r"\\\1", value)
+    return value if value == escaped and _BARE.fullmatch(value) else f'"{escaped}"'
+
+
 @functools.cache
 def _environment() -> Environment:
     environment = Environment(  # noqa: S701 - neither Dockerfiles nor YAML are HTML
@@ -95,6 +101,7 @@ def _environment() -> Environment:
         "copied": _copied,
         "shell_word": shlex.quote,
         "env_value": _env_value,
+        "image_value": _image_value,
         "rows": lambda text: str(text).rstrip("\n"),
     }
     return environment

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Any, Literal
 
-from kubekit.detect.backend import Backend, Variable
+from kubekit.detect.backend import Backend, Stored, Variable
 from kubekit.init import layout, serving
 from kubekit.init.template import yaml_word
 
@@ -125,6 +125,7 @@ def _manifests(backend: Backend) -> dict[str, Any]:
     return {
         "mode": mode(backend),
         "migrate": list(backend.migrate),
+        "settings": backend.settings,
         "reads": _reads(backend),
         # Whoever reads the variable stays ready to serve while it drains; others are held up.
         "drains": "DRAIN_SECONDS" in _reads(backend),
@@ -173,13 +174,18 @@ def stored(backend: Backend) -> tuple[str, str] | None:
     """
     if backend.database != "sqlite":
         return None
-    if (own := backend.stored) is not None and own.variable:
+    if (own := backend.stored) is not None and _leads(own):
         return own.variable, "/app/data" if own.below else f"/app/data/{_file(backend)}"
     default = next((one.default for one in backend.env if one.name == "DATABASE_URL"), None)
     found = _RELATIVE_FILE.fullmatch(default or "")
     if found is None or found["path"].startswith("data/"):
         return None
     return "DATABASE_URL", f"{found[1]}:////app/data/{found['path'].rpartition('/')[2]}"
+
+
+def _leads(own: Stored) -> bool:
+    """Whether its variable may be set: nobody else's, and no folder behind it that is not there."""
+    return bool(own.variable) and own.variable not in _PLATFORM and own.below.count("/") <= 1
 
 
 def _file(backend: Backend) -> str:

@@ -64,6 +64,7 @@ def test_static_files_are_collected_where_whitenoise_serves_them(
     assert notes(found).get(COLLECTED) == ("shop/settings.py:2" if collected else None)
 
 
+ONLY = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': %s}}\n"
 DATABASES = """
 import os
 from pathlib import Path
@@ -79,7 +80,7 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": %s}}
         ("BASE_DIR / 'db.sqlite3'", "./db.sqlite3", "", ""),
         ("str(BASE_DIR / 'data' / 'db.sqlite3')", "./data/db.sqlite3", "", ""),
         ("os.path.join(BASE_DIR, 'db.sqlite3')", "./db.sqlite3", "", ""),
-        ("os.path.join(os.path.dirname(__file__), 'a', 'b')", "./a/b", "", ""),
+        ("os.path.join(os.path.dirname(__file__), 'a', 'b')", "shop/a/b", "", ""),
         ("'/app/data/x.db'", "/app/data/x.db", "", ""),
         ("BASE_DIR / unknown()", None, "", ""),
         ("os.environ.get('DB', BASE_DIR / 'x')", None, "DB", ""),
@@ -87,6 +88,9 @@ DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": %s}}
         ("Path(os.environ['DB'])", None, "DB", ""),
         ("Path(DATA) / 'a' / 'b.db'", None, "DATA_DIR", "/a/b.db"),
         ("os.path.join(DATA, 'b.db')", None, "DATA_DIR", "/b.db"),
+        ("Path(DATA) / 'b.db', 'TEST': DATA", None, "", ""),
+        ("Path(DATA) / 'b.db', 'OPTIONS': {'x': os.environ['DATA_DIR']}", None, "", ""),
+        ("os.environ.get('DB') or BASE_DIR / 'x'", None, "", ""),
     ],
 )
 def test_where_the_file_of_sqlite_lies(
@@ -99,6 +103,103 @@ def test_where_the_file_of_sqlite_lies(
     told = found.stored
     assert (told.text, told.variable, told.below) == (text, variable, below)
     assert (told.path, told.line) == ("shop/settings.py", 6)
+
+
+@pytest.mark.parametrize(
+    ("base", "text"),
+    [
+        ("Path(__file__).resolve().parent.parent", "src/data/x"),
+        ("Path(__file__).parent.parent.parent", "./data/x"),
+        ("Path(__file__).resolve().parents[2]", "./data/x"),
+        ("os.path.dirname(os.path.dirname(os.path.abspath(__file__)))", "src/data/x"),
+        ("PROJECT.parent", "src/data/x"),
+        ("Path(__file__).parents[3]", "../data/x"),
+        ("Path(__file__).parents[-1]", None),
+        ("Path(__file__).parents[999999999]", None),
+        ("Path(unknown()).parent", None),
+    ],
+)
+def test_folders_above_a_module_are_counted(tmp_path: Path, base: str, text: str | None) -> None:
+    head = "import os\nfrom pathlib import Path\nPROJECT = Path(__file__).parent\n"
+    settings = f"{head}BASE = {base}\n" + ONLY % "BASE / 'data' / 'x'"
+    shop = {"shop/__init__.py": "", "shop/wsgi.py": WSGI, "shop/settings.py": settings}
+    files = {f"src/{path}": source for path, source in shop.items()}
+    found = looked(tmp_path, {"requirements.txt": BASE["requirements.txt"], **files}).backend
+    assert found is not None
+    assert found.stored is not None
+    assert found.stored.text == text
+
+
+PRODUCTION = {
+    **BASE,
+    "shop/settings/__init__.py": "",
+    "shop/settings/base.py": "from pathlib import Path\nBASE = Path(__file__).parents[2]\n",
+    "shop/wsgi.py": WSGI.replace("shop.settings", "shop.settings.prod"),
+}
+
+
+@pytest.mark.parametrize(
+    ("settings", "path", "text"),
+    [
+        ({"ci.py": ONLY % "'ci.db'", "prod.py": ONLY % "'prod.db'"}, "prod.py", "prod.db"),
+        ({"ci.py": ONLY % "':memory:'", "prod.py": ""}, None, None),
+        ({"ci.py": ONLY % "'ci.db'", "prod.py": "DATABASES = read()\n"}, None, None),
+        ({"ci.py": ONLY % "'ci.db'", "prod.py": ""}, "ci.py", "ci.db"),
+        ({"ci.py": ONLY % "'ci.db'", "dev.py": ONLY % "'x'", "prod.py": ""}, None, None),
+        ({"ci.py": ONLY % "'ci.db'", "prod.py": ONLY % "':memory:'"}, None, None),
+        (
+            {"ci.py": ONLY % "'ci.db'", "prod.py": "from .base import *\n" + ONLY % "BASE / 'x'"},
+            "prod.py",
+            "./x",
+        ),
+        (
+            {
+                "ci.py": ONLY % "'ci.db'",
+                "more.py": "from .base import *\nfrom .prod import *\n" + ONLY % "BASE / 'x'",
+                "prod.py": "from .more import *\n",
+            },
+            "more.py",
+            "./x",
+        ),
+    ],
+)
+def test_the_settings_that_the_app_takes_tell_where_sqlite_is(
+    tmp_path: Path, settings: dict[str, str], path: str | None, text: str | None
+) -> None:
+    files = {f"shop/settings/{name}": source for name, source in settings.items()}
+    found = looked(tmp_path, {**PRODUCTION, **files}, database="sqlite").backend
+    assert found is not None
+    told = found.stored
+    assert (told and told.path) == (path and f"shop/settings/{path}")
+    assert (told and told.text) == text
+
+
+@pytest.mark.parametrize(
+    ("wsgi", "manage", "settings"),
+    [
+        ("shop.settings.prod", "shop.settings.local", "shop.settings.prod"),
+        ("shop.settings.prod", "shop.settings.prod", None),
+        ("shop.settings.prod", None, "shop.settings.prod"),
+        (None, "shop.settings.local", None),
+    ],
+)
+def test_migrations_take_the_settings_of_the_app(
+    tmp_path: Path, wsgi: str | None, manage: str | None, settings: str | None
+) -> None:
+    comment = "# os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.no')\n"
+    by = comment + "os.environ.setdefault('DJANGO_SETTINGS_MODULE', '%s')\n"
+    lines = WSGI.splitlines(keepends=True)
+    app = "".join([*lines[:2], by % wsgi if wsgi else comment, lines[3]])
+    files = {
+        "shop/wsgi.py": app,
+        "manage.py": "import os\n" + (by % manage if manage else comment),
+        "shop/migrations/0001_initial.py": "",
+        "shop/settings/prod.py": ONLY % "'x'",
+    }
+    found = looked(tmp_path, {**PRODUCTION, **files}).backend
+    assert found is not None
+    assert found.migrate
+    assert found.settings == settings
 
 
 @pytest.mark.parametrize(

@@ -394,6 +394,50 @@ def test_the_variable_of_the_path_of_sqlite_leads_into_the_volume() -> None:
     assert "ENV SQLITE_PATH" not in of(other, "Dockerfile")
 
 
+@pytest.mark.parametrize(
+    ("variable", "below"), [("DATA", "/db/x"), ("DATA", "//x"), ("HOME", "/x")]
+)
+def test_no_variable_is_set_that_would_lead_elsewhere(variable: str, below: str) -> None:
+    backend = SHAPES["django, sqlite"]
+    assert backend.stored is not None
+    led = replace(backend.stored, variable=variable, below=below)
+    assert f"ENV {variable}=" not in of(replace(backend, stored=led), "Dockerfile")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("my db.sqlite3", '"/app/data/my db.sqlite3"'),
+        ("a#b$c", '"/app/data/a#b\\$c"'),
+        ('"', '"/app/data/\\""'),
+        ("x.db", "/app/data/x.db"),
+    ],
+)
+def test_the_name_of_the_file_of_sqlite_is_one_word_of_the_image(name: str, written: str) -> None:
+    backend = replace(SHAPES["django, sqlite"], env=(variable("SQLITE_PATH", name),))
+    assert f"\nENV SQLITE_PATH={written}\n" in of(backend, "Dockerfile")
+
+
+def test_migrations_take_the_settings_of_the_app(tmp_path: Path) -> None:
+    said = "DJANGO_SETTINGS_MODULE=shop.other\n"
+    for shape in ("django, migrated", "django, sqlite", "django, sqlite or more"):
+        backend = replace(SHAPES[shape], settings="shop.prod")
+        for env in ("", said):
+            given = env + SERVER if shape == "django, migrated" else env
+            objects = applied(backend, tmp_path / shape, env=given)
+            kind = "Job" if "Job" in objects else "Deployment"
+            pod = objects[kind]["spec"]["template"]["spec"]
+            (one,) = pod["initContainers" if kind == "Deployment" else "containers"]
+            # What `.env` says, the app takes, too.
+            wanted = [] if env else [{"name": "DJANGO_SETTINGS_MODULE", "value": "shop.prod"}]
+            assert one.get("env", []) == wanted
+    alone = replace(SHAPES["django, migrated"], settings="shop.prod", env=())
+    text = of(alone, "manifests/migrate.yaml.j2")
+    assert "value: shop.prod\n" in text
+    assert "envFrom" not in text
+    assert "DJANGO_SETTINGS" not in of(SHAPES["django, migrated"], "manifests/migrate.yaml.j2")
+
+
 @every_shape
 def test_there_is_room_for_an_upload(backend: Backend, tmp_path: Path) -> None:
     """Starlette keeps one in /tmp, and a pod with more there than the volume's limit is evicted."""
