@@ -12,6 +12,7 @@ from kubekit.redact import MASK
 from kubekit.secretnames import may_be_secret
 from kubekit.text import envfile
 from kubekit.text.envfile import EnvFile
+from kubekit.text.read import read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from kubekit.model import BuildSettings, Settings
     from kubekit.text.strictyaml import Document
 
+_MAY_STAY = re.compile(r"^[ \t]*#[ \t]*[A-Za-z_]\w*=", re.MULTILINE)
+"""A variable of an example that is commented out: one that has a default, or none is needed."""
 _USER_IN_URL = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -77,12 +80,23 @@ def _missing(settings: Settings, environ: Mapping[str, str]) -> Iterator[_Missin
                 "write them there, or name their files or folders under `manifests`",
             )
     if settings.env_file is not None and not settings.env_file.exists():
-        origin = settings.origins.get("env_file", "")
-        yield (
+        yield _missing_env(settings, settings.env_file)
+
+
+def _missing_env(settings: Settings, file: Path) -> _Missing:
+    if file.is_symlink():
+        target = file.parent / file.readlink()
+        return (
             ("env_file",),
-            f"no file at `{shown(settings.env_file)}`, which {origin} names",
-            missing_env_hint(settings),
+            f"`{shown(file)}` is a link to `{shown(target)}`, where no file is",
+            f"write `{shown(target)}`, or remove the link: `rm {shown(file)}`",
         )
+    origin = settings.origins.get("env_file", "")
+    return (
+        ("env_file",),
+        f"no file at `{shown(file)}`, which {origin} names",
+        missing_env_hint(settings),
+    )
 
 
 def _missing_secrets(build: BuildSettings, environ: Mapping[str, str]) -> Iterator[_Missing]:
@@ -102,10 +116,11 @@ def _missing_secrets(build: BuildSettings, environ: Mapping[str, str]) -> Iterat
 
 
 def asks_for_none(root: Path) -> bool:
-    """Whether the example of a `.env` is there and leaves nothing to be set: all in it may stay."""
+    """Whether the example of a `.env` leaves nothing to be set: it only names what may stay."""
     example = root / ".env.example"
     try:
-        return example.is_file() and not envfile.load(example).values
+        text = read_text(example) if example.is_file() else ""
+        return bool(_MAY_STAY.search(text)) and not envfile.parse(text, file=example).values
     except FilesError:
         return False
 

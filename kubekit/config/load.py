@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -105,12 +106,13 @@ def _settings(project: Project, file: Path, given: Given, origins: dict[str, str
     """All settings but the cluster."""
     root = file.parent
     name = given.pick("name", label, origins) or project.name
+    there = os.path.lexists(root / ".env")  # a link to nothing was meant to be one
     env_file = given.pick("env_file", lambda value: absolute_path(str(value), given.cwd), origins)
     if env_file is None and project.env_file is not None:
         env_file = absolute_path(project.env_file, root)
-        if env_file == root / ".env" and not env_file.exists() and asks_for_none(root):
+        if env_file == root / ".env" and not there and asks_for_none(root):
             env_file = None
-    if env_file is None and (root / ".env").exists():
+    if env_file is None and there:
         env_file = root / ".env"
         origins["env_file"] = f"found beside {file.name}"
     return Settings(

@@ -369,7 +369,9 @@ def test_missing_files_are_named_at_once(project: Path) -> None:
 NAMED = "name: a\nmanifests: []\nenv_file: {}\n"
 
 
-@pytest.mark.parametrize("example", ["", "# Copy it.\n\n# LOG_LEVEL=info\n# API_KEY=\n"])
+@pytest.mark.parametrize(
+    "example", ["# A=", "#A=\n", "# Copy it.\n\n# LOG_LEVEL=info\n# API_KEY=\n"]
+)
 def test_no_env_is_missed_where_its_example_leaves_nothing_to_set(
     project: Path, example: str
 ) -> None:
@@ -387,7 +389,11 @@ def test_no_env_is_missed_where_its_example_leaves_nothing_to_set(
         (".env", "API_KEY=\n"),
         (".env", "LOG_LEVEL=info\n"),
         (".env", "what is this\n"),
-        ("my.env", ""),
+        (".env", "# A=\nwhat is this\n"),
+        # What names no variable does not say that none is needed.
+        (".env", ""),
+        (".env", "# ask Bob\n"),
+        ("my.env", "# A=\n"),
     ],
 )
 def test_an_env_is_missed_where_anything_might_be_to_set(
@@ -397,6 +403,18 @@ def test_an_env_is_missed_where_anything_might_be_to_set(
         (project / ".env.example").write_text(example)
     error = failing(FilesError, lambda: loaded(write(project, NAMED.format(named))))
     assert error.message == f"no file at `{named}`, which kubekit.yaml:3 names"
+
+
+@pytest.mark.parametrize("text", ["name: a\nmanifests: []\n", NAMED.format(".env")])
+def test_an_env_that_is_a_link_to_nothing_is_not_passed_over(project: Path, text: str) -> None:
+    (project / ".env.example").write_text("# A=\n")
+    (project / ".env").symlink_to("gone/secrets.env")
+    error = failing(FilesError, lambda: loaded(write(project, text)))
+    assert error.message == "`.env` is a link to `gone/secrets.env`, where no file is"
+    assert error.hints == ("write `gone/secrets.env`, or remove the link: `rm .env`",)
+    (project / "gone").mkdir()
+    (project / "gone/secrets.env").touch()
+    assert loaded(project).env_file == project / ".env"
 
 
 SECRETS = """\

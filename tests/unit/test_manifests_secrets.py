@@ -382,11 +382,12 @@ def test_where_nothing_has_to_be_set_the_secret_is_empty_without_a_file() -> Non
     (secret,) = secrets(rendered())
     assert secret.data["data"] == {}
     assert secret.name == secrets(rendered(env=""))[0].name
-    Path(".env.example").write_text("API_KEY=\n")
-    assert failing(rendered).message == error.message
+    for asks in ("API_KEY=\n", "", "# ask Bob\n"):
+        Path(".env.example").write_text(asks)
+        assert failing(rendered).message == error.message
 
 
 def test_no_secret_is_made_of_nothing_for_manifests_that_use_none() -> None:
     write(a__yaml=thing())
-    Path(".env.example").touch()
+    Path(".env.example").write_text("# LOG_LEVEL=info\n")
     assert secrets(rendered()) == []
