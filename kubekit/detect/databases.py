@@ -38,6 +38,7 @@ def find_database(
     *,
     variables: Iterable[Read],
     names: Iterable[str],
+    first: str | None = None,
 ) -> Database | None:
     """The database; None for an app without one.
 
@@ -47,6 +48,7 @@ def find_database(
         paths: the modules of the app.
         variables: what the app reads from its environment.
         names: what is installed.
+        first: the module that is known to name it, where there are more that might.
 
     Raises:
         UsageError: the answer is no kind of database.
@@ -58,7 +60,8 @@ def find_database(
         if scheme in _SCHEMES and "://" in (read.variable.default or ""):
             report.found(f"{_SCHEMES[scheme]} by {read.variable.name}", read.path, read.line)
             return _SCHEMES[scheme]
-    return _in_source(report, modules, paths) or _by_driver(report, names)
+    known = _in_source(report, modules, [first]) if first is not None else None
+    return known or _in_source(report, modules, paths) or _by_driver(report, names)
 
 
 def _answered(answer: str) -> Database | None:

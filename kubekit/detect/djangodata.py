@@ -24,17 +24,23 @@ _WITH_MIGRATIONS = re.compile(
 _DEEP = 8
 
 
-def find_stored(modules: Modules, settings: str | None) -> Stored | None:
+def find_databases(modules: Modules, path: str) -> str | None:
+    """The module that gives `DATABASES` to the application in `path`; None where it is unknown."""
+    settings = settings_named(modules, path)
+    file = file_of(modules, settings) if settings else None
+    meaning = modules.named(file, "DATABASES") if file else None
+    return meaning.path if isinstance(meaning, Defined) else None
+
+
+def find_stored(modules: Modules, databases: str | None) -> Stored | None:
     """Where `DATABASES` has its file of sqlite; None where it has none, or there is no telling.
 
     Args:
         modules: the source.
-        settings: the module of them that the app takes; None where it is not known.
+        databases: the module that gives it; None where it is not known.
     """
-    file = file_of(modules, settings) if settings else None
-    meaning = modules.named(file, "DATABASES") if file else None
-    if isinstance(meaning, Defined):
-        return next(_files(modules, meaning.path), None)
+    if databases is not None:
+        return next(_files(modules, databases), None)
     found = [one for path in modules.tree.having(b"DATABASES") for one in _files(modules, path)]
     return found[0] if len(found) == 1 else None
 

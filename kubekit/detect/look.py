@@ -11,8 +11,13 @@ from kubekit.detect.backend import Backend, Looked
 from kubekit.detect.choose import choose
 from kubekit.detect.closure import Closure
 from kubekit.detect.databases import find_database
-from kubekit.detect.django import check_hosts, django_routes, find_collected, settings_named
-from kubekit.detect.djangodata import find_migrate, find_settings, find_stored
+from kubekit.detect.django import check_hosts, django_routes, find_collected
+from kubekit.detect.djangodata import (
+    find_databases,
+    find_migrate,
+    find_settings,
+    find_stored,
+)
 from kubekit.detect.environment import find_variables
 from kubekit.detect.health import find_health, is_about
 from kubekit.detect.hints import Hint, Hints, read_hints
@@ -187,11 +192,14 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
         check_hosts(report, modules)
     health = find_health(report, _routes(modules, app))
     names = seen.installs.names | closure.drivers()
-    database = find_database(report, modules, closure.paths, variables=variables, names=names)
+    first = find_databases(modules, app.path) if backend.framework == "django" else None
+    database = find_database(
+        report, modules, closure.paths, variables=variables, names=names, first=first
+    )
     main = own_main(app.path, backend.source)
     ports = Ports(main=main, paths=closure.paths, variables=variables, hints=seen.hints)
     if backend.framework == "django" and database is not None:
-        backend = _stored(seen, backend)
+        backend = replace(_migrating(seen, backend), stored=find_stored(modules, first))
     return replace(
         backend,
         server=server,
@@ -204,14 +212,13 @@ def _running(seen: _Seen, backend: Backend, closure: Closure) -> Backend:
     )
 
 
-def _stored(seen: _Seen, backend: Backend) -> Backend:
-    """Where Django has its data, and what has to be done to it before the app starts."""
+def _migrating(seen: _Seen, backend: Backend) -> Backend:
+    """What has to be done to Django's data before the app starts."""
     copied = (*backend.data, *(backend.packages if backend.source == "." else ()))
-    modules, path = seen.modules, seen.app.path
-    migrate = find_migrate(seen.report, modules, source=backend.source, copied=copied)
-    settings = find_settings(modules, path, migrate)
-    stored = find_stored(modules, settings_named(modules, path))
-    return replace(backend, stored=stored, migrate=migrate, settings=settings)
+    migrate = find_migrate(seen.report, seen.modules, source=backend.source, copied=copied)
+    return replace(
+        backend, migrate=migrate, settings=find_settings(seen.modules, seen.app.path, migrate)
+    )
 
 
 def _installing(backend: Backend, installs: Installs) -> Backend:

@@ -174,6 +174,25 @@ def test_the_settings_that_the_app_takes_tell_where_sqlite_is(
     assert (told and told.text) == text
 
 
+@pytest.mark.parametrize("settings", ["prod", "dev"])
+def test_the_settings_that_the_app_takes_tell_which_database_it_has(
+    tmp_path: Path, settings: str
+) -> None:
+    server = "DATABASES = {'default': {'ENGINE': 'django.db.backends.postgresql', 'NAME': 'x'}}\n"
+    files = {
+        "shop/settings/dev.py": ONLY % "'x'",
+        "shop/settings/prod.py": server,
+        "shop/wsgi.py": WSGI.replace("shop.settings", f"shop.settings.{settings}"),
+    }
+    found = looked(tmp_path, {**PRODUCTION, **files})
+    assert found.backend is not None
+    kind = {"dev": "sqlite", "prod": "postgresql"}[settings]
+    assert found.backend.database == kind
+    assert (found.backend.stored is not None) == (kind == "sqlite")
+    places = [where for text, where in notes(found).items() if text.startswith(kind)]
+    assert places == [f"shop/settings/{settings}.py:1"]
+
+
 @pytest.mark.parametrize(
     ("wsgi", "manage", "settings"),
     [
