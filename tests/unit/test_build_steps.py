@@ -18,6 +18,7 @@ from kubekit.image.account.explain import explain
 from kubekit.image.account.steps import Account
 from kubekit.image.buildkit import trace as buildkit
 from kubekit.image.files import dockerfile
+from kubekit.image.files.located import locate
 from kubekit.model import BuildPlan, BuildSettings
 
 # What both were recorded of; the last command ends with `true` or with `exit 3`.
@@ -60,7 +61,7 @@ def plan(root: Path) -> BuildPlan:
 def failure(said: str, failed: str, root: Path, text: str = DOCKERFILE) -> BuildError | FilesError:
     parsed = dockerfile.parse(text)
     account = Account(lambda _: None, parsed)
-    account.error, account.failed, account.instruction = said, failed, parsed.locate(failed)
+    account.error, account.failed, account.instruction = said, failed, locate(parsed, failed)
     return explain(account, parsed, plan(root), room=("make room",))
 
 

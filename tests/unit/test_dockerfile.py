@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kubekit.image.files import dockerfile
+from kubekit.image.files.located import locate
 
 
 def images(text: str, target: str | None = None, **given: str) -> list[str]:
@@ -151,8 +152,15 @@ ADD x y
     ],
 )
 def test_steps_have_a_line(step: str, line: int | None) -> None:
-    found = dockerfile.parse(STAGES).locate(step)
+    found = locate(dockerfile.parse(STAGES), step)
     assert (found.line if found else None) == line
+
+
+def test_a_from_that_names_a_stage_by_a_variable_is_not_counted() -> None:
+    parsed = dockerfile.parse("ARG V=a\nFROM x AS base-a\nFROM base-${V}\nRUN one\nRUN two\n")
+    found = locate(parsed, "[stage-1 2/2] RUN two")
+    assert found is not None
+    assert found.line == 5
 
 
 def test_directives() -> None:

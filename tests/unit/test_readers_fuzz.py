@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from kubekit.config import project
 from kubekit.errors import KubekitError, UsageError
 from kubekit.image.files import context, demands, dockerfile, sources
+from kubekit.image.files.located import locate
 from kubekit.model import BuildSettings
 from kubekit.text import envfile, strictyaml
 from kubekit.text.read import read_text
@@ -108,8 +109,13 @@ def read_dockerfile(file: Path) -> None:
     parsed = dockerfile.parse(data)
     last = data.count("\n") + 1
     assert all(0 < one.line <= last for one in parsed.instructions)
-    _ = parsed.images(None, {}), parsed.needed(None), parsed.asks_for_platform
-    parsed.locate("[1/2] RUN a")
+    _ = (
+        parsed.images(None, {}),
+        parsed.needed(None),
+        parsed.built(None, {}),
+        parsed.asks_for_platform,
+    )
+    locate(parsed, "[1/2] RUN a")
     sources.of(parsed, data, target=None, args={})
     demands.refusal(parsed, settings)
     demands.check(parsed, settings)

@@ -14,6 +14,7 @@ from kubekit.image.account import classic
 from kubekit.image.buildkit import trace as buildkit
 from kubekit.image.buildkit.trace import Vertex
 from kubekit.image.files.dockerfile import Dockerfile, Instruction
+from kubekit.image.files.located import locate
 
 _KEPT = 1_000_000
 """Bytes of a step's output that are kept, for the case that it fails."""
@@ -93,7 +94,7 @@ class Account:
 
     def _blame(self, step: _Step) -> None:
         self.failed, self.tail = step.name, step.output
-        self.instruction = self._parsed.locate(step.name) or self._written(step.name)
+        self.instruction = locate(self._parsed, step.name) or self._written(step.name)
 
     def _written(self, name: str) -> Instruction | None:
         """The instruction by its text: podman counts in its own way, an address has no count."""

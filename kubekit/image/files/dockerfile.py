@@ -27,15 +27,12 @@ _FLAG = re.compile(r"--(?P<name>[a-z-]+)(?:=(?P<value>\S*))?\s+")
 _SPACE = re.compile(r"\s+")
 _QUOTED = re.compile(r"^([\"'])(.*)\1$")
 _ASSIGNMENT = re.compile(r"(?P<name>\w+)(?:=(?P<value>\"[^\"]*\"|'[^']*'|\S*))?")
-_STEP = re.compile(r"\[(?:.*?(?P<stage>\S+) )?(?P<number>\d+)/\d+\] (?P<text>.*)", re.DOTALL)
-_CLASSIC_STEP = re.compile(r"Step (?P<number>\d+)/\d+ : .*", re.DOTALL)
 _PLATFORM = re.compile(r"\$\{?(BUILD|TARGET)(PLATFORM|OS|ARCH)")
 _WITH_HEREDOC = frozenset({"RUN", "COPY", "ADD"})
 _OPEN = re.compile(r"[$\"'\\`]")
 """What lets a word mean another one than it says."""
 _LONGEST = 8192
 """Characters: what a variable holds beyond them is no part of any image's name."""
-_LAYERS = frozenset({"RUN", "COPY", "ADD", "WORKDIR"})
 
 INSTRUCTIONS = (
     *("ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL"),
@@ -195,33 +192,6 @@ class Dockerfile:
                 elif before := self._before(stage.index, label):
                     waiting.append(before)
         return tuple(found[index] for index in sorted(found))
-
-    def locate(self, step: str) -> Instruction | None:
-        """Find the instruction of a step.
-
-        BuildKit calls it ``[builder 2/5] RUN make``, the classic builder ``Step 4/9 : RUN make``.
-        """
-        if classic := _CLASSIC_STEP.fullmatch(step):
-            return dict(enumerate(self.instructions, start=1)).get(int(classic["number"]))
-        match = _STEP.fullmatch(step)
-        if not match or not self.stages:
-            return None
-        stage = self._stage_of(match["stage"])
-        if stage is None:
-            return None
-        # BuildKit counts `FROM` only where it names an image.
-        is_stage = self._before(stage.index, stage.base) is not None
-        layers = [] if is_stage or stage.base == "scratch" else [stage.origin]
-        layers += [item for item in stage.body if item.keyword in _LAYERS]
-        number = int(match["number"])
-        found = layers[number - 1] if 0 < number <= len(layers) else None
-        same = found is not None and match["text"].upper().startswith(found.keyword)
-        return found if same else None
-
-    def _stage_of(self, label: str | None) -> Stage | None:
-        if label is None:
-            return self.stages[-1]
-        return self._before(len(self.stages), label.removeprefix("stage-"))
 
     @functools.cached_property
     def _labels(self) -> Mapping[str, list[int]]:
