@@ -356,3 +356,16 @@ def test_a_link_that_leads_out_of_the_context(
         context.plan(given, name="tasks")
     assert f"takes `{link}`, a link that leads to `{links[link]}`" in caught.value.message
     assert str(caught.value.place) == f"{root / 'Dockerfile'}:2"
+
+
+def test_a_link_that_only_a_stage_not_built_takes_is_no_matter(root: Path, tmp_path: Path) -> None:
+    (root / "out").symlink_to(tmp_path / "elsewhere")
+    for built, refused in (("b", False), ("a", True)):
+        text = f"ARG V={built}\nFROM x AS a\nCOPY out /\nFROM x AS b\nFROM ${{V}}\n"
+        (root / "Dockerfile").write_text(text)
+        settings = BuildSettings(context=root, dockerfile=root / "Dockerfile")
+        if refused:
+            with pytest.raises(FilesError, match="a link that leads to"):
+                context.plan(settings, name="shop")
+        else:
+            context.plan(settings, name="shop")

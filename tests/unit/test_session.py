@@ -281,6 +281,9 @@ def test_what_no_build_can_be_given_is_wrong_in_the_files(root: Path) -> None:
     ):
         (root / "Dockerfile").write_text(f"FROM scratch AS a\n{line}\nFROM scratch\n")
         context.plan(made(root).settings, name="tasks")  # a stage that is not needed
+        other = "ARG V=b\nFROM scratch AS b\nFROM ${V}\n"
+        (root / "Dockerfile").write_text(f"{other}FROM scratch AS a\n{line}\nFROM ${{V}}\n")
+        context.plan(made(root).settings, name="tasks")
         (root / "Dockerfile").write_text(f"FROM scratch\n{line}\n")
         with pytest.raises(FilesError) as caught:
             context.plan(made(root).settings, name="tasks")

@@ -74,7 +74,7 @@ def check(parsed: Dockerfile, settings: BuildSettings) -> None:
             place=Place(file=settings.dockerfile, line=1),
             id="dockerfile-syntax",
         )
-    for demand in demands(parsed.needed(settings.target)):
+    for demand in demands(parsed.built(settings.target, settings.args)):
         place = Place(file=settings.dockerfile, line=demand.instruction.line)
         if demand.kind == "ssh":
             hint = "use a token as a build secret, or bring the sources into the context"

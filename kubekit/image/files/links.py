@@ -22,7 +22,7 @@ def check(parsed: Dockerfile, settings: BuildSettings) -> None:
     Raises:
         FilesError: names the first.
     """
-    for stage in parsed.needed(settings.target):
+    for stage in parsed.built(settings.target, settings.args):
         for instruction in stage.body:
             for parts in sources.taken(instruction):
                 if (link := _outside(settings.context, parts)) is None:
