@@ -66,9 +66,23 @@ def _folders(context: Path) -> list[Path]:
         return []
 
 
-def held(plan: BuildPlan) -> BuildPlan:
-    """What is asked of the plan of the image that runs, in little memory: none of its files."""
-    return replace(plan, files=(), hashes=Packed(plan.hashes.items()))
+def held(plan: BuildPlan, settings: Settings) -> BuildPlan:
+    """What is asked of the plan of the image that runs, in little memory.
+
+    None of its files, and no hashes of what is synced, of which one path tells each folder that
+    is to be watched.
+    """
+    is_synced = _synced(settings)
+    base = plan.settings.context
+    kept: dict[str, str] = {}
+    tops: set[str] = set()
+    for path, fingerprint in plan.hashes.items():
+        top, below, _ = path.partition("/")
+        if (below and top not in tops) or not is_synced(f"{base}/{path}"):
+            kept[path] = fingerprint
+        if below:
+            tops.add(top)
+    return replace(plan, files=(), hashes=Packed(kept.items()))
 
 
 def classify(
@@ -91,13 +105,14 @@ def classify(
         known: whether a path was synced before, so that it matters if nothing is there any more:
             what an editor writes beside a file has come and gone by now.
     """
+    is_synced = _synced(settings)
     sync, apply, build = [], [], []
     for path in sorted(paths):
         if is_noise(path.relative_to(_root(path, settings)).as_posix()):
             continue
         if _is_applied(path, settings):
             apply.append(path)
-        elif _is_synced(path, settings):
+        elif is_synced(str(path)):
             if os.path.lexists(path) or known(path):
                 sync.append(path)
         elif _may_be_built(path, settings):
@@ -122,14 +137,19 @@ def _is_applied(path: Path, settings: Settings) -> bool:
     return path.suffix in SUFFIXES and any(path.is_relative_to(one) for one in settings.manifests)
 
 
-def _is_synced(path: Path, settings: Settings) -> bool:
-    """Whether it lies in a folder that is synced, and nothing but the app is made of it."""
+def _synced(settings: Settings) -> Callable[[str], bool]:
+    """Tell of a path whether it lies in a folder that is synced, and only the app is made of it."""
     build = settings.build
-    if build is not None and path in (build.dockerfile, context.ignore_path(build)):
-        return False
-    if DEPENDENCIES.fullmatch(path.name):
-        return False
-    return any(path.is_relative_to(rule.src) for rule in settings.dev.sync)
+    others = (build.dockerfile, context.ignore_path(build)) if build is not None else ()
+    apart = {str(path) for path in others}
+    below = tuple(f"{rule.src}/" for rule in settings.dev.sync)
+
+    def is_synced(path: str) -> bool:
+        if path in apart or not f"{path}/".startswith(below):
+            return False
+        return not DEPENDENCIES.fullmatch(path.rpartition("/")[2])
+
+    return is_synced
 
 
 def _may_be_built(path: Path, settings: Settings) -> bool:
@@ -173,9 +193,9 @@ def _there(paths: list[Path]) -> tuple[Path, ...]:
 
 def _unsynced(plan: BuildPlan, settings: Settings) -> Mapping[str, str]:
     """Path -> fingerprint of what is in the plan and is not synced."""
-    base = plan.settings.context
+    is_synced, base = _synced(settings), plan.settings.context
     return {
         path: fingerprint
         for path, fingerprint in plan.hashes.items()
-        if not fingerprint.startswith("folder:") and not _is_synced(base / path, settings)
+        if not fingerprint.startswith("folder:") and not is_synced(f"{base}/{path}")
     }

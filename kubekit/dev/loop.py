@@ -87,6 +87,7 @@ class Loop:
         self._again: bool | None = None  # the same of one that is due when the cluster answers
         self._built: BuiltImage | None = None
         self._plan: BuildPlan | None = None
+        self._walked = 0  # files of the image that was built last
         self._well = False
         self._broken = False  # what was applied does not run: only another image can help it
         self._hopes = False  # it may still start by itself, as when it waits for its database
@@ -232,7 +233,8 @@ class Loop:
     def _take_made(self, event: Made) -> None:
         self._built = event.built
         if event.job.builds:
-            self._plan = held(event.plan) if event.plan else None
+            self._plan = held(event.plan, self._settings) if event.plan else None
+            self._walked = len(event.plan.hashes) if event.plan else 0
             if event.built is not None and event.plan is not None:
                 self._files.built(event.built.reference, event.plan)
         for one in event.adapted.manifests.warnings:
@@ -259,7 +261,7 @@ class Loop:
         if event.error is not None:
             self._take_failed(event.job, event.error)
         self._stand()
-        give_back(len(self._plan.hashes) if self._plan else 0)
+        give_back(self._walked)
 
     def _take_failed(self, job: Job, error: KubekitError) -> None:
         if isinstance(error, CancelledError):

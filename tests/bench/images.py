@@ -84,7 +84,7 @@ def measure(
             mine = costs[name]
             mine.size = facts.image["Size"]
             mine.cold.append(facts.first)
-            mine.edit.append(facts.edited()[1])
+            mine.edit.append(facts.edited[1])
             started(facts, mine)
             facts.run("image", "rm", "-f", tag)
     return costs["ours"], costs["naive"]

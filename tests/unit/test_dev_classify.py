@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kubekit.dev.classify import Change, classify, roots
+from kubekit.dev.classify import Change, classify, held, roots
 from kubekit.image.files import context
 from kubekit.model import BuildPlan, BuildSettings, DevSettings, Settings, SyncRule
 
@@ -52,8 +53,9 @@ def project(tmp_path: Path) -> Settings:
 
 
 def plan_of(project: Settings) -> BuildPlan:
+    """As the loop holds it."""
     assert project.build is not None
-    return context.plan(project.build, name="x")
+    return held(context.plan(project.build, name="x"), project)
 
 
 def saved(project: Settings, name: str, text: str = "other\n") -> Change:
@@ -117,6 +119,17 @@ def test_what_is_not_sent_is_not_watched(project: Settings) -> None:
     deep = {path.relative_to(project.root).as_posix() for path in watched if watched[path]}
     assert deep == {"manifests", "backend/src", "backend/data"}
     assert project.root in watched
+
+
+def test_of_what_is_synced_only_the_folders_to_watch_are_held(project: Settings) -> None:
+    rule = SyncRule(src=project.root / "backend/src/app", dest="/app/src/app")
+    project = replace(project, dev=DevSettings(sync=(rule,)))
+    (rule.src / "other.py").write_text("")
+    (project.root / "backend/src/more").mkdir()
+    plan = plan_of(project)
+    assert not {"src/app/main.py", "src/app/other.py"} & {*plan.hashes}
+    assert roots(project, plan)[project.root / "backend/src"]
+    assert saved(project, "backend/src/more/words.txt").rebuild
 
 
 def test_what_an_editor_has_taken_away_again_is_not_named(project: Settings) -> None:
