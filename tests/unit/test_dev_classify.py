@@ -125,7 +125,7 @@ def test_of_what_is_synced_only_the_folders_to_watch_are_held(project: Settings)
     rule = SyncRule(src=project.root / "backend/src/app", dest="/app/src/app")
     project = replace(project, dev=DevSettings(sync=(rule,)))
     (rule.src / "other.py").write_text("")
-    (project.root / "backend/src/more").mkdir()
+    (project.root / "backend/src/requirements.txt").unlink()
     plan = plan_of(project)
     assert not {"src/app/main.py", "src/app/other.py"} & {*plan.hashes}
     assert roots(project, plan)[project.root / "backend/src"]
