@@ -41,6 +41,7 @@ bench: setup up ## kubekit beside the plain tools, as ratios
 	$(LAB) $(BIN)/python -m tests.bench.dev_rebuild
 	$(LAB) $(BIN)/python -m tests.bench.dev_idle
 	$(LAB) $(BIN)/python -m tests.bench.teardown
+	$(LAB) $(BIN)/python -m tests.bench.images
 
 clean: ## what make has made here; `python -m lab down --purge` removes the Minikube
 	rm -rf .venv backend/.venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis dist
