@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kubekit.errors import FilesError, Place, shown
-from kubekit.image.files import context, dockerfile
+from kubekit.image.files import context, dockerfile, globs
 from kubekit.image.files.placed import Layout
 from kubekit.image.files.weigh import may_hold_secrets
 from kubekit.model import BuildSettings, Object, Settings, SyncRule
@@ -42,8 +42,6 @@ _WRITTEN = re.compile(r"\.(log|pid|lock|sock|db\w*|sqlite\w*)$")
 """What programs write themselves: a volume is for that, whatever they have left on this machine."""
 
 _WRITTEN_IN = frozenset({"cache", "log", "logs", "media", "temp", "tmp", "upload", "uploads"})
-_GLOB = re.compile(r"[*?\[]")
-_WILD = re.compile(r"[*?\[\]\\]")
 
 
 def line(text: str, here: Here) -> Place | None:
@@ -160,7 +158,7 @@ class _Image:
         number = self._ignored.line_against(inside)
         rules = Place(file=self._ignoring, line=number)
         head = f"`{shown(file)}` is in your project but not in the image"
-        pattern = _WILD.sub(r"\\\g<0>", inside)
+        pattern = globs.IN_RULES.sub(r"\\\g<0>", inside)
         let_in = f"add `!{pattern}` at the end of `{shown(self._ignoring)}`"
         if not self._layout.brings(inside, path, folder=file.is_dir()):
             recipe = Place(file=self._dockerfile, line=self._layout.last)
@@ -178,7 +176,10 @@ class _Image:
         alone = file.parent == self._context or posixpath.basename(path) != file.name
         if not (file.is_dir() or alone) and _may_be_copied(file.parent, self._context):
             source, dest = file.parent, posixpath.dirname(path)
-        words = (_GLOB.sub(r"[\g<0>]", source.relative_to(self._context).as_posix()), dest)
+        words = (
+            globs.CHARACTERS.sub(r"[\g<0>]", source.relative_to(self._context).as_posix()),
+            dest,
+        )
         plain_form = " ".join(words)
         as_list = len(plain_form.split()) > len(words)
         return json.dumps(words, ensure_ascii=False) if as_list else plain_form

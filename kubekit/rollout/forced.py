@@ -9,13 +9,14 @@ https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-ro
 
 from __future__ import annotations
 
-from kubekit.api.kube import ApiError, Kube
+from kubekit.api.kube import Kube
 from kubekit.api.resources import KNOWN, PODS, ref
 from kubekit.api.waiting import Wait
-from kubekit.events import Emit, ObjectChanged, Warned
+from kubekit.events import Emit
 from kubekit.model import Applied, Clock, Object
 from kubekit.rollout.kinds import by_hand, is_present, observed, revision_of
 from kubekit.rollout.reading import is_owned, is_ready
+from kubekit.rollout.replacing import replace_pod
 from kubekit.rollout.revisions import history, revisions
 from kubekit.rollout.stuck import is_down, is_hung, late_at
 
@@ -130,13 +131,11 @@ def _number(pod: Object) -> int:
 
 def _delete(kube: Kube, namespace: str, pod: Object, emit: Emit) -> None:
     name = pod["metadata"]["name"]
-    try:
-        gone = kube.delete(PODS.path(namespace, name), uid=pod["metadata"]["uid"])
-    except ApiError as error:
-        command = f"kubectl --context {kube.context} -n {namespace} delete pod {name}"
-        text = f"its StatefulSet waits for Pod/{name}, which is not ready: {error.message}"
-        emit(Warned(text=text, hints=(f"`{command}`",)))
-        return
-    if gone:
-        detail = "it was not ready, and its StatefulSet would have waited for it"
-        emit(ObjectChanged(ref=f"Pod/{name}", action="deleted", detail=detail))
+    replace_pod(
+        kube,
+        namespace,
+        pod,
+        why="it was not ready, and its StatefulSet would have waited for it",
+        otherwise=f"its StatefulSet waits for Pod/{name}, which is not ready",
+        emit=emit,
+    )

@@ -10,11 +10,12 @@ from __future__ import annotations
 from kubekit.api.kube import ApiError, Kube
 from kubekit.api.lineage import is_of
 from kubekit.api.resources import PODS
-from kubekit.events import Emit, ObjectChanged, Warned
+from kubekit.events import Emit, Warned
 from kubekit.model import Applied, AppliedObject, Object
 from kubekit.rollout import kinds
 from kubekit.rollout.finders.crashes import NO_EXIT, SIGNALS
 from kubekit.rollout.reading import Container, containers_of
+from kubekit.rollout.replacing import replace_pod
 from kubekit.rollout.revisions import DEV_VOLUME
 
 _NOT_BY_ITSELF = (*NO_EXIT, "OOMKilled", "Unknown")
@@ -72,15 +73,11 @@ def _is_deleted(kube: Kube, pod: Object, emit: Emit) -> bool:
     metadata = pod["metadata"]
     if metadata.get("deletionTimestamp"):
         return True
-    name = metadata["name"]
-    try:
-        deleted = kube.delete(PODS.path(metadata["namespace"], name), uid=metadata["uid"])
-    except ApiError as error:
-        command = f"kubectl --context {kube.context} -n {metadata['namespace']} delete pod {name}"
-        text = f"Pod/{name} crashed before, and is not made anew: {error.message}"
-        emit(Warned(text=text, hints=(f"`{command}`",)))
-        return False
-    if deleted:
-        detail = "it crashed before, and is made anew with the files of now"
-        emit(ObjectChanged(ref=f"Pod/{name}", action="deleted", detail=detail))
-    return True
+    return replace_pod(
+        kube,
+        metadata["namespace"],
+        pod,
+        why="it crashed before, and is made anew with the files of now",
+        otherwise=f"Pod/{metadata['name']} crashed before, and is not made anew",
+        emit=emit,
+    )

@@ -19,13 +19,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from kubekit.errors import FilesError, Place
-from kubekit.image.files.globs import DEEP, MANY, REST, STAR, Steps
+from kubekit.image.files.globs import DEEP, IN_RULES, MANY, REST, STAR, Steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-_WILD = re.compile(r"[*?\[\]\\]")
 _GLOB_TOKEN = re.compile(r"\*\*/?|\\.|.", re.DOTALL)
 _STEP = re.compile(r"\*\*/?|\[(?:\\.|[^\]\\*?])+\]|\\.|.", re.DOTALL)
 """As `_GLOB_TOKEN`, with a class in one piece where it holds no wildcards."""
@@ -180,7 +179,7 @@ def _rule(text: str, file: Path, line: int) -> Rule:
         expression = _expression(glob)
     except (ValueError, re.error) as error:
         raise _bad(text, str(error), place) from None
-    wild = _WILD.search(glob)
+    wild = IN_RULES.search(glob)
     prefix = f"{glob}/" if wild is None else glob[: glob.rfind("/", 0, wild.start()) + 1]
     return Rule(expression=expression, prefix=prefix, exception=exception, line=line)
 
@@ -218,11 +217,11 @@ def _regex(glob: str) -> str:
     if not _WELL_FORMED.fullmatch(glob):
         raise ValueError("it ends in `\\`, or a `[` is not closed or holds a bare `-` or nothing")
     head, tail = glob.removesuffix("**"), glob.removeprefix("**")
-    if not _WILD.search(glob):
+    if not IN_RULES.search(glob):
         return re.escape(glob)
-    if head != glob and not _WILD.search(head):
+    if head != glob and not IN_RULES.search(head):
         return re.escape(head) + ".*"
-    if tail != glob and not _WILD.search(tail):
+    if tail != glob and not IN_RULES.search(tail):
         # Only here `**name` ends with the name; with another wildcard it is `**/name`.
         start = "(?:.*/)?" if tail.startswith("/") else ".*"
         return start + re.escape(tail.removeprefix("/"))

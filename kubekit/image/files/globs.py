@@ -12,6 +12,12 @@ from collections.abc import Iterable, Sequence
 STAR, DEEP, REST = "[^/]*", "(?:.*/)?", ".*"
 """How the wildcards that take any number of characters are translated."""
 
+CHARACTERS = re.compile(r"[*?\[]")
+"""What makes a pattern of a path in a `COPY`."""
+
+IN_RULES = re.compile(r"[*?\[\]\\]")
+"""What makes one of a line of a `.dockerignore`."""
+
 MANY = 3
 """Up to so many of them a regular expression is as quick as can be."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kubekit.errors import BuildError, Place
-from kubekit.image.files import dockerfile, sources
+from kubekit.image.files import dockerfile, globs, sources
 from kubekit.image.files.context import ignore_file, ignore_path
 from kubekit.image.files.dockerfile import Instruction
 from kubekit.image.files.dockerignore import Ignore
@@ -17,7 +17,6 @@ from kubekit.image.files.weigh import may_hold_secrets
 from kubekit.image.files.words import operands
 from kubekit.model import BuildPlan
 
-_GLOB = re.compile(r"[*?\[]")
 REMOTE = re.compile(r":|\.git(#|$)")
 """What an `ADD` may fetch: where it stands in a source, that is not sure to be a file's path."""
 
@@ -50,7 +49,7 @@ def absent(instruction: Instruction, context: Path) -> Iterator[str]:
     words = operands(instruction)[:-1]
     if instruction.keyword not in {"COPY", "ADD"} or instruction.heredoc or not words:
         return
-    if any(_GLOB.search(word) for word in words):
+    if any(globs.CHARACTERS.search(word) for word in words):
         return  # one that matches nothing is no error
     if instruction.keyword == "ADD" and any(REMOTE.search(word) for word in words):
         return

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kubekit.image.files import variables
+from kubekit.image.files import globs, variables
 from kubekit.image.files.dockerfile import Dockerfile, Instruction, Stage
 from kubekit.image.files.words import operands, pairs
 
 _STRANGE = frozenset({"parents", "exclude"})
 """Flags by which a `COPY` lays files otherwise."""
 
-_GLOB = re.compile(r"[*?\[]")
 
 _Named = Callable[[str, str], bool]
 """Whether what lies at this path below where a source goes may be what is called so."""
@@ -31,7 +29,7 @@ def _file(inside: str, name: str) -> bool:
 
 def _folder(inside: str, name: str) -> bool:
     # What is in it is laid, never it itself: by its name, or as all that a glob matches.
-    return inside == "." and _GLOB.search(name) is not None
+    return inside == "." and globs.CHARACTERS.search(name) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
