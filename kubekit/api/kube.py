@@ -31,6 +31,11 @@ PATIENCE_SECONDS = 30.0
 HICCUP_SECONDS = 2.0
 """The same for what may fail for good, as one of many kinds does whose own server is down."""
 
+_KEPT_CONNECTIONS = 8
+"""As many as are asked side by side. More would stay open after a burst, or half closed once the
+server has hung up: the pool hands out the newest first, and looks at none that it does not. What
+is followed holds one of its own."""
+
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 # An object that does not fit the schema is a 500 to server-side apply, but no better next time.
 _MISFITS = ("failed to create typed patch object", "failed to convert new object")
@@ -94,6 +99,7 @@ class Kube:
 
     def __init__(self, *, context: str, cancel: Cancel) -> None:
         self.context = context
+        self._api: Any = None
         self._cancel = cancel
         self._ahead = float("-inf")
         self._guard: Callable[[Kube, str], None] | None = None
@@ -111,10 +117,11 @@ class Kube:
 
         from kubekit.cluster.kubeconfig import files
 
+        former = self._api
         configuration = Configuration()
-        configuration.connection_pool_maxsize = 64  # a log that is followed holds one
+        configuration.connection_pool_maxsize = _KEPT_CONNECTIONS
         try:
-            self._api: Any = new_client_from_config(  # type: ignore[no-untyped-call]
+            self._api = new_client_from_config(  # type: ignore[no-untyped-call]
                 config_file=files(),
                 context=self.context,
                 persist_config=False,
@@ -126,6 +133,9 @@ class Kube:
                 hints=(f"look at it with `kubectl config view --minify --context {self.context}`",),
                 id="kubeconfig",
             ) from error
+        if former is not None:
+            # It lies in a circle of references: what it keeps open would stay so for minutes.
+            former.rest_client.pool_manager.clear()
 
     def until(self, cancel: Cancel) -> Kube:
         """The same cluster for a part of the run that ends by itself."""

@@ -206,6 +206,7 @@ class _Session:
             emit=run.emit,
             why=lambda: "no pod is ready: `kubekit dev` tells why",
             ahead=self._pods.newest,
+            there=self._pods.has,
         )
         stack.callback(self._listener.close)
         self._masks = Masks(kube, settings.namespace, settings)

@@ -80,6 +80,10 @@ class Pods:
         """Those of them that are not being deleted."""
         return [pod for pod in self.present() if "deletionTimestamp" not in pod["metadata"]]
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a pod, and it is not being deleted."""
+        return any(pod["metadata"]["name"] == name for pod in self.ours())
+
     @property
     def are_ready(self) -> bool:
         """Whether there are any, and each of them is ready."""

@@ -46,6 +46,7 @@ class Listener:
         emit: told where it listens; and once, in its own thread, of a defect that a client met.
         why: why no pod is ready, in words; asked in the listener's own thread, for whom it held.
         ahead: the pod that will be chosen soon, None where none is known; asked likewise.
+        there: whether a pod is there and to stay; asked likewise, for whom a connection is kept.
         hold_seconds: for how long a client is held.
 
     Raises:
@@ -62,6 +63,7 @@ class Listener:
         emit: Emit,
         why: Callable[[], str] = lambda: "no pod is ready",
         ahead: Callable[[], str | None] = lambda: None,
+        there: Callable[[str], bool] = lambda _pod: True,
         hold_seconds: float = HOLD_SECONDS,
     ) -> None:
         self._kube = kube
@@ -71,6 +73,7 @@ class Listener:
         self._told = False
         self._why = why
         self._ahead = ahead
+        self._there = there
         self._hold_seconds = hold_seconds
         self._doors, self.port = take(port)
         self._selector = selectors.DefaultSelector()
@@ -101,7 +104,8 @@ class Listener:
         """Which pods are ready has changed: clients that are held ask anew.
 
         A connection to the pod that the next client is to reach is opened ahead, and one to the
-        pod that is to be it soon: to open one takes longer than what is asked for by it.
+        pod that is to be it soon: to open one takes longer than what is asked for by it. Those to
+        pods that are gone are closed: the API server does not.
         """
         self._do(self._retry)
 
@@ -246,6 +250,8 @@ class Listener:
     def _retry(self) -> None:
         if self._closed.is_set():
             return
+        for tunnel in [one for one in self._idle if not self._there(one.pod)]:
+            self._discard(tunnel)
         for link in [one for one in self._links if one.held]:
             self._guarded(functools.partial(self.place, link), link)
         if (chosen := self._choose()) is not None:

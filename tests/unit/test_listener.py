@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from kubekit.events import Event, Warned
 from kubekit.streams import listener as module
 from kubekit.streams.listener import Listener
-from kubekit.streams.portforward import NoWayError
+from kubekit.streams.portforward import NoWayError, Tunnel
 
 
 def listening(
@@ -95,6 +96,37 @@ def test_a_connection_to_the_pod_that_comes_is_opened_before_any_client_is_led_t
             assert opened.get() == "new"
     finally:
         listener.close()
+
+
+def test_a_connection_to_a_pod_that_is_gone_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    far, near = socket.socketpair()
+    far.settimeout(90)
+    there = {"app"}
+    opened = threading.Event()
+
+    def opening(_kube: object, _namespace: str, pod: str) -> Tunnel:
+        if opened.is_set():
+            raise NoWayError("no other")
+        opened.set()
+        response: Any = SimpleNamespace(close=lambda: None)
+        return Tunnel(pod, response, near)
+
+    monkeypatch.setattr(module, "open_tunnel", opening)
+    listener = listening(lambda: None, [], ahead=lambda: "app", there=there.__contains__)
+    try:
+        while not listener._idle:
+            listener.notify()
+            time.sleep(0.01)
+        far.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            far.recv(1)
+        far.settimeout(90)
+        there.clear()
+        listener.notify()
+        assert far.recv(1) == b""
+    finally:
+        listener.close()
+        far.close()
 
 
 def test_a_client_that_has_gone_at_once_costs_nobody_the_port(
