@@ -99,43 +99,20 @@ class Kube:
 
     def __init__(self, *, context: str, cancel: Cancel) -> None:
         self.context = context
-        self._api: Any = None
+        self._client = _Client(context)
         self._cancel = cancel
         self._ahead = float("-inf")
         self._guard: Callable[[Kube, str], None] | None = None
-        self.renew()
 
     def renew(self) -> None:
         """Read the kubeconfig again: a Minikube that was stopped comes back on another port.
 
+        All that were made of one another then ask there.
+
         Raises:
             UnreachableError: it cannot be used.
         """
-        from kubernetes.client import Configuration
-        from kubernetes.config import new_client_from_config
-        from kubernetes.config.config_exception import ConfigException
-
-        from kubekit.cluster.kubeconfig import files
-
-        former = self._api
-        configuration = Configuration()
-        configuration.connection_pool_maxsize = _KEPT_CONNECTIONS
-        try:
-            self._api = new_client_from_config(  # type: ignore[no-untyped-call]
-                config_file=files(),
-                context=self.context,
-                persist_config=False,
-                client_configuration=configuration,
-            )
-        except ConfigException as error:
-            raise UnreachableError(
-                f"the kubeconfig cannot be used for context `{self.context}`: {error}",
-                hints=(f"look at it with `kubectl config view --minify --context {self.context}`",),
-                id="kubeconfig",
-            ) from error
-        if former is not None:
-            # It lies in a circle of references: what it keeps open would stay so for minutes.
-            former.rest_client.pool_manager.clear()
+        self._client.renew()
 
     def until(self, cancel: Cancel) -> Kube:
         """The same cluster for a part of the run that ends by itself."""
@@ -155,7 +132,7 @@ class Kube:
     @property
     def host(self) -> str:
         """Where the API server is, as the kubeconfig says."""
-        return str(self._api.configuration.host)
+        return str(self._client.api.configuration.host)
 
     def server_now(self) -> float:
         """The API server's time now, seconds since the epoch, as near as its answers tell.
@@ -167,12 +144,12 @@ class Kube:
     @property
     def configuration(self) -> Any:
         """The package's own settings, TLS and credentials, for what is no plain request."""
-        return self._api.configuration
+        return self._client.api.configuration
 
     @property
     def proxy(self) -> urllib3.util.Url | None:
         """The proxy on the way to this API server, if there is one."""
-        pool: urllib3.PoolManager = self._api.rest_client.pool_manager
+        pool: urllib3.PoolManager = self._client.api.rest_client.pool_manager
         return pool.proxy
 
     @property
@@ -291,11 +268,12 @@ class Kube:
         import urllib3
 
         sent = {"Accept": "application/json", "User-Agent": "kubekit", **(headers or {})}
-        configuration = self._api.configuration
+        api = self._client.api  # of one reading, whoever renews it meanwhile
+        configuration = api.configuration
         token = configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         if token:
             sent["Authorization"] = token
-        pool: urllib3.PoolManager = self._api.rest_client.pool_manager
+        pool: urllib3.PoolManager = api.rest_client.pool_manager
         try:
             return pool.request(
                 method,
@@ -367,6 +345,45 @@ class Kube:
         if response.status >= 400:  # noqa: PLR2004
             raise _failure(response.status, body, response.headers)
         return body
+
+
+class _Client:
+    """The package's client, which several share: where the API server is, and connections to it."""
+
+    def __init__(self, context: str) -> None:
+        self._context = context
+        self.api: Any = None
+        self.renew()
+
+    def renew(self) -> None:
+        """As `Kube.renew`."""
+        from kubernetes.client import Configuration
+        from kubernetes.config import new_client_from_config
+        from kubernetes.config.config_exception import ConfigException
+
+        from kubekit.cluster.kubeconfig import files
+
+        former = self.api
+        configuration = Configuration()
+        configuration.connection_pool_maxsize = _KEPT_CONNECTIONS
+        try:
+            self.api = new_client_from_config(  # type: ignore[no-untyped-call]
+                config_file=files(),
+                context=self._context,
+                persist_config=False,
+                client_configuration=configuration,
+            )
+        except ConfigException as error:
+            raise UnreachableError(
+                f"the kubeconfig cannot be used for context `{self._context}`: {error}",
+                hints=(
+                    f"look at it with `kubectl config view --minify --context {self._context}`",
+                ),
+                id="kubeconfig",
+            ) from error
+        if former is not None:
+            # It lies in a circle of references: what it keeps open would stay so for minutes.
+            former.rest_client.pool_manager.clear()
 
 
 def server_time(headers: Mapping[str, str]) -> float:
