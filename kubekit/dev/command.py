@@ -12,11 +12,13 @@ from pathlib import Path
 
 from kubekit import workflow
 from kubekit.api.feed import Feed
+from kubekit.api.follow import Changed, Update
 from kubekit.api.kube import Kube
 from kubekit.api.lease import Lease
 from kubekit.api.ownership import OwnedSet
 from kubekit.api.podsecrets import Masks
-from kubekit.api.resources import NAMESPACE, PODS
+from kubekit.api.resources import EVENTS, NAMESPACE, PODS
+from kubekit.dev.answering import Started
 from kubekit.dev.debug import PORT, debugging, zipped
 from kubekit.dev.happening import Crashed, Pressed, Stop
 from kubekit.dev.loop import Loop
@@ -232,6 +234,7 @@ class _Session:
             url=self._listener.url,
             watch=self._watch.on,
             changed=self._changed,
+            reach=self._listener.connect,
             feed=self._feed,
             hide=masked.hide,
             debugger=debugger,
@@ -257,6 +260,8 @@ class _Session:
         self._stack.enter_context(_watched_threads(self._loop.queue.put))
         pods = self._feed.following({"Pod": PODS}, self._loop.queue.put)
         self._stack.enter_context(pods)
+        events = self._feed.following({"Event": EVENTS}, self._heard)
+        self._stack.enter_context(events)
         lease.on_lost(lambda error: self._loop.queue.put(Crashed(error=error)))
         self._run.cancel.on_set(lambda: self._loop.queue.put(Stop()))
         keys.take = self._pressed
@@ -264,6 +269,13 @@ class _Session:
 
     def _saved(self, paths: frozenset[Path]) -> None:
         self._loop.queue.put(Saved(paths=paths, at=time.monotonic()))
+
+    def _heard(self, event: Update) -> None:
+        """The kubelet tells at once that a container starts; its pod's status has it later."""
+        if isinstance(event, Changed) and event.item.get("reason") == "Started":
+            of = event.item.get("involvedObject") or {}
+            if str(of.get("fieldPath")).startswith("spec.containers{"):
+                self._loop.queue.put(Started(pod=str(of.get("name"))))
 
     def _changed(self) -> None:
         self._listener.notify()

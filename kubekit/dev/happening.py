@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kubekit.api.follow import Update
+from kubekit.dev.answering import Answers, Started
 from kubekit.dev.job import Accepted, Ended, Made
 from kubekit.dev.sessions import Brought
 from kubekit.dev.syncing import Saved
@@ -29,5 +30,17 @@ class Crashed:
     error: Exception
 
 
-Happening = Saved | Pressed | Update | Made | Accepted | Ended | Brought | Raised | Crashed
+Happening = (
+    Saved
+    | Pressed
+    | Update
+    | Started
+    | Answers
+    | Made
+    | Accepted
+    | Ended
+    | Brought
+    | Raised
+    | Crashed
+)
 Event = Happening | Stop

@@ -6,12 +6,14 @@ import queue
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kubekit.api.feed import Feed
 from kubekit.api.follow import Changed, Found, Listed, Lost, Update
 from kubekit.api.kube import Kube
 from kubekit.dev.adapt import Adapted
+from kubekit.dev.answering import Answering, Answers, Reach, Started
 from kubekit.dev.classify import classify, held, roots
 from kubekit.dev.happening import Crashed, Event, Happening, Pressed, Stop
 from kubekit.dev.job import Accepted, Ended, Job, Made
@@ -26,6 +28,7 @@ from kubekit.dev.told import crashed
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import CancelledError, KubekitError, UnreachableError
+from kubekit.events import Progress
 from kubekit.image.files.context import ignore_path
 from kubekit.model import BuildPlan, BuiltImage, ClusterTarget, Settings
 from kubekit.session import Run
@@ -45,6 +48,7 @@ class Loop:
         url: where the app answers on this machine.
         watch: is told which folders to watch.
         changed: is called whenever other pods may serve, or run.
+        reach: leads to a port of a pod.
         feed: of the namespace, kept over all releases.
         hide: is given the secret values of the files before anything is told.
         debugger: debugpy for the pods, None to run them without.
@@ -61,6 +65,7 @@ class Loop:
         url: str | None,
         watch: Callable[[Mapping[Path, bool]], None],
         changed: Callable[[], None],
+        reach: Reach,
         feed: Feed,
         hide: Callable[[frozenset[str]], None],
         debugger: bytes | None = None,
@@ -80,6 +85,7 @@ class Loop:
         self._debugger = debugger
         self._voice = Voice(run.emit, self._settings.root)
         self._files = Syncing(kube, self._settings, self._voice, self.queue.put)
+        self._answering = Answering(reach, self.queue.put)
         self._presence = Presence(kube, self._settings.namespace, self._voice)
         self._job: Job | None = None
         self._tidying: Job | None = None  # the last one that ended
@@ -112,6 +118,7 @@ class Loop:
 
     def close(self) -> None:
         """End what still goes on; nothing is removed."""
+        self._answering.close()
         for job in (self._job, self._tidying):
             if job is not None:
                 job.cut_off()
@@ -136,21 +143,39 @@ class Loop:
                 self._files.log(event)
             case Pressed(key=key):
                 self._take_key(key)
-            case Listed() | Changed() | Lost() | Found():
+            case _:
                 self._take_update(event)
 
-    def _take_update(self, event: Update) -> None:
+    def _take_update(self, event: Update | Started | Answers) -> None:
         match event:
+            case Started(pod=pod):
+                self._take_started(pod)
+            case Answers(pod=pod):
+                self._take_answers(pod)
             case Lost(fatal=True, error=error):
                 raise error
             case Lost():
                 self._take_lost()
             case Found():
                 self._take_found()
-            case _:
+            case Listed() | Changed():
                 self._pods.take(event)
                 self._follow()
                 self._attend()
+
+    def _take_started(self, pod: str) -> None:
+        new = self._pods.new(pod)
+        if new is not None and self._files.holds(new.image):
+            self._answering.ask(pod, new.probe, wanted=partial(self._pods.new, pod))
+
+    def _take_answers(self, pod: str) -> None:
+        new = self._pods.new(pod)
+        if new is None or not self._files.holds(new.image):
+            return
+        self._pods.answers(pod)
+        self._changed()
+        leads = f": {self._url} leads to it" if self._url else ""
+        self._voice.emit(Progress(stage="rollout", text=f"Pod `{pod}` answers{leads}"))
 
     def _take_key(self, key: str) -> None:
         if key == "r":
@@ -181,6 +206,7 @@ class Loop:
             self._voice.changed("apply", change.apply, "applying")
             self._release(build=self._built is None)
         if change.sync:
+            self._pods.doubt()
             self._files.bring(Saved(paths=frozenset(change.sync), at=event.at))
 
     def _needs_image(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Listed, Update
 from kubekit.dev.adapt import FOLDER, LASTING, Container
+from kubekit.dev.probe import Probe, probe
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.model import Manifests, Object
 from kubekit.rollout.reading import is_ready
@@ -32,6 +33,19 @@ class Running:
     fresh: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """A pod with one container, which is its first, and not ready yet as far as is known.
+
+    Attributes:
+        image: the reference it is made from.
+        probe: what is asked to know that it is ready.
+    """
+
+    image: str
+    probe: Probe
+
+
 class Pods:
     """The pods of a namespace as they change, asked by several threads.
 
@@ -46,6 +60,7 @@ class Pods:
         self._service: Object | None = None
         self._containers: tuple[Container, ...] = ()
         self._current: frozenset[str] = frozenset()
+        self._answering: set[str] = set()
         self.workloads: tuple[Object, ...] = ()
 
     def expect(self, manifests: Manifests, containers: tuple[Container, ...]) -> None:
@@ -69,6 +84,9 @@ class Pods:
                     self._known.pop(uid, None)
                 else:
                     self._known[uid] = update.item
+            # Once Kubernetes has said so, it is for Kubernetes to say whether it still is.
+            ready = (pod for pod in self._known.values() if is_ready(pod))
+            self._answering -= {pod["metadata"]["name"] for pod in ready}
 
     def present(self) -> list[Object]:
         """The project's pods, the newest last."""
@@ -122,12 +140,34 @@ class Pods:
         with self._lock:
             self._current = frozenset(current)
 
+    def new(self, name: str) -> New | None:
+        """The pod of this name, if it is new and whether it is ready can be asked by HTTP."""
+        pod = next((one for one in self.ours() if one["metadata"]["name"] == name), None)
+        if pod is None or not _is_new(pod):
+            return None
+        spec = pod["spec"]["containers"][0]
+        own = next((one for one in self._containers if one.name == spec["name"]), None)
+        asked = probe(own.probe, own.ports) if own and _ours(spec) else None
+        plain = asked and asked.path and asked.scheme == "HTTP" and not asked.host
+        return New(image=spec.get("image", ""), probe=asked) if asked and plain else None
+
+    def answers(self, name: str) -> None:
+        """The app of this new pod answers its probe, with the files as they are."""
+        with self._lock:
+            self._answering = {name}
+
+    def doubt(self) -> None:
+        """Files have changed: a pod that is not known to be ready may not have them."""
+        with self._lock:
+            self._answering.clear()
+
     def choose(self, turn: int) -> tuple[str, int] | None:
         """A pod that is ready and has the files of now, and its port; None where there is none.
 
-        Of several revisions the newest; of several pods another one at each turn.
+        One that is new is ready once it `answers`. Of several revisions the newest; of several pods
+        another one at each turn.
         """
-        ready = [pod for pod in self.ours() if is_ready(pod) and self._is_current(pod)]
+        ready = [pod for pod in self.ours() if self._serves(pod)]
         revision = ready[-1]["metadata"].get("ownerReferences") if ready else None
         same = [pod for pod in ready if pod["metadata"].get("ownerReferences") == revision]
         ways = [(pod, port) for pod in same if (port := target_port(self._service, pod))]
@@ -149,6 +189,11 @@ class Pods:
         ]
         found = served or run
         return str(found[-1]["metadata"]["name"]) if found else None
+
+    def _serves(self, pod: Object) -> bool:
+        if is_ready(pod):
+            return self._is_current(pod)
+        return pod["metadata"]["name"] in self._answering and _is_new(pod)
 
     def _is_ours(self, pod: Object) -> bool:
         labels = (pod["metadata"].get("labels") or {}).items()
@@ -182,6 +227,17 @@ def _running(pod: Object) -> Iterator[tuple[Object, str]]:
     for status in (pod.get("status") or {}).get("containerStatuses") or ():
         if status["name"] in images and "running" in (status.get("state") or {}):
             yield status, images[status["name"]]
+
+
+def _is_new(pod: Object) -> bool:
+    """Nothing of it has ended yet, and that its app answers is all that it takes to be ready."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    first = all(
+        not one.get("restartCount") and "terminated" not in (one.get("state") or {})
+        for one in statuses
+    )
+    alone = len(pod["spec"]["containers"]) == 1 and not pod["spec"].get("readinessGates")
+    return first and alone and not is_ready(pod)
 
 
 def _ours(container: Object) -> bool:

@@ -12,6 +12,7 @@ from kubekit.dev.agent import PROGRAM, Agent
 from kubekit.dev.difference import Difference, difference
 from kubekit.dev.entries import Entries, Entry
 from kubekit.dev.memory import give_back
+from kubekit.dev.probe import Probe
 from kubekit.dev.syncerrors import (
     ChangedError,
     DriftError,
@@ -27,30 +28,6 @@ from kubekit.streams.exec import BrokenError, EndedError, Exec, GoneError
 
 _WRITABLE = ("fine", "missing")
 _WHY = {"denied": "permission denied", "readonly": "read-only file system"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Probe:
-    """A readiness probe as the agent asks it, from inside the pod.
-
-    Attributes:
-        path: of the GET; None just connects.
-        scheme: ``HTTP`` or ``HTTPS``, whose certificate is not checked.
-        seconds: for one try.
-        host: where to ask, None for the loopback.
-    """
-
-    port: int
-    path: str | None = None
-    scheme: str = "HTTP"
-    headers: tuple[tuple[str, str], ...] = ()
-    seconds: float = 1.0
-    host: str | None = None
-
-    @property
-    def request(self) -> Object:
-        """As the agent takes it."""
-        return {**self.__dict__}
 
 
 @dataclass(frozen=True, kw_only=True)

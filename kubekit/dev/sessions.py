@@ -10,11 +10,12 @@ from kubekit.api.kube import Kube, TransientError
 from kubekit.dev.entries import Entries
 from kubekit.dev.images import Images
 from kubekit.dev.pods import Running
-from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
+from kubekit.dev.podsync import PodSync, SyncOutcome
+from kubekit.dev.probe import probe
 from kubekit.dev.syncerrors import ChangedError, OvertakenError, SyncError
 from kubekit.dev.tree import Tree
 from kubekit.errors import CancelledError, KubekitError
-from kubekit.model import BuildPlan, Cancel, Object, SyncRule
+from kubekit.model import BuildPlan, Cancel, SyncRule
 from kubekit.streams.exec import GoneError
 
 _AGAIN_SECONDS = 0.5
@@ -97,6 +98,10 @@ class Sessions:
         found = (one.outcomes.get(version) for one in self._open.values())
         return [outcome for outcome in found if outcome is not None]
 
+    def holds(self, image: str) -> bool:
+        """Whether a new container of it should have all files that are wanted."""
+        return self._images.holds(image, self._entries)
+
     def made(self, image: str, plan: BuildPlan) -> None:
         """The image was built from this: what of it goes is deleted where it runs."""
         self._images.built(image, plan, self._rules, self._entries)
@@ -128,7 +133,7 @@ class Sessions:
             self._open.pop(id_).close()
         for id_ in now.keys() - self._open.keys():
             one = now[id_]
-            trusted = one.fresh and self._images.holds(one.image, self._entries)
+            trusted = one.fresh and self.holds(one.image)
             session = _Session(one, self._sync(one), self._deliver, trusted=trusted)
             self._open[id_] = session
             if self._wanted is not None:
@@ -308,38 +313,3 @@ class _Session:
 
 def _pause(tries: int) -> float:
     return float(min(_LONGEST_SECONDS, _AGAIN_SECONDS * 2 ** min(tries - 1, 9)))
-
-
-def probe(told: Object | None, ports: dict[str, int]) -> Probe | None:
-    """How the agent asks what this readiness probe asks; None where it is not to be asked.
-
-    That is one that is neither HTTP nor TCP, and one of a port that the container does not have.
-
-    Args:
-        told: as in the container's spec.
-        ports: name -> number of the container's ports.
-    """
-    told = told or {}
-    if "httpGet" in told:
-        get = told["httpGet"]
-        port = _number(get["port"], ports)
-        return (
-            None
-            if port is None
-            else Probe(
-                port=port,
-                path=get.get("path", "/"),
-                scheme=get.get("scheme", "HTTP"),
-                headers=tuple((one["name"], one["value"]) for one in get.get("httpHeaders") or ()),
-                seconds=float(told.get("timeoutSeconds", 1)),
-                host=get.get("host"),
-            )
-        )
-    if "tcpSocket" in told:
-        port = _number(told["tcpSocket"]["port"], ports)
-        return None if port is None else Probe(port=port)
-    return None
-
-
-def _number(port: int | str, ports: dict[str, int]) -> int | None:
-    return port if isinstance(port, int) else ports.get(port)

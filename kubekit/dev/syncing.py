@@ -77,6 +77,10 @@ class Syncing:
         """The image was built from this: what of it goes is deleted where the image runs."""
         self._sessions.made(image, plan)
 
+    def holds(self, image: str) -> bool:
+        """Whether a new container of it should have the files as they are."""
+        return self._sessions.holds(image)
+
     def touch(self, paths: frozenset[Path]) -> None:
         """These may have changed."""
         if self._touched is not None:

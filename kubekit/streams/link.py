@@ -67,9 +67,17 @@ class Link:
         due: when `lapse` is to be called, by `time.monotonic`; None: never.
         deadline: when to give up finding it a pod.
         reason: why it has none.
+        to: the pod it is for, and the port; None: whichever the hub chooses.
     """
 
-    def __init__(self, hub: Hub, client: socket.socket, hold_seconds: float) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        client: socket.socket,
+        hold_seconds: float,
+        to: tuple[str, int] | None = None,
+    ) -> None:
+        self.to = to
         self.due: float | None = None
         self.deadline = time.monotonic() + hold_seconds
         self.reason = "it takes too long to reach one"

@@ -109,6 +109,12 @@ class Listener:
         """
         self._do(self._retry)
 
+    def connect(self, pod: str, port: int) -> socket.socket:
+        """A connection to this pod, be it ready or not; while the port is refused, it is held."""
+        ours, theirs = socket.socketpair()
+        self._do(lambda: self._welcome(Link(self, theirs, self._hold_seconds, (pod, port))))
+        return ours
+
     def close(self) -> None:
         """Take no more clients and break off those there are; returns once that is done."""
         self._closed.set()
@@ -134,7 +140,7 @@ class Listener:
 
     def place(self, link: Link) -> None:
         """Find it a pod, or have it `wait`."""
-        chosen = self._choose()
+        chosen = link.to or self._choose()
         if chosen is None:
             link.wait(self._why())
             return
@@ -236,10 +242,15 @@ class Listener:
             except OSError:  # no file descriptor is left: those who wait are taken later
                 self._closed.wait(_EXHAUSTED_SECONDS)
                 return
-            link = Link(self, client, self._hold_seconds)
-            self._links.add(link)
-            self._guarded(functools.partial(self.place, link), link)
-            self._guarded(link.turn)
+            self._welcome(Link(self, client, self._hold_seconds))
+
+    def _welcome(self, link: Link) -> None:
+        if self._closed.is_set():
+            link.abort()
+            return
+        self._links.add(link)
+        self._guarded(functools.partial(self.place, link), link)
+        self._guarded(link.turn)
 
     def _ring(self) -> None:
         with contextlib.suppress(BlockingIOError):

@@ -122,7 +122,11 @@ def free_port() -> int:
 
 
 class Dev:
-    """A run of `kubekit dev -o json`, and when each of its events came."""
+    """A run of `kubekit dev -o json`, and when each of its events came.
+
+    Attributes:
+        hear: is given each of them as it comes, and when.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._err = (folder.parent / f"{folder.name}.err").open("w+")
@@ -134,6 +138,7 @@ class Dev:
             stderr=self._err,
             text=True,
         )
+        self.hear: Callable[[float, Event], None] = lambda _at, _event: None
         self._events: list[tuple[float, Event]] = []
         self._arrived = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
@@ -142,9 +147,10 @@ class Dev:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            now = time.perf_counter()
+            now, event = time.perf_counter(), json.loads(line)
+            self.hear(now, event)
             with self._arrived:
-                self._events.append((now, json.loads(line)))
+                self._events.append((now, event))
                 self._arrived.notify_all()
 
     def until(
@@ -242,9 +248,9 @@ class Side:
             return start, math.inf
 
 
-def settle() -> None:
+def settle(seconds: float = _SETTLE_SECONDS) -> None:
     """Wait as a person would, and never just as long as something else's period."""
-    time.sleep(_SETTLE_SECONDS + time.perf_counter() % 0.37)
+    time.sleep(seconds + time.perf_counter() % 0.37)
 
 
 def told(values: Sequence[float]) -> str:

@@ -16,7 +16,8 @@ import pytest
 
 from kubekit.api.kube import ApiError, Kube, TransientError
 from kubekit.api.resources import PODS
-from kubekit.dev.podsync import PodSync, Probe, SyncOutcome
+from kubekit.dev.podsync import PodSync, SyncOutcome
+from kubekit.dev.probe import Probe
 from kubekit.dev.syncerrors import FullError, NoPythonError, NotWritableError
 from kubekit.dev.tree import Tree, read
 from kubekit.errors import CancelledError

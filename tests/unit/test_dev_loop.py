@@ -5,6 +5,8 @@ Releases and containers are stand-ins here; tests/cluster/dev has the real ones.
 
 from __future__ import annotations
 
+import queue
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +20,7 @@ from kubekit.api.follow import Found, Listed, Lost
 from kubekit.dev import loop as loops
 from kubekit.dev import sessions
 from kubekit.dev.adapt import Adapted, Container
+from kubekit.dev.answering import Answers, Started
 from kubekit.dev.happening import Crashed, Pressed, Stop
 from kubekit.dev.job import Accepted, Ended, Made
 from kubekit.dev.loop import Loop
@@ -85,7 +88,10 @@ class Release:
         """Get as far as the trial."""
         assert self.settings.build is not None
         plan = context.plan(self.settings.build, name="x") if self.builds else None
-        container = Container(ref="Deployment/x", name="c", python="python", probe=None, ports={})
+        probe = {"httpGet": {"path": "/ready", "port": "http"}}
+        container = Container(
+            ref="Deployment/x", name="c", python="python", probe=probe, ports={"http": 8000}
+        )
         data = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -155,6 +161,7 @@ class Stage:
         self.events: list[Event] = []
         self.watched: list[Mapping[Path, bool]] = []
         self.cluster = Cluster()
+        self.asked: queue.SimpleQueue[tuple[str, int, socket.socket]] = queue.SimpleQueue()
         self.loop = Loop(
             self.load,
             ClusterTarget(context="x", profile="x"),
@@ -164,9 +171,15 @@ class Stage:
             url="http://localhost:8000",
             watch=self.watched.append,
             changed=lambda: None,
+            reach=self.reach,
             feed=Feed(None, "x"),  # type: ignore[arg-type]
             hide=lambda _: None,
         )
+
+    def reach(self, pod: str, port: int) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self.asked.put((pod, port, theirs))
+        return ours
 
     def load(self) -> Settings:
         build = BuildSettings(context=self.folder, dockerfile=self.folder / "Dockerfile")
@@ -197,6 +210,22 @@ class Stage:
         self.take()
         self.settle()
         self.events.clear()
+
+    def starts(self, name: str) -> None:
+        """A pod is new: all that is known of it is that its container has been started."""
+        items = [pod("a"), pod(name)]
+        items[1]["status"] = {}
+        self.loop.queue.put(Listed(kind="Pod", items=tuple(items)))
+        self.loop.queue.put(Started(pod=name))
+        self.take()
+
+    def answers(self, status: str = "200 OK") -> tuple[str, int]:
+        """The next pod that is asked answers; which, and at which port."""
+        name, port, far = self.asked.get(timeout=90)
+        with far:
+            assert far.recv(4096).startswith(b"GET /ready HTTP/1.1\r\n")
+            far.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
+        return name, port
 
     def pods(self, *names: str, restarts: int = 0) -> None:
         items = tuple(pod(name, restarts) for name in names)
@@ -255,7 +284,16 @@ def pod(name: str, restarts: int = 0) -> dict[str, Any]:
             "creationTimestamp": "2026-11-21T20:00:00Z",
             "labels": {"app": "x"},
         },
-        "spec": {"containers": [{"name": "c", "image": IMAGE, "volumeMounts": mounts}]},
+        "spec": {
+            "containers": [
+                {
+                    "name": "c",
+                    "image": IMAGE,
+                    "volumeMounts": mounts,
+                    "ports": [{"containerPort": 8000}],
+                }
+            ]
+        },
         "status": {"containerStatuses": [status]},
     }
 
@@ -619,3 +657,80 @@ def test_a_pod_without_our_programs_is_nobody_to_sync_with(stage: Stage) -> None
     stage.loop.queue.put(Listed(kind="Pod", items=(plain,)))
     stage.take()
     assert stage.loop._files.count == 0
+
+
+def test_a_new_pod_is_led_to_once_its_app_answers_whatever_the_kubelet_says(stage: Stage) -> None:
+    stage.live(exact=True)
+    pods = stage.loop._pods
+    stage.starts("b")
+    assert pods.choose(0) is None
+    assert stage.answers("503 Service Unavailable") == ("b", 8000)
+    assert stage.answers() == ("b", 8000)
+    stage.loop._take(stage.loop.queue.get(timeout=90))
+    assert pods.choose(0) == ("b", 8000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"restartCount": 1}, {"state": {"terminated": {"exitCode": 1}}}],
+    ids=["restarted", "ended"],
+)
+def test_a_new_pod_that_has_answered_and_ended_is_led_to_no_more(
+    stage: Stage, change: dict[str, Any]
+) -> None:
+    stage.live(exact=True)
+    stage.starts("b")
+    stage.answers()
+    stage.loop._take(stage.loop.queue.get(timeout=90))
+    ended = pod("b")
+    ended["status"]["containerStatuses"][0] |= change
+    stage.loop.queue.put(Listed(kind="Pod", items=(ended,)))
+    stage.take()
+    assert stage.loop._pods.choose(0) is None
+
+
+def test_a_pod_that_was_ready_and_is_not_any_more_is_led_to_no_more(stage: Stage) -> None:
+    stage.live(exact=True)
+    stage.starts("b")
+    stage.answers()
+    stage.loop._take(stage.loop.queue.get(timeout=90))
+    for ready in ("True", "False"):
+        seen = pod("b")
+        seen["status"] |= {"conditions": [{"type": "Ready", "status": ready}]}
+        stage.loop.queue.put(Listed(kind="Pod", items=(seen,)))
+        stage.take()
+        assert (stage.loop._pods.choose(0) is not None) is (ready == "True")
+
+
+def test_a_new_pod_that_may_not_have_the_files_of_now_is_not_led_to(stage: Stage) -> None:
+    stage.live(exact=True)
+    stage.starts("b")
+    stage.answers()
+    stage.loop._take(stage.loop.queue.get(timeout=90))
+    stage.save("src/main.py")
+    assert stage.loop._pods.choose(0) is None
+    stage.loop.queue.put(Answers(pod="b"))  # which was on its way
+    stage.take()
+    assert stage.loop._pods.choose(0) is None
+    stage.starts("c")
+    assert stage.asked.empty()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"containers": [*pod("b")["spec"]["containers"], {"name": "proxy"}]},
+        {**pod("b")["spec"], "readinessGates": [{"conditionType": "example.com/there"}]},
+    ],
+    ids=["two containers", "a gate"],
+)
+def test_whether_a_pod_is_ready_is_left_to_kubernetes_where_more_belongs_to_it(
+    stage: Stage, spec: dict[str, Any]
+) -> None:
+    stage.live(exact=True)
+    new = pod("b")
+    new |= {"spec": spec, "status": {}}
+    stage.loop.queue.put(Listed(kind="Pod", items=(new,)))
+    stage.loop.queue.put(Started(pod="b"))
+    stage.take()
+    assert stage.asked.empty()

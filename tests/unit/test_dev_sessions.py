@@ -16,7 +16,8 @@ from kubekit.dev.adapt import Container
 from kubekit.dev.agent import Agent
 from kubekit.dev.pods import Running
 from kubekit.dev.podsync import PodSync
-from kubekit.dev.sessions import Brought, Sessions, probe
+from kubekit.dev.probe import probe
+from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError, OvertakenError
 from kubekit.dev.tree import Tree, read
 from kubekit.model import Cancel, Object, SyncRule

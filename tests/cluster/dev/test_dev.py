@@ -135,6 +135,25 @@ def test_a_new_pod_has_the_working_tree_not_the_image(dev: Dev) -> None:
     dev.same()
 
 
+def test_a_new_pod_is_led_to_once_it_answers_before_the_kubelet_has_asked(dev: Dev) -> None:
+    before = {pod["metadata"]["name"] for pod in dev.pods()}
+    often = "            periodSeconds: 1\n"
+    late = f"{often}            initialDelaySeconds: 20\n"
+    dev.project.edit("manifests/app.yaml.j2", often, late)
+    dev.save("requirements.txt", "# another image, of the same Dockerfile\n")
+
+    def new_one_answers() -> str | None:
+        name = str(json.loads(dev.get())["hostname"])
+        return None if name in before else name
+
+    name = waited(new_one_answers, "the new pod to answer")
+    (pod,) = [one for one in dev.pods() if one["metadata"]["name"] == name]
+    assert {one["type"]: one["status"] for one in pod["status"]["conditions"]}["Ready"] == "False"
+    assert f"Pod `{name}` answers: {dev.url} leads to it" in dev.told("progress")
+    dev.edit("manifests/app.yaml.j2", late, often)
+    dev.calm()
+
+
 def test_a_container_that_is_killed_in_its_pod_comes_back_the_same(dev: Dev) -> None:
     dev.say("before the kill")
     dev.until("synced")
