@@ -20,6 +20,7 @@ from tests.cluster.dev.project import locked_project, root_project
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
 
 COUNT = 500
+MANIFEST = "manifests/app.yaml.j2"
 
 
 @pytest.fixture(scope="module")
@@ -136,21 +137,26 @@ def test_a_new_pod_has_the_working_tree_not_the_image(dev: Dev) -> None:
 
 
 def test_a_new_pod_is_led_to_once_it_answers_before_the_kubelet_has_asked(dev: Dev) -> None:
+    dev.save("requirements.txt", "# an image whose first container shows what it holds\n")
+    dev.calm()
     before = {pod["metadata"]["name"] for pod in dev.pods()}
+    manifest = (dev.project.folder / MANIFEST).read_text()
     often = "            periodSeconds: 1\n"
-    late = f"{often}            initialDelaySeconds: 20\n"
-    dev.project.edit("manifests/app.yaml.j2", often, late)
+    dev.edit(MANIFEST, often, f"{often}            initialDelaySeconds: 20\n")
     dev.save("requirements.txt", "# another image, of the same Dockerfile\n")
 
     def new_one_answers() -> str | None:
         name = str(json.loads(dev.get())["hostname"])
         return None if name in before else name
 
-    name = waited(new_one_answers, "the new pod to answer")
-    (pod,) = [one for one in dev.pods() if one["metadata"]["name"] == name]
-    assert {one["type"]: one["status"] for one in pod["status"]["conditions"]}["Ready"] == "False"
-    assert f"Pod `{name}` answers: {dev.url} leads to it" in dev.told("progress")
-    dev.edit("manifests/app.yaml.j2", late, often)
+    try:
+        name = waited(new_one_answers, "the new pod to answer")
+        (pod,) = [one for one in dev.pods() if one["metadata"]["name"] == name]
+        conditions = {one["type"]: one["status"] for one in pod["status"]["conditions"]}
+        assert conditions["Ready"] == "False"
+        assert f"Pod `{name}` answers: {dev.url} leads to it" in dev.told("progress")
+    finally:
+        dev.write(MANIFEST, manifest)
     dev.calm()
 
 
@@ -198,7 +204,7 @@ def test_a_changed_env_file_and_a_masked_secret(dev: Dev) -> None:
 
 
 def test_a_changed_manifest_then_kubekit_yaml(dev: Dev) -> None:
-    dev.edit("manifests/app.yaml.j2", 'value: "{{ mode }}"', 'value: "{{ mode }}-new"')
+    dev.edit(MANIFEST, 'value: "{{ mode }}"', 'value: "{{ mode }}-new"')
     assert dev.until("files-changed")["action"] == "apply"
     dev.calm()
     dev.everywhere(mode="plain-new")
