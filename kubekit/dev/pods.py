@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from kubekit.api.follow import Changed, Listed, Update
+from kubekit.api.resources import ref
 from kubekit.dev.adapt import FOLDER, LASTING, Container
 from kubekit.dev.probe import Probe, probe
 from kubekit.manifests.objects import mapping, mappings
@@ -58,6 +59,7 @@ class Pods:
         self._known: dict[str, Object] = {}
         self._selectors: list[Mapping[str, str]] = []
         self._service: Object | None = None
+        self._apps: list[Object] = []
         self._containers: tuple[Container, ...] = ()
         self._current: frozenset[str] = frozenset()
         self._answering: set[str] = set()
@@ -67,9 +69,14 @@ class Pods:
         """What was applied: its pods are the project's."""
         items = [item.data for item in manifests.items]
         services = [one for one in items if one["kind"] == "Service" and _ports(one)]
+        synced = {one.ref for one in containers}
+        apps = [_labels(one) for one in items if ref(one) in synced]
+        if apps:  # a database's Service may stand before the app's
+            services = [one for one in services if any(_selects(one, own) for own in apps)]
         with self._lock:
             self._selectors = list(_selectors(items))
             self._service = services[0] if services else None
+            self._apps = apps
             self._containers = containers
             self.workloads = tuple(one for one in items if one["kind"] in LASTING)
 
@@ -167,7 +174,7 @@ class Pods:
         One that is new is ready once it `answers`. Of several revisions the newest; of several pods
         another one at each turn.
         """
-        ready = [pod for pod in self.ours() if self._serves(pod)]
+        ready = [pod for pod in self._led_to() if self._serves(pod)]
         revision = ready[-1]["metadata"].get("ownerReferences") if ready else None
         same = [pod for pod in ready if pod["metadata"].get("ownerReferences") == revision]
         ways = [(pod, port) for pod in same if (port := target_port(self._service, pod))]
@@ -181,14 +188,21 @@ class Pods:
 
         Of several workloads, the one that the Service leads to.
         """
-        pods = {pod["metadata"]["name"]: pod for pod in self.ours()}
-        run = [pods[one.pod] for one in self.running() if one.pod in pods]
-        selector = ((self._service or {}).get("spec") or {}).get("selector") or {}
-        served = [
-            pod for pod in run if selector.items() <= (pod["metadata"].get("labels") or {}).items()
-        ]
-        found = served or run
-        return str(found[-1]["metadata"]["name"]) if found else None
+        runs = {one.pod for one in self.running()}
+        found = [name for pod in self._led_to() if (name := str(pod["metadata"]["name"])) in runs]
+        return found[-1] if found else None
+
+    def _led_to(self) -> list[Object]:
+        """The pods that the Service leads to; without one, those that files are synced into.
+
+        All of the project's where these are none of them.
+        """
+        service = self._service
+        wanted = [mapping(service, "spec", "selector")] if service else self._apps
+        ours = self.ours()
+        labelled = ((pod, (pod["metadata"].get("labels") or {}).items()) for pod in ours)
+        led = [pod for pod, own in labelled if any(one and one.items() <= own for one in wanted)]
+        return led or ours
 
     def _serves(self, pod: Object) -> bool:
         if is_ready(pod):
@@ -208,6 +222,17 @@ class Pods:
 
 def _ports(service: Object) -> list[Object]:
     return mappings(mapping(service, "spec").get("ports"))
+
+
+def _selects(service: Object, labels: Object) -> bool:
+    selector = mapping(service, "spec", "selector")
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def _labels(workload: Object) -> Object:
+    """Of its pods."""
+    above = () if workload["kind"] == "Pod" else ("spec", "template")
+    return mapping(workload, *above, "metadata", "labels")
 
 
 def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:

@@ -716,6 +716,44 @@ def test_a_new_pod_that_may_not_have_the_files_of_now_is_not_led_to(stage: Stage
     assert stage.asked.empty()
 
 
+SERVICES = [
+    {
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": port}]},
+    }
+    for name, port in (("db", 5432), ("x", 8000))
+]
+
+
+@pytest.mark.parametrize(
+    "services", [SERVICES, SERVICES[:1], []], ids=["both", "another's", "none"]
+)
+def test_the_port_leads_to_the_app_and_not_to_a_younger_database(
+    services: list[dict[str, Any]],
+) -> None:
+    container = Container(ref="Deployment/x", name="c", python="python", probe=None, ports={})
+    items: list[dict[str, Any]] = [*services]
+    for kind, name in (("Deployment", "x"), ("StatefulSet", "db")):
+        spec = {
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}},
+        }
+        items.append({"kind": kind, "metadata": {"name": name}, "spec": spec})
+    app, database = pod("x-1"), pod("db-0")
+    database["metadata"] |= {"labels": {"app": "db"}, "creationTimestamp": "2026-11-21T21:00:00Z"}
+    for one in (app, database):
+        one["status"]["conditions"] = [{"type": "Ready", "status": "True"}]
+    pods = Pods()
+    origin = Place(file=Path("x"))
+    manifests = Manifests(items=tuple(Manifest(data=one, origin=origin) for one in items))
+    pods.expect(manifests, (container,))
+    pods.take(Listed(kind="Pod", items=(app, database)))
+    pods.serve({"docker://x-1", "docker://db-0"})
+    assert pods.choose(0) == ("x-1", 8000)
+    assert pods.newest() == "x-1"
+
+
 @pytest.mark.parametrize(
     "spec",
     [
