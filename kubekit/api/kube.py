@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import email.utils
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -352,11 +353,16 @@ class _Client:
 
     def __init__(self, context: str) -> None:
         self._context = context
+        self._lock = threading.Lock()
         self.api: Any = None
         self.renew()
 
     def renew(self) -> None:
         """As `Kube.renew`."""
+        with self._lock:
+            self._renew()
+
+    def _renew(self) -> None:
         from kubernetes.client import Configuration
         from kubernetes.config import new_client_from_config
         from kubernetes.config.config_exception import ConfigException

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from kubekit.dev.probe import Probe
 
 _PATIENCE_SECONDS = 30.0
-_PAUSE_SECONDS = 0.5
+_PAUSE_SECONDS, _LONGEST_SECONDS = 0.5, 5.0
 _WELL = range(200, 400)
 """As for the kubelet, by Kubernetes' docs (Configure Liveness, Readiness and Startup Probes)."""
 
@@ -26,16 +26,21 @@ Reach = Callable[[str, int], socket.socket]
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A container of this pod has been started."""
+    """A container of the pod of this uid has been started."""
 
-    pod: str
+    uid: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """The app in this pod answers its readiness probe."""
+    """The app in the pod of this uid answers its readiness probe.
 
-    pod: str
+    Attributes:
+        version: of the files, when it was first asked.
+    """
+
+    uid: str
+    version: int
 
 
 class Answering:
@@ -50,31 +55,40 @@ class Answering:
         self._reach = reach
         self._deliver = deliver
         self._closed = threading.Event()
+        self._asked: set[str] = set()
 
     def close(self) -> None:
         """Ask nobody any more."""
         self._closed.set()
 
-    def ask(self, pod: str, probe: Probe, *, wanted: Callable[[], object]) -> None:
-        """Ask this one, for as long as that is wanted."""
-        given = (pod, probe, wanted)
-        threading.Thread(target=self._ask, args=given, name=f"ask-{pod}", daemon=True).start()
+    def ask(self, pod: str, probe: Probe, told: Answers, *, wanted: Callable[[], object]) -> None:
+        """Ask this one, for as long as that is wanted; then tell this."""
+        if told.uid not in self._asked:
+            self._asked.add(told.uid)
+            given = (pod, probe, told, wanted)
+            threading.Thread(target=self._ask, args=given, name=f"ask-{pod}", daemon=True).start()
 
-    def _ask(self, pod: str, probe: Probe, wanted: Callable[[], object]) -> None:
+    def _ask(self, pod: str, probe: Probe, told: Answers, wanted: Callable[[], object]) -> None:
+        pause = _PAUSE_SECONDS
         while wanted():
-            if _answers(self._reach(pod, probe.port), probe):
-                self._deliver(Answers(pod=pod))
-                return
-            if self._closed.wait(_PAUSE_SECONDS):
-                return
+            if self._answers(pod, probe):
+                self._deliver(told)
+                break
+            if self._closed.wait(pause):
+                break
+            pause = min(_LONGEST_SECONDS, pause * 1.5)
+        self._asked.discard(told.uid)
 
-
-def _answers(way: socket.socket, probe: Probe) -> bool:
-    way.settimeout(_PATIENCE_SECONDS)
-    connection = http.client.HTTPConnection("localhost", probe.port)
-    connection.sock = way
-    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+    def _answers(self, pod: str, probe: Probe) -> bool:
         headers = {"User-Agent": "kube-probe/kubekit", **dict(probe.headers), "Connection": "close"}
-        connection.request("GET", probe.path or "/", headers=headers)
-        return connection.getresponse().status in _WELL
-    return False
+        connection = http.client.HTTPConnection("localhost", probe.port)
+        # ValueError: a path or header that HTTP has no way to say is the kubelet's to judge.
+        with (
+            contextlib.closing(connection),
+            contextlib.suppress(OSError, ValueError, http.client.HTTPException),
+        ):
+            connection.sock = self._reach(pod, probe.port)
+            connection.sock.settimeout(_PATIENCE_SECONDS)
+            connection.request("GET", probe.path or "/", headers=headers)
+            return connection.getresponse().status in _WELL
+        return False

@@ -250,6 +250,7 @@ class _Session:
             port=PORT,
             choose=lambda: (pod, PORT) if (pod := self._pods.newest()) else None,
             emit=lambda _: None,
+            there=self._pods.has,
         )
         self._stack.callback(listener.close)
         self._run.emit(debugging(settings, listener.port))
@@ -272,10 +273,11 @@ class _Session:
 
     def _heard(self, event: Update) -> None:
         """The kubelet tells at once that a container starts; its pod's status has it later."""
-        if isinstance(event, Changed) and event.item.get("reason") == "Started":
-            of = event.item.get("involvedObject") or {}
-            if str(of.get("fieldPath")).startswith("spec.containers{"):
-                self._loop.queue.put(Started(pod=str(of.get("name"))))
+        if not isinstance(event, Changed) or event.gone or event.item.get("reason") != "Started":
+            return
+        of = event.item.get("involvedObject") or {}
+        if str(of.get("fieldPath")).startswith("spec.containers{"):
+            self._loop.queue.put(Started(uid=str(of.get("uid"))))
 
     def _changed(self) -> None:
         self._listener.notify()

@@ -148,10 +148,10 @@ class Loop:
 
     def _take_update(self, event: Update | Started | Answers) -> None:
         match event:
-            case Started(pod=pod):
-                self._take_started(pod)
-            case Answers(pod=pod):
-                self._take_answers(pod)
+            case Started(uid=uid):
+                self._take_started(uid)
+            case Answers():
+                self._take_answers(event)
             case Lost(fatal=True, error=error):
                 raise error
             case Lost():
@@ -163,19 +163,20 @@ class Loop:
                 self._follow()
                 self._attend()
 
-    def _take_started(self, pod: str) -> None:
-        new = self._pods.new(pod)
+    def _take_started(self, uid: str) -> None:
+        new = self._pods.new(uid)
         if new is not None and self._files.holds(new.image):
-            self._answering.ask(pod, new.probe, wanted=partial(self._pods.new, pod))
+            told = Answers(uid=uid, version=self._files.version)
+            self._answering.ask(new.name, new.probe, told, wanted=partial(self._pods.new, uid))
 
-    def _take_answers(self, pod: str) -> None:
-        new = self._pods.new(pod)
-        if new is None or not self._files.holds(new.image):
+    def _take_answers(self, event: Answers) -> None:
+        new = self._pods.new(event.uid)
+        if new is None or event.version != self._files.version:
             return
-        self._pods.answers(pod)
+        self._pods.answers(event.uid, new.seconds)
         self._changed()
         leads = f": {self._url} leads to it" if self._url else ""
-        self._voice.emit(Progress(stage="rollout", text=f"Pod `{pod}` answers{leads}"))
+        self._voice.emit(Progress(stage="rollout", text=f"Pod `{new.name}` answers{leads}"))
 
     def _take_key(self, key: str) -> None:
         if key == "r":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,6 +15,12 @@ from kubekit.manifests.objects import mapping, mappings
 from kubekit.model import Manifests, Object
 from kubekit.rollout.reading import is_ready
 from kubekit.streams.targets import target_port
+
+_PERIOD_SECONDS = 10.0
+"""Of a probe that says none, as Kubernetes has it."""
+
+_LATE_SECONDS = 3.0
+"""The kubelet looks once a second at what runs, and its word takes its time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,12 +46,16 @@ class New:
     """A pod with one container, which is its first, and not ready yet as far as is known.
 
     Attributes:
+        name: its own.
         image: the reference it is made from.
         probe: what is asked to know that it is ready.
+        seconds: once it is, Kubernetes has asked and says so within these.
     """
 
+    name: str
     image: str
     probe: Probe
+    seconds: float
 
 
 class Pods:
@@ -62,7 +73,7 @@ class Pods:
         self._apps: list[Object] = []
         self._containers: tuple[Container, ...] = ()
         self._current: frozenset[str] = frozenset()
-        self._answering: set[str] = set()
+        self._answering: dict[str, float] = {}
         self.workloads: tuple[Object, ...] = ()
 
     def expect(self, manifests: Manifests, containers: tuple[Container, ...]) -> None:
@@ -91,9 +102,10 @@ class Pods:
                     self._known.pop(uid, None)
                 else:
                     self._known[uid] = update.item
-            # Once Kubernetes has said so, it is for Kubernetes to say whether it still is.
-            ready = (pod for pod in self._known.values() if is_ready(pod))
-            self._answering -= {pod["metadata"]["name"] for pod in ready}
+            for uid in [*self._answering]:
+                # Once Kubernetes has said so, it is for Kubernetes to say whether it still is.
+                if uid not in self._known or is_ready(self._known[uid]):
+                    del self._answering[uid]
 
     def present(self) -> list[Object]:
         """The project's pods, the newest last."""
@@ -147,21 +159,28 @@ class Pods:
         with self._lock:
             self._current = frozenset(current)
 
-    def new(self, name: str) -> New | None:
-        """The pod of this name, if it is new and whether it is ready can be asked by HTTP."""
-        pod = next((one for one in self.ours() if one["metadata"]["name"] == name), None)
+    def new(self, uid: str) -> New | None:
+        """The pod of this uid, if it is new and whether it is ready can be asked by HTTP."""
+        pod = next((one for one in self._led_to() if one["metadata"]["uid"] == uid), None)
         if pod is None or not _is_new(pod):
             return None
         spec = pod["spec"]["containers"][0]
-        own = next((one for one in self._containers if one.name == spec["name"]), None)
-        asked = probe(own.probe, own.ports) if own and _ours(spec) else None
+        ports = spec.get("ports") or ()
+        named = {one["name"]: one["containerPort"] for one in ports if "name" in one}
+        asked = probe(spec.get("readinessProbe"), named)
         plain = asked and asked.path and asked.scheme == "HTTP" and not asked.host
-        return New(image=spec.get("image", ""), probe=asked) if asked and plain else None
+        if asked is None or not plain or not _ours(spec):
+            return None
+        name = str(pod["metadata"]["name"])
+        return New(name=name, image=spec.get("image", ""), probe=asked, seconds=_within(spec))
 
-    def answers(self, name: str) -> None:
-        """The app of this new pod answers its probe, with the files as they are."""
+    def answers(self, uid: str, seconds: float) -> None:
+        """The app of this new pod answers its probe, with the files as they are.
+
+        That counts for so many seconds, unless Kubernetes says so, too.
+        """
         with self._lock:
-            self._answering = {name}
+            self._answering[uid] = time.monotonic() + seconds
 
     def doubt(self) -> None:
         """Files have changed: a pod that is not known to be ready may not have them."""
@@ -193,21 +212,23 @@ class Pods:
         return found[-1] if found else None
 
     def _led_to(self) -> list[Object]:
-        """The pods that the Service leads to; without one, those that files are synced into.
+        """The pods that the app's Service leads to; without one, those that files are synced into.
 
-        All of the project's where these are none of them.
+        All of the project's where files are synced into none.
         """
         service = self._service
-        wanted = [mapping(service, "spec", "selector")] if service else self._apps
-        ours = self.ours()
+        ours, wanted = self.ours(), self._apps
+        if not wanted:
+            return ours
+        if service:
+            wanted = [mapping(service, "spec", "selector")]
         labelled = ((pod, (pod["metadata"].get("labels") or {}).items()) for pod in ours)
-        led = [pod for pod, own in labelled if any(one and one.items() <= own for one in wanted)]
-        return led or ours
+        return [pod for pod, own in labelled if any(one.items() <= own for one in wanted)]
 
     def _serves(self, pod: Object) -> bool:
         if is_ready(pod):
             return self._is_current(pod)
-        return pod["metadata"]["name"] in self._answering and _is_new(pod)
+        return time.monotonic() < self._answering.get(pod["metadata"]["uid"], 0.0) and _is_new(pod)
 
     def _is_ours(self, pod: Object) -> bool:
         labels = (pod["metadata"].get("labels") or {}).items()
@@ -261,8 +282,21 @@ def _is_new(pod: Object) -> bool:
         not one.get("restartCount") and "terminated" not in (one.get("state") or {})
         for one in statuses
     )
-    alone = len(pod["spec"]["containers"]) == 1 and not pod["spec"].get("readinessGates")
+    spec = pod["spec"]
+    beside = [one for one in spec.get("initContainers") or () if one.get("restartPolicy")]
+    alone = len(spec["containers"]) == 1 and not beside and not spec.get("readinessGates")
     return first and alone and not is_ready(pod)
+
+
+def _within(spec: Object) -> float:
+    """How long the kubelet may take to see that a container is ready, by its probes' fields."""
+    probes = [one for kind in ("startupProbe", "readinessProbe") if (one := spec.get(kind))]
+    waits = (
+        float(one.get("initialDelaySeconds", 0))
+        + float(one.get("periodSeconds", _PERIOD_SECONDS)) * float(one.get("successThreshold", 1))
+        for one in probes
+    )
+    return sum(waits) + _LATE_SECONDS
 
 
 def _ours(container: Object) -> bool:

@@ -49,7 +49,7 @@ def probe(told: Object | None, ports: dict[str, int]) -> Probe | None:
             if port is None
             else Probe(
                 port=port,
-                path=get.get("path", "/"),
+                path=f"/{get.get('path', '').removeprefix('/')}",  # as the kubelet does
                 scheme=get.get("scheme", "HTTP"),
                 headers=tuple((one["name"], one["value"]) for one in get.get("httpHeaders") or ()),
                 seconds=float(told.get("timeoutSeconds", 1)),

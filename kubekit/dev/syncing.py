@@ -60,6 +60,11 @@ class Syncing:
         return self._sessions.count
 
     @property
+    def version(self) -> int:
+        """Of the files: another one each time that they are read."""
+        return self._version
+
+    @property
     def unsettled(self) -> bool:
         """Whether something was saved that the app has not taken, or not yet."""
         return self._pending is not None or self.refused

@@ -113,6 +113,9 @@ class Listener:
         """A connection to this pod, be it ready or not; while the port is refused, it is held."""
         ours, theirs = socket.socketpair()
         self._do(lambda: self._welcome(Link(self, theirs, self._hold_seconds, (pod, port))))
+        if self._closed.is_set():
+            self._thread.join()
+            theirs.close()  # of which it may have heard too late
         return ours
 
     def close(self) -> None:
@@ -140,6 +143,9 @@ class Listener:
 
     def place(self, link: Link) -> None:
         """Find it a pod, or have it `wait`."""
+        if link.to and not self._there(link.to[0]):
+            link.give_up()
+            return
         chosen = link.to or self._choose()
         if chosen is None:
             link.wait(self._why())
@@ -163,6 +169,9 @@ class Listener:
                     return
                 self.release(tunnel)
                 return
+        if not self._there(tunnel.pod):
+            tunnel.close()
+            return
         self._idle[tunnel] = time.monotonic()
         self.watch(tunnel.sock, selectors.EVENT_READ, lambda: self._look_at(tunnel))
         if len(self._idle) > _IDLE_TUNNELS:
@@ -263,7 +272,7 @@ class Listener:
             return
         for tunnel in [one for one in self._idle if not self._there(one.pod)]:
             self._discard(tunnel)
-        for link in [one for one in self._links if one.held]:
+        for link in [one for one in self._links if one.held and not one.to]:
             self._guarded(functools.partial(self.place, link), link)
         if (chosen := self._choose()) is not None:
             self._fill(chosen[0])
@@ -356,7 +365,7 @@ class Listener:
             link.abort()
         for tunnel in list(self._idle):
             self._discard(tunnel)
-        self._selector.close()
         self._ring()
+        self._selector.close()
         self._bell.close()
         self._hears.close()

@@ -88,10 +88,7 @@ class Release:
         """Get as far as the trial."""
         assert self.settings.build is not None
         plan = context.plan(self.settings.build, name="x") if self.builds else None
-        probe = {"httpGet": {"path": "/ready", "port": "http"}}
-        container = Container(
-            ref="Deployment/x", name="c", python="python", probe=probe, ports={"http": 8000}
-        )
+        container = Container(ref="Deployment/x", name="c", python="python", probe=None, ports={})
         data = {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -216,7 +213,7 @@ class Stage:
         items = [pod("a"), pod(name)]
         items[1]["status"] = {}
         self.loop.queue.put(Listed(kind="Pod", items=tuple(items)))
-        self.loop.queue.put(Started(pod=name))
+        self.loop.queue.put(Started(uid=name))
         self.take()
 
     def answers(self, status: str = "200 OK") -> tuple[str, int]:
@@ -290,7 +287,8 @@ def pod(name: str, restarts: int = 0) -> dict[str, Any]:
                     "name": "c",
                     "image": IMAGE,
                     "volumeMounts": mounts,
-                    "ports": [{"containerPort": 8000}],
+                    "ports": [{"name": "http", "containerPort": 8000}],
+                    "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}},
                 }
             ]
         },
@@ -689,6 +687,31 @@ def test_a_new_pod_that_has_answered_and_ended_is_led_to_no_more(
     assert stage.loop._pods.choose(0) is None
 
 
+def test_another_pod_of_its_name_has_not_answered(stage: Stage) -> None:
+    stage.live(exact=True)
+    stage.starts("b")
+    stage.answers()
+    stage.loop._take(stage.loop.queue.get(timeout=90))
+    namesake = pod("b")
+    namesake["status"] = {}
+    namesake["metadata"]["uid"] = "another"
+    stage.loop.queue.put(Listed(kind="Pod", items=(namesake,)))
+    stage.take()
+    assert stage.loop._pods.choose(0) is None
+
+
+def test_an_answer_counts_for_as_long_as_the_kubelet_may_take_to_ask(stage: Stage) -> None:
+    stage.live(exact=True)
+    stage.starts("b")
+    stage.answers()
+    new = stage.loop._pods.new("b")
+    assert new is not None
+    assert new.seconds == 13
+    stage.loop._take(stage.loop.queue.get(timeout=90))
+    stage.loop._pods.answers("b", 0)
+    assert stage.loop._pods.choose(0) is None
+
+
 def test_a_pod_that_was_ready_and_is_not_any_more_is_led_to_no_more(stage: Stage) -> None:
     stage.live(exact=True)
     stage.starts("b")
@@ -709,7 +732,7 @@ def test_a_new_pod_that_may_not_have_the_files_of_now_is_not_led_to(stage: Stage
     stage.loop._take(stage.loop.queue.get(timeout=90))
     stage.save("src/main.py")
     assert stage.loop._pods.choose(0) is None
-    stage.loop.queue.put(Answers(pod="b"))  # which was on its way
+    stage.loop.queue.put(Answers(uid="b", version=1))  # which was on its way
     stage.take()
     assert stage.loop._pods.choose(0) is None
     stage.starts("c")
@@ -752,6 +775,8 @@ def test_the_port_leads_to_the_app_and_not_to_a_younger_database(
     pods.serve({"docker://x-1", "docker://db-0"})
     assert pods.choose(0) == ("x-1", 8000)
     assert pods.newest() == "x-1"
+    pods.take(Listed(kind="Pod", items=(database,)))
+    assert pods.choose(0) is None
 
 
 @pytest.mark.parametrize(
@@ -769,6 +794,6 @@ def test_whether_a_pod_is_ready_is_left_to_kubernetes_where_more_belongs_to_it(
     new = pod("b")
     new |= {"spec": spec, "status": {}}
     stage.loop.queue.put(Listed(kind="Pod", items=(new,)))
-    stage.loop.queue.put(Started(pod="b"))
+    stage.loop.queue.put(Started(uid="b"))
     stage.take()
     assert stage.asked.empty()

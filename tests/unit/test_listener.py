@@ -129,6 +129,30 @@ def test_a_connection_to_a_pod_that_is_gone_is_not_kept(monkeypatch: pytest.Monk
         far.close()
 
 
+def test_who_is_led_to_a_pod_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(module, "open_tunnel", lambda *given: opened.append(given[2]))
+    listener = listening(lambda: ("other", 1), [], there=lambda _pod: False)
+    try:
+        with listener.connect("app", 8000) as way:
+            way.settimeout(90)
+            way.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert way.recv(12) in (b"HTTP/1.1 503", b"")
+        assert not opened
+    finally:
+        listener.close()
+
+
+def test_who_asks_for_a_way_when_it_is_closed_gets_the_end_at_once() -> None:
+    events: list[Event] = []
+    listener = listening(lambda: None, events)
+    listener.close()
+    with listener.connect("app", 8000) as way:
+        way.settimeout(90)
+        assert way.recv(1) == b""
+    assert not any(isinstance(event, Warned) for event in events)
+
+
 def test_a_client_that_has_gone_at_once_costs_nobody_the_port(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
