@@ -17,6 +17,7 @@ from typing import Any
 
 from kubekit.api.ownership import MANAGED_BY_LABEL, MANAGER, PART_OF_LABEL
 from kubekit.dev import debug
+from kubekit.dev.probe import named_ports
 from kubekit.dev.shape import understood
 from kubekit.errors import Place
 from kubekit.manifests.objects import mapping, mappings
@@ -167,11 +168,7 @@ class _Pod:
             name=name,
             python=python,
             probe=container.get("readinessProbe"),
-            ports={
-                one["name"]: int(one["containerPort"])
-                for one in container.get("ports") or ()
-                if "name" in one
-            },
+            ports=named_ports(container),
         )
 
     def _command(self, container: Object) -> list[str]:

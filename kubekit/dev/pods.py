@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from kubekit.api.follow import Changed, Listed, Update
 from kubekit.api.resources import ref
 from kubekit.dev.adapt import FOLDER, LASTING, Container
-from kubekit.dev.probe import Probe, probe
+from kubekit.dev.probe import Probe, named_ports, probe
 from kubekit.manifests.objects import mapping, mappings
 from kubekit.model import Manifests, Object
 from kubekit.rollout.reading import is_ready
@@ -81,9 +81,9 @@ class Pods:
         items = [item.data for item in manifests.items]
         services = [one for one in items if one["kind"] == "Service" and _ports(one)]
         synced = {one.ref for one in containers}
-        apps = [_labels(one) for one in items if ref(one) in synced]
+        apps = [own for one in items if ref(one) in synced and (own := _labels(one))]
         if apps:  # a database's Service may stand before the app's
-            services = [one for one in services if any(_selects(one, own) for own in apps)]
+            services = [one for one in services if any(_selects(_selector(one), a) for a in apps)]
         with self._lock:
             self._selectors = list(_selectors(items))
             self._service = services[0] if services else None
@@ -165,9 +165,7 @@ class Pods:
         if pod is None or not _is_new(pod):
             return None
         spec = pod["spec"]["containers"][0]
-        ports = spec.get("ports") or ()
-        named = {one["name"]: one["containerPort"] for one in ports if "name" in one}
-        asked = probe(spec.get("readinessProbe"), named)
+        asked = probe(spec.get("readinessProbe"), named_ports(spec))
         plain = asked and asked.path and asked.scheme == "HTTP" and not asked.host
         if asked is None or not plain or not _ours(spec):
             return None
@@ -221,9 +219,8 @@ class Pods:
         if not wanted:
             return ours
         if service:
-            wanted = [mapping(service, "spec", "selector")]
-        labelled = ((pod, (pod["metadata"].get("labels") or {}).items()) for pod in ours)
-        return [pod for pod, own in labelled if any(one.items() <= own for one in wanted)]
+            wanted = [_selector(service)]
+        return [pod for pod in ours if any(_selects(one, _own_labels(pod)) for one in wanted)]
 
     def _serves(self, pod: Object) -> bool:
         if is_ready(pod):
@@ -231,8 +228,7 @@ class Pods:
         return time.monotonic() < self._answering.get(pod["metadata"]["uid"], 0.0) and _is_new(pod)
 
     def _is_ours(self, pod: Object) -> bool:
-        labels = (pod["metadata"].get("labels") or {}).items()
-        return any(labels >= one.items() for one in self._selectors)
+        return any(_selects(one, _own_labels(pod)) for one in self._selectors)
 
     def _is_current(self, pod: Object) -> bool:
         expected = {one.name for one in self._containers}
@@ -245,9 +241,17 @@ def _ports(service: Object) -> list[Object]:
     return mappings(mapping(service, "spec").get("ports"))
 
 
-def _selects(service: Object, labels: Object) -> bool:
-    selector = mapping(service, "spec", "selector")
+def _selector(service: Object) -> Object:
+    return mapping(service, "spec", "selector")
+
+
+def _selects(selector: Mapping[str, str], labels: Object) -> bool:
+    """An empty one selects nothing: it is no selector."""
     return bool(selector) and selector.items() <= labels.items()
+
+
+def _own_labels(pod: Object) -> Object:
+    return pod["metadata"].get("labels") or {}
 
 
 def _labels(workload: Object) -> Object:
@@ -259,9 +263,9 @@ def _labels(workload: Object) -> Object:
 def _selectors(items: Iterable[Object]) -> Iterator[Mapping[str, str]]:
     for item in items:
         if item["kind"] == "Pod":
-            yield mapping(item, "metadata", "labels") or {"": ""}
+            yield mapping(item, "metadata", "labels")
         elif item["kind"] in LASTING:
-            yield mapping(item, "spec", "selector", "matchLabels") or {"": ""}
+            yield mapping(item, "spec", "selector", "matchLabels")
 
 
 def _running(pod: Object) -> Iterator[tuple[Object, str]]:

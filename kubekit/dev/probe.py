@@ -62,5 +62,11 @@ def probe(told: Object | None, ports: dict[str, int]) -> Probe | None:
     return None
 
 
+def named_ports(container: Object) -> dict[str, int]:
+    """Name -> number of the ports of a container, by its spec."""
+    ports = container.get("ports") or ()
+    return {one["name"]: int(one["containerPort"]) for one in ports if "name" in one}
+
+
 def _number(port: int | str, ports: dict[str, int]) -> int | None:
     return port if isinstance(port, int) else ports.get(port)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import threading
-from pathlib import Path
 
 import pytest
 
 from kubekit.api.kube import Kube
 from kubekit.model import Cancel
 from tests.cluster.conftest import PROFILE
+from tests.conftest import open_files
 
 pytestmark = pytest.mark.cluster
 
@@ -52,11 +52,4 @@ def burst(kube: Kube) -> None:
 
 def sockets() -> int:
     """How many this process has open."""
-    return sum(_is_socket(fd) for fd in Path("/proc/self/fd").iterdir())
-
-
-def _is_socket(fd: Path) -> bool:
-    try:
-        return str(fd.readlink()).startswith("socket:")
-    except FileNotFoundError:  # that of the folder itself
-        return False
+    return sum(one.startswith("socket:") for one in open_files())

@@ -27,7 +27,7 @@ from tests.cluster import listening
 from tests.cluster.conftest import PROFILE
 from tests.cluster.faultproxy import in_front_of
 from tests.cluster.scratch import Scratch, scratch
-from tests.conftest import alive
+from tests.conftest import alive, open_files
 
 pytestmark = pytest.mark.cluster
 
@@ -110,15 +110,6 @@ def forward(world: Scratch) -> Iterator[Forward]:
     made = Forward(world.kube, world.name)
     yield made
     made.listener.close()
-
-
-def open_files() -> set[Path]:
-    """What this process has open, each socket by a name that no other has."""
-    found = set()
-    for file in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the listing's own
-            found.add(file.readlink())
-    return found
 
 
 def rest_of(client: socket.socket) -> bytes:
@@ -405,7 +396,7 @@ def test_a_busy_port_is_told_with_its_owner(world: Scratch) -> None:
 def test_nothing_is_left_when_it_is_closed_in_the_middle(
     world: Scratch, threads: list[threading.Thread]
 ) -> None:
-    files = open_files()
+    files = {*open_files()}
     kube = Kube(context=PROFILE, cancel=Cancel())
     forward = Forward(kube, world.name)
     assert forward.ask() == "200 app"
@@ -422,6 +413,6 @@ def test_nothing_is_left_when_it_is_closed_in_the_middle(
         client.close()
     assert threads
     world.until(lambda: not alive(threads))
-    world.until(lambda: open_files() <= files)
+    world.until(lambda: {*open_files()} <= files)
     with pytest.raises(ConnectionRefusedError):
         forward.connect()

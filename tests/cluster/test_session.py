@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import http.server
 import json
@@ -31,7 +30,7 @@ from kubekit.image.docker.store import DockerStore
 from kubekit.image.files import context
 from kubekit.model import BuildSecret, BuildSettings, BuiltImage, Cancel, DockerEndpoint
 from tests.cluster.conftest import PROFILE
-from tests.conftest import alive, until
+from tests.conftest import alive, open_files, until
 
 pytestmark = pytest.mark.cluster
 
@@ -114,11 +113,7 @@ class Project:
 
 def sockets() -> set[str]:
     """Those that this process has open, each by a name that no other has."""
-    found = set()
-    for file in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the listing's own
-            found.add(str(file.readlink()))
-    return {one for one in found if one.startswith("socket:")}
+    return {one for one in open_files() if one.startswith("socket:")}
 
 
 @pytest.fixture

@@ -224,6 +224,13 @@ class Stage:
             far.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode())
         return name, port
 
+    def answered(self, name: str) -> None:
+        """All runs, and the app of a new pod has answered."""
+        self.live(exact=True)
+        self.starts(name)
+        self.answers()
+        self.loop._take(self.loop.queue.get(timeout=90))
+
     def pods(self, *names: str, restarts: int = 0) -> None:
         items = tuple(pod(name, restarts) for name in names)
         self.loop.queue.put(Listed(kind="Pod", items=items))
@@ -676,10 +683,7 @@ def test_a_new_pod_is_led_to_once_its_app_answers_whatever_the_kubelet_says(stag
 def test_a_new_pod_that_has_answered_and_ended_is_led_to_no_more(
     stage: Stage, change: dict[str, Any]
 ) -> None:
-    stage.live(exact=True)
-    stage.starts("b")
-    stage.answers()
-    stage.loop._take(stage.loop.queue.get(timeout=90))
+    stage.answered("b")
     ended = pod("b")
     ended["status"]["containerStatuses"][0] |= change
     stage.loop.queue.put(Listed(kind="Pod", items=(ended,)))
@@ -688,10 +692,7 @@ def test_a_new_pod_that_has_answered_and_ended_is_led_to_no_more(
 
 
 def test_another_pod_of_its_name_has_not_answered(stage: Stage) -> None:
-    stage.live(exact=True)
-    stage.starts("b")
-    stage.answers()
-    stage.loop._take(stage.loop.queue.get(timeout=90))
+    stage.answered("b")
     namesake = pod("b")
     namesake["status"] = {}
     namesake["metadata"]["uid"] = "another"
@@ -713,10 +714,7 @@ def test_an_answer_counts_for_as_long_as_the_kubelet_may_take_to_ask(stage: Stag
 
 
 def test_a_pod_that_was_ready_and_is_not_any_more_is_led_to_no_more(stage: Stage) -> None:
-    stage.live(exact=True)
-    stage.starts("b")
-    stage.answers()
-    stage.loop._take(stage.loop.queue.get(timeout=90))
+    stage.answered("b")
     for ready in ("True", "False"):
         seen = pod("b")
         seen["status"] |= {"conditions": [{"type": "Ready", "status": ready}]}
@@ -726,10 +724,7 @@ def test_a_pod_that_was_ready_and_is_not_any_more_is_led_to_no_more(stage: Stage
 
 
 def test_a_new_pod_that_may_not_have_the_files_of_now_is_not_led_to(stage: Stage) -> None:
-    stage.live(exact=True)
-    stage.starts("b")
-    stage.answers()
-    stage.loop._take(stage.loop.queue.get(timeout=90))
+    stage.answered("b")
     stage.save("src/main.py")
     assert stage.loop._pods.choose(0) is None
     stage.loop.queue.put(Answers(uid="b", version=1))  # which was on its way

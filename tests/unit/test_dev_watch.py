@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import queue
 import shutil
@@ -18,7 +17,7 @@ from watchdog.observers.inotify import InotifyEmitter, InotifyObserver
 from kubekit.dev import watch
 from kubekit.dev.watch import Watch
 from kubekit.events import Event, Warned
-from tests.conftest import alive
+from tests.conftest import alive, open_files
 
 
 class Told:
@@ -136,11 +135,7 @@ def test_where_no_more_folders_may_be_watched_they_are_looked_through(
 
 def watches() -> int:
     """The watches of folders that this process has open."""
-    found = 0
-    for file in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # the listing's own
-            found += file.readlink().name == "anon_inode:inotify"
-    return found
+    return open_files().count("anon_inode:inotify")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="UNTESTED: open files are counted by /proc")
