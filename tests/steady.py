@@ -1,6 +1,8 @@
-"""A test on the cluster that fails is run once more; what then passes is told loudly at the end."""
+"""A test on the cluster that fails is run once more; how it failed at first is told at the end."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import pytest
 
@@ -25,20 +27,32 @@ def attempt(item: pytest.Item) -> int:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     stats = terminalreporter.stats
     failed = {report.nodeid for kind in ("failed", "error") for report in stats.get(kind, ())}
-    unsteady = [report for report in stats.get("rerun", ()) if report.nodeid not in failed]
-    if not unsteady:
-        return
-    terminalreporter.section("UNSTEADY: failed, then passed", sep="!", red=True, bold=True)
-    for report in unsteady:
-        terminalreporter.section(f"{report.nodeid} ({report.when})", sep="_", red=True)
-        report.toterminal(terminalreporter._tw)
-        for title, text in report.sections:
-            terminalreporter.write_sep("-", title)
-            terminalreporter.write_line(text)
-    count = len({report.nodeid for report in unsteady})
-    terminalreporter.section(
-        f"{count} unsteady: a defect of the test or of kubekit; see CONTRIBUTING.md",
-        sep="!",
-        red=True,
-        bold=True,
+    first = stats.get("rerun", ())
+    unsteady = [report for report in first if report.nodeid not in failed]
+    _show(
+        terminalreporter,
+        "FAILED TWICE: the first time",
+        [one for one in first if one.nodeid in failed],
     )
+    _show(terminalreporter, "UNSTEADY: failed, then passed", unsteady)
+    if count := len({report.nodeid for report in unsteady}):
+        terminalreporter.section(
+            f"{count} unsteady: a defect of the test or of kubekit; see CONTRIBUTING.md",
+            sep="!",
+            red=True,
+            bold=True,
+        )
+
+
+def _show(
+    reporter: pytest.TerminalReporter, title: str, reports: Iterable[pytest.TestReport]
+) -> None:
+    """What each said; the reporter itself shows the last run alone."""
+    for number, report in enumerate(reports):
+        if not number:
+            reporter.section(title, sep="!", red=True, bold=True)
+        reporter.section(f"{report.nodeid} ({report.when})", sep="_", red=True)
+        report.toterminal(reporter._tw)
+        for name, text in report.sections:
+            reporter.write_sep("-", name)
+            reporter.write_line(text)

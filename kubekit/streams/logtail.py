@@ -295,7 +295,7 @@ class Tail:
                 failures = 0 if self._reader.silent else failures + 1
                 if failures:
                     pause = min(2.0, 0.1 * 2 ** (failures - 1))
-                    self._pause(pause * random.uniform(0.5, 1.0))  # noqa: S311
+                    self._pause(runs, pause * random.uniform(0.5, 1.0))  # noqa: S311
                 continue
             except ApiError as error:
                 if error.status not in (_NOT_FOUND, _BAD_REQUEST):
@@ -321,11 +321,13 @@ class Tail:
                 if not self._changed.wait(end - time.monotonic()):
                     return
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, known: Runs, seconds: float) -> None:
+        """Wait before the next try, but not on at a new status: a log may soon go with its pod."""
         end = time.monotonic() + seconds
         with self._changed:
-            while not self._ended() and self._changed.wait(end - time.monotonic()):
-                pass
+            while not self._ended() and self._runs == known:
+                if not self._changed.wait(end - time.monotonic()):
+                    return
 
     def _ended(self) -> bool:
         return self._gone or self._stopped

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from kubekit.api.kube import Kube
+from kubekit.api.kube import Kube, TransientError
 from kubekit.errors import KubekitError
 from kubekit.events import LogLine
 from kubekit.model import Cancel, Object
+from kubekit.streams import logtail
 from kubekit.streams.logs import Logs
 from kubekit.streams.logtail import Runs, Source, Tail
+from tests.conftest import until
 
 SOURCE = Source(namespace="here", pod="web", uid="1", container="app")
 
@@ -41,6 +43,42 @@ def test_a_defect_in_reading_a_log_is_told() -> None:
     tail.join(30)
     ((source, error),) = told
     assert (source, error.message) == (SOURCE, "LookupError: a defect")
+
+
+class Back:
+    """Cannot be reached at first, and then says one word."""
+
+    source = SOURCE
+    silent = False
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+
+    def read(self, **_: bool) -> Iterator[LogLine]:
+        if not self.asked.is_set():
+            self.asked.set()
+            raise TransientError("down")
+        yield LogLine(pod="web", container="app", at="", line="bye")
+
+
+def test_a_run_that_ends_is_read_at_once_and_not_after_a_pause(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(logtail.random, "uniform", lambda *_: 1e6)
+    heard: list[str] = []
+    reader: Any = Back()
+
+    def deliver(line: LogLine) -> bool:
+        heard.append(line.line)
+        return False
+
+    tail = Tail(reader, deliver=deliver, trouble=lambda *_: None)
+    tail.start(Runs(present="first"))
+    assert reader.asked.wait(30)
+    tail.see(Runs(present="first", over=True))
+    until(lambda: heard == ["bye"])
+    tail.gone()
+    tail.join(30)
 
 
 MANY = 80

@@ -86,7 +86,11 @@ def test_only_what_is_on_the_cluster_is_run_once_more_and_told(
         check=False,
     )
     assert re.search(r"\b3 failed, 3 passed, 3 rerun\b", done.stdout), done.stdout
-    _, _, told = done.stdout.partition("UNSTEADY")
+    before, _, told = done.stdout.partition("UNSTEADY")
+    _, _, twice = before.partition("FAILED TWICE")
+    assert "test_it.py::test_never (call)" in twice
+    assert "assert 1 == 0" in twice
+    assert "test_once" not in twice
     assert "test_it.py::test_once (call)" in told
     assert "AssertionError: the first failure" in told
     assert "said before" in told
