@@ -172,6 +172,8 @@ class Stage:
             return self._played(scenario)
 
     def _play_alone(self, scenario: Scenario) -> Played:
+        if not all(future.done() for future in self._others):
+            self._leave_cluster()  # one that is played anew waits for it
         for future in self._others:
             future.exception()
         if self._cluster is None:  # for all of them at once: other workers have to wait
