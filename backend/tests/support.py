@@ -62,6 +62,7 @@ class Service:
                 env=base | env,
                 stdout=log,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def connect(self) -> HTTPConnection:
@@ -88,8 +89,9 @@ class Service:
         return [json.loads(line) for line in self.log_file.read_text().splitlines()]
 
     def end(self) -> None:
+        """At once, with its workers: those of a killed parent would serve on."""
         if self.process.poll() is None:
-            self.process.kill()
+            os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
 

@@ -138,7 +138,13 @@ class Container:
         }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                words, cwd=self.folder, env=given, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                words,
+                cwd=self.folder,
+                env=given,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
             )
         return self
 
@@ -208,13 +214,15 @@ class Container:
         return self.end()
 
     def close(self) -> None:
-        """End it and all that it started, whatever state it is in."""
+        """End it and all that it started, also what it has left behind."""
         if self._process is None:
             return
         with contextlib.suppress(OSError):
             for one in family(self.pid):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(one, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
 
 
