@@ -217,12 +217,10 @@ class Container:
         """End it and all that it started, also what it has left behind."""
         if self._process is None:
             return
-        with contextlib.suppress(OSError):
-            for one in family(self.pid):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(one, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(int(entry.name)) == self.pid:
+                    os.kill(int(entry.name), signal.SIGKILL)
         self._process.wait(PATIENCE)
 
 
