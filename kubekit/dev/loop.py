@@ -368,7 +368,7 @@ class Loop:
         if self._lost_at is not None:
             text = "the cluster does not answer: waiting for it"
         elif self._files.refused:
-            text = "the app stays on the old code: waiting for a save"
+            text = f"{self._files.remains}: waiting for a save"
         elif not self._well:
             text = "the last release failed: waiting for a save"
         else:

@@ -57,7 +57,7 @@ class SyncOutcome:
         why: why it was not warm.
         faults: the files that Python cannot compile; then nothing was written.
         failed: what the app's new code died of, a traceback; then the files are written.
-        kept: though it failed, the old code still serves; None if that is not known.
+        kept: of what was not taken: the old code still serves; None if that is not known.
         ready: whether the app answered its probe in time; None if it was not asked.
         met: what it answered last.
         exact: whether the container had all of it by itself, as it told when it was first asked;
@@ -71,7 +71,7 @@ class SyncOutcome:
     why: str = ""
     faults: tuple[Fault, ...] = ()
     failed: str | None = None
-    kept: bool | None = False
+    kept: bool | None = None
     ready: bool | None = None
     met: str = ""
     exact: bool | None = None
@@ -295,7 +295,8 @@ class PodSync:
     def _hear(self, answer: Object, tree: Tree, told: _Told) -> None:
         kind = answer["re"]
         if kind == "syntax":
-            told.fields["faults"] = tuple(_fault(one, tree) for one in answer["faults"])
+            faults = tuple(_fault(one, tree) for one in answer["faults"])
+            told.fields |= {"faults": faults, "kept": answer["kept"]}
         elif kind == "written":
             told.written = True
         elif kind == "reloaded":

@@ -13,7 +13,7 @@ from kubekit.dev.memory import give_back
 from kubekit.dev.pods import Running
 from kubekit.dev.sessions import Brought, Sessions
 from kubekit.dev.syncerrors import ChangedError
-from kubekit.dev.told import after, failures, raised, synced, waiting
+from kubekit.dev.told import after, failures, raised, remains, synced, waiting
 from kubekit.dev.tracebacks import Raised
 from kubekit.dev.voice import Voice
 from kubekit.errors import KubekitError
@@ -33,6 +33,7 @@ class Syncing:
 
     Attributes:
         refused: the app would not have what was synced last.
+        remains: what runs then, in words.
         missed: something was saved since the image was made, and no container has it.
     """
 
@@ -41,6 +42,7 @@ class Syncing:
     ) -> None:
         """Nothing is read before `reread`."""
         self.refused = False
+        self.remains = ""
         self.missed = False
         self._settings = settings
         self._voice = voice
@@ -224,6 +226,7 @@ class Syncing:
                 self._voice.warn(f"no warm reload: {outcome.why}")
         whole = len(outcomes) == self.count
         self.refused = not (whole and all(one.well for one in outcomes))
+        self.remains = remains(outcomes)
         if not self.refused:
             self.missed = False
             self._live = saved or self._live

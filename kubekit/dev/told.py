@@ -57,6 +57,15 @@ def synced(outcomes: Sequence[SyncOutcome], seconds: float, *, saved: bool = Fal
     return Synced(text=text, seconds=seconds, files=files, size=size, mode=mode)
 
 
+def remains(outcomes: Iterable[SyncOutcome]) -> str:
+    """What runs where what was synced does not, told of the worst of the containers."""
+    refused = [one for one in outcomes if not one.well]
+    if any(one.ready is False and one.failed is None for one in refused):
+        return "the app does not answer"
+    kept = [one.kept for one in refused]
+    return _STAYS[False if False in kept else None if None in kept else True]
+
+
 def failures(
     outcomes: Iterable[SyncOutcome],
     rules: Sequence[SyncRule],
@@ -87,7 +96,7 @@ def _failures(outcome: SyncOutcome, rules: Sequence[SyncRule], change: str) -> I
             exit_code=3,
             message=fault.message,
             details=(fault.text,) if fault.text else (),
-            hints=("the app stays on the old code: correct it, and save",),
+            hints=(f"{_STAYS[outcome.kept]}: correct it, and save",),
             place=str(fault.place),
         )
     if outcome.failed is not None:

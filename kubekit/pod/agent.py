@@ -13,7 +13,7 @@ readonly | ...}], mounts: what is mounted below them, which is none of our busin
 
 ``sync`` {clears, folders, puts: [path, executable, size, sha256], links: [path, target],
 modes: [path, executable], deletes, reload, patience, probe} -> as it goes on {re: written} |
-{re: syntax, faults} | {re: changed, path} | {re: failed, errno, path}, {re: waiting, text},
+{re: syntax, faults, kept} | {re: changed, path} | {re: failed, errno, path}, {re: waiting, text},
 {re: reloaded, ...}, {re: ready, ...}, and {re: done}. Python files are compiled first; nothing is
 written unless all of them can be. Content is staged beside the destination and renamed to its
 place. From {re: written} on a ``stop`` {} ends the wait for the app: {re: overtaken}, {re: done};
@@ -420,7 +420,9 @@ def sync(wire: Wire, request: Frame, dests: list[bytes]) -> None:
         for put in request["puts"]:
             arrival.take(wire, put)
         if arrival.faults:
-            wire.tell(re="syntax", faults=arrival.faults)
+            with Supervisor(wire) as supervisor:
+                kept = stands(supervisor.ask("state", _STATE_SECONDS))
+            wire.tell(re="syntax", faults=arrival.faults, kept=kept)
             return
         problem = arrival.problem or commit(request, arrival.staged, dests)
     if problem:
@@ -431,6 +433,14 @@ def sync(wire: Wire, request: Frame, dests: list[bytes]) -> None:
         take(wire, request)
     except StopError:
         wire.tell(re="overtaken")
+
+
+def stands(state: Frame) -> bool | None:
+    """Whether the app runs with what it has; None where that is not known."""
+    if state["state"] == "failed":
+        kept: bool | None = state.get("kept")
+        return kept
+    return True if state["state"] == "ready" else None
 
 
 def take(wire: Wire, request: Frame) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from kubekit.dev.podsync import SyncOutcome
-from kubekit.dev.told import after, crashed, failures, raised, synced
+from kubekit.dev.podsync import Fault, SyncOutcome
+from kubekit.dev.told import after, crashed, failures, raised, remains, synced
 from kubekit.dev.tracebacks import Tracebacks
 from kubekit.errors import Place, WorkloadError
 from kubekit.events import LogLine
@@ -136,6 +136,20 @@ def test_what_failed_is_told_after_what_was_changed() -> None:
         assert gone.message == told.message.replace("changed", "is gone", 1)
         assert told.message == "`src/a.py` changed: ImportError: boom"
         assert said in told.hints[0]
+        fault = Fault(
+            place=Place(file=Path("/p/src/a.py"), line=1), text="(", message="SyntaxError"
+        )
+        (broken,) = failures([SyncOutcome(faults=(fault,), kept=kept)], RULES, ["src/a.py"])
+        assert said in broken.hints[0]
+
+
+def test_of_several_containers_the_worst_is_told() -> None:
+    stays, dead = (SyncOutcome(failed="Error", kept=kept) for kept in (True, False))
+    unknown, silent = SyncOutcome(failed="Error"), SyncOutcome(ready=False)
+    assert remains([SyncOutcome(), stays]) == "the app stays on the old code"
+    assert remains([stays, unknown]) == "whether the old code still runs is not known"
+    assert remains([stays, unknown, dead]) == "the app does not run"
+    assert remains([stays, dead, silent]) == "the app does not answer"
 
 
 def test_live_is_said_only_of_what_is_known_to_be() -> None:

@@ -529,3 +529,11 @@ def test_more_paths_than_are_asked_for_at_once_are_told_as_if_they_were(
         for many in (1, 2, 4):
             monkeypatch.setattr("kubekit.dev.agent._AT_ONCE", many)
             assert agent.find(paths) == meant
+
+
+def test_what_runs_is_known_by_what_became_of_the_last_reload() -> None:
+    told = {True: {"state": "ready"}, None: {"state": "starting"}}
+    told |= {kept: {"state": "failed", "kept": kept} for kept in (True, False)}
+    for kept, state in told.items():
+        assert inside.stands(state) is kept
+    assert inside.stands({"state": "late"}) is None

@@ -57,7 +57,7 @@ def test_a_save_is_served_and_a_broken_one_is_not(
             assert "nothing_of_the_kind" in reloaded["answer"]["text"]
             assert box.get() == '"final"'
             (told,) = sync("words.py", "WORD = (\n")
-            assert told["re"] == "syntax"
+            assert (told["re"], told["kept"]) == ("syntax", True)
             assert box.get() == '"final"'
             sync("words.py", "WORD = 'well'\n")
             until(lambda: box.get() == '"well"')
