@@ -17,9 +17,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from tests.cluster.conftest import Project
 from tests.cluster.dev.project import SYNCED
 from tests.conftest import KUBEKIT
+from tests.steady import attempt
 
 Event = dict[str, Any]
 PATIENCE = 100.0
@@ -310,3 +313,28 @@ def dev(
                 run.kill()
     finally:
         project.kubectl("delete", "namespace", project.name, "--wait=false", check=False)
+
+
+class Shared:
+    """One run for the tests of a module; a test that is run once more has one of its own.
+
+    What it has saved is there already, and may be what it has failed by.
+    """
+
+    def __init__(self, start: Callable[[], contextlib.AbstractContextManager[Dev]]) -> None:
+        self._start = start
+        self._stack = contextlib.ExitStack()
+        self._run: Dev | None = None
+
+    def run(self, test: pytest.Item) -> Dev:
+        """As long as it lives."""
+        if self._run is None or attempt(test) > 1:
+            self.close()
+            self._run = self._stack.enter_context(self._start())
+        assert self._run.process.poll() is None, self._run.told()[-3000:] + self._run.err()
+        self._run.mark()
+        return self._run
+
+    def close(self) -> None:
+        """End it."""
+        self._stack.close()

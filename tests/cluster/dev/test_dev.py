@@ -5,6 +5,7 @@ The tests of a module share one run: each leaves an app that runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 
 from tests.cluster.conftest import Project
 from tests.cluster.dev import harness
-from tests.cluster.dev.harness import KILL, Dev, waited
+from tests.cluster.dev.harness import KILL, Dev, Shared, waited
 from tests.cluster.dev.project import locked_project, root_project
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]
@@ -24,17 +25,18 @@ MANIFEST = "manifests/app.yaml.j2"
 
 
 @pytest.fixture(scope="module")
-def run(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    with harness.dev(root_project(tmp_path_factory.mktemp("dev"), cluster)) as run:
-        yield run
+def shared(cluster: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
+    def start() -> contextlib.AbstractContextManager[Dev]:
+        return harness.dev(root_project(tmp_path_factory.mktemp("dev"), cluster))
+
+    with contextlib.closing(Shared(start)) as shared:
+        yield shared
 
 
 @pytest.fixture
-def dev(run: Dev) -> Dev:
-    """The run that all tests share, as long as it lives."""
-    assert run.process.poll() is None, run.told()[-3000:] + run.err()
-    run.mark()
-    return run
+def dev(shared: Shared, request: pytest.FixtureRequest) -> Dev:
+    """The run that all tests share."""
+    return shared.run(request.node)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ The tests share one run, which reaches the API server by way of a proxy that can
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import pytest
 from kubekit.pod.supervisor import START_SECONDS
 from tests.cluster.conftest import PROFILE
 from tests.cluster.dev import harness
-from tests.cluster.dev.harness import Dev, waited
+from tests.cluster.dev.harness import Dev, Shared, waited
 from tests.cluster.dev.project import root_project
 from tests.cluster.faultproxy import FaultProxy, in_front_of
 
@@ -40,20 +41,22 @@ def proxy(cluster: dict[str, str]) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def run(
+def shared(
     cluster: dict[str, str], proxy: FaultProxy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Dev]:
-    folder = tmp_path_factory.mktemp("breaks")
-    config = proxy.kubeconfig(Path(cluster["KUBECONFIG"]), folder / "kubeconfig", PROFILE)
-    with harness.dev(root_project(folder, cluster), kubeconfig=config) as run:
-        yield run
+) -> Iterator[Shared]:
+    def start() -> contextlib.AbstractContextManager[Dev]:
+        folder = tmp_path_factory.mktemp("breaks")
+        config = proxy.kubeconfig(Path(cluster["KUBECONFIG"]), folder / "kubeconfig", PROFILE)
+        return harness.dev(root_project(folder, cluster), kubeconfig=config)
+
+    with contextlib.closing(Shared(start)) as shared:
+        yield shared
 
 
 @pytest.fixture
-def dev(run: Dev) -> Iterator[Dev]:
+def dev(shared: Shared, request: pytest.FixtureRequest) -> Iterator[Dev]:
     """The run that all tests share, with an app that answers; and so it does afterwards."""
-    assert run.process.poll() is None, run.told()[-3000:] + run.err()
-    run.mark()
+    run = shared.run(request.node)
     yield run
     if run.process.poll() is None:
         waited(lambda: run.is_well and run.same() is None, "the app to run with what is saved")

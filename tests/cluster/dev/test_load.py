@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,16 +138,16 @@ def none_fails(clients: Clients) -> Callable[[], None]:
 def test_rollouts_lose_no_request(
     dev: Dev, clients: Clients, none_fails: Callable[[], None], rounds: int
 ) -> None:
-    for number in range(rounds):
+    greetings = [f"hello-{uuid.uuid4().hex[:8]}" for _ in range(rounds)]
+    for greeting in greetings:
         before = {pod["metadata"]["uid"] for pod in dev.pods()}
-        dev.save(".env", f"GREETING=hello-{number}\n")
+        dev.save(".env", f"GREETING={greeting}\n")
         dev.calm()
         now = waited(lambda: pods_of_the_run(dev, 2), "two pods")
         assert not now & before
     none_fails()
     told = clients.totals()
-    wanted = {f"hello-{number}" for number in range(rounds)}
-    assert all(wanted <= set(one["greeted"]) for one in told.values()), told
+    assert all({*greetings} <= set(one["greeted"]) for one in told.values()), told
 
 
 def pods_of_the_run(dev: Dev, count: int) -> set[str]:
