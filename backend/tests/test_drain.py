@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import socket
 import threading
 import time
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from http.client import HTTPException
 
 import pytest
+import uvicorn
+from app.__main__ import main
 from support import LOOPBACK, Service, until
 
 BODY = json.dumps({"title": "in flight"}).encode()
@@ -54,6 +57,23 @@ def test_a_signal_before_the_server_is_up(serve: Callable[..., Service]) -> None
     service.terminate()
     # Before Python has read our handler, the signal's default ends it.
     assert service.process.wait(20) in {0, -15}
+
+
+def test_a_signal_that_comes_out_of_an_import_as_another_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run(*_: object, **__: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except SystemExit as error:
+            raise RuntimeError("Error calling __set_name__") from error
+
+    monkeypatch.setattr(uvicorn, "run", run)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        assert main() == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -231,12 +231,13 @@ def test_tasks_live_in_it(tasks: Project) -> None:
 @contextlib.contextmanager
 def hammering(project: Project) -> Iterator[None]:
     """A pod that asks the Service all the time; the test fails if one request does."""
+    name = f"hammer-{uuid.uuid4().hex[:8]}"
     url = "http://tasks:8000/api/tasks"  # asks the database; readiness is refused on purpose
     image = project.objects("deployments")[0]["spec"]["template"]["spec"]["containers"][0]["image"]
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "hammer", "labels": {"app": "hammer"}},
+        "metadata": {"name": name, "labels": {"app": "hammer"}},
         "spec": {
             "terminationGracePeriodSeconds": 1,
             "restartPolicy": "Never",
@@ -253,18 +254,18 @@ def hammering(project: Project) -> Iterator[None]:
     file.write_text(json.dumps(pod))
     project.kubectl("create", "-f", str(file))
     try:
-        until(lambda: asked(project)["asked"] >= 100, "the load has begun")
+        until(lambda: asked(project, name)["asked"] >= 100, "the load has begun")
         yield
-        before = asked(project)["asked"]
-        until(lambda: asked(project)["asked"] > before + 100, "the load goes on")
-        end = asked(project)
+        before = asked(project, name)["asked"]
+        until(lambda: asked(project, name)["asked"] > before + 100, "the load goes on")
+        end = asked(project, name)
     finally:
-        project.kubectl("delete", "pod", "hammer", "--wait=false")
+        project.kubectl("delete", "pod", name, "--wait=false")
     assert end["failed"] == [], f"of {end['asked']} requests"
 
 
-def asked(project: Project) -> dict[str, Any]:
-    lines = project.kubectl("logs", "hammer", "--tail=1", check=False).splitlines()
+def asked(project: Project, pod: str) -> dict[str, Any]:
+    lines = project.kubectl("logs", pod, "--tail=1", check=False).splitlines()
     return json.loads(lines[-1]) if lines else {"asked": 0, "failed": []}
 
 
@@ -281,7 +282,7 @@ def test_a_rolling_update_under_load_loses_no_request(tasks: Project) -> None:
         tasks.edit(
             "manifests/deployment.yaml.j2",
             "name: GRACEFUL_SECONDS",
-            'name: ROLLED\n              value: "1"\n            - name: GRACEFUL_SECONDS',
+            f'name: ROLLED_{uuid.uuid4().hex}\n              value: "1"\n            - name: GRACEFUL_SECONDS',
         )
         tasks.apply("-n", tasks.name)
     assert not names & pods(tasks), "nothing was rolled"

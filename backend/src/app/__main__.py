@@ -18,7 +18,25 @@ def main() -> int:
     """Run the server until a signal ends it; 2 means that a setting is wrong."""
     # Process 1 has no default handlers: before uvicorn takes the signal over, and when it raises
     # it again after a graceful shutdown, SIGTERM is an orderly end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    ended = False
+
+    def end(*_: object) -> None:
+        nonlocal ended
+        ended = True
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        return _run()
+    except BaseException:
+        # In the middle of an import an end may come out as another error: Python 3.11 makes a
+        # RuntimeError of what `__set_name__` raises.
+        if not ended:
+            raise
+    return 0
+
+
+def _run() -> int:
     try:
         settings = load_settings()
     except ValidationError as error:
