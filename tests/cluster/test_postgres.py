@@ -278,11 +278,12 @@ def until(done: Any, what: str, seconds: float = 90) -> None:
 
 def test_a_rolling_update_under_load_loses_no_request(tasks: Project) -> None:
     names = pods(tasks)
+    new = f"ROLLED_{uuid.uuid4().hex}"
     with hammering(tasks):
         tasks.edit(
             "manifests/deployment.yaml.j2",
             "name: GRACEFUL_SECONDS",
-            f'name: ROLLED_{uuid.uuid4().hex}\n              value: "1"\n            - name: GRACEFUL_SECONDS',
+            f'name: {new}\n              value: "1"\n            - name: GRACEFUL_SECONDS',
         )
         tasks.apply("-n", tasks.name)
     assert not names & pods(tasks), "nothing was rolled"
