@@ -101,11 +101,12 @@ def test_a_syntax_error_that_is_taken_back_reloads_nothing(saving: Saving) -> No
 
 
 def test_a_syntax_error_does_not_make_a_failed_reload_good(saving: Saving) -> None:
-    with saving.under(FAILED, FAILED) as (sync, supervisor):
+    with saving.under(FAILED, FAILED, FAILED) as (sync, supervisor):
         sync.bring(saving.save("boom\n"), reload=True)
-        sync.bring(saving.save("x = (\n"), reload=True)
+        broken = sync.bring(saving.save("x = (\n"), reload=True)
+        assert (len(broken.faults), broken.kept) == (1, True)
         assert not sync.bring(saving.save("boom\n"), reload=True).well
-    assert len(supervisor.asked) == 2
+    assert supervisor.asked == [{"do": "reload"}, {"do": "state"}, {"do": "reload"}]
 
 
 def test_a_container_that_is_about_to_end_is_gone(saving: Saving) -> None:
