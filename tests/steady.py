@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import pytest
 
@@ -28,12 +28,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     stats = terminalreporter.stats
     failed = {report.nodeid for kind in ("failed", "error") for report in stats.get(kind, ())}
     first = stats.get("rerun", ())
+    again = [report for report in first if report.nodeid in failed]
     unsteady = [report for report in first if report.nodeid not in failed]
-    _show(
-        terminalreporter,
-        "FAILED TWICE: the first time",
-        [one for one in first if one.nodeid in failed],
-    )
+    _show(terminalreporter, "FAILED TWICE: the first time", again)
     _show(terminalreporter, "UNSTEADY: failed, then passed", unsteady)
     if count := len({report.nodeid for report in unsteady}):
         terminalreporter.section(
@@ -45,12 +42,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def _show(
-    reporter: pytest.TerminalReporter, title: str, reports: Iterable[pytest.TestReport]
+    reporter: pytest.TerminalReporter, title: str, reports: Sequence[pytest.TestReport]
 ) -> None:
     """What each said; the reporter itself shows the last run alone."""
-    for number, report in enumerate(reports):
-        if not number:
-            reporter.section(title, sep="!", red=True, bold=True)
+    if reports:
+        reporter.section(title, sep="!", red=True, bold=True)
+    for report in reports:
         reporter.section(f"{report.nodeid} ({report.when})", sep="_", red=True)
         report.toterminal(reporter._tw)
         for name, text in report.sections:
